@@ -1,4 +1,4 @@
-//! `links` needs a build script: two versions of this crate in one program would have two
-//! registries, and the runtime would read one of them.
+//! Empty build script, which `links` requires. `links` forbids two versions of this crate in one
+//! program: each would have a registry of its own, and the runtime would read only one of them.
 
 fn main() {}

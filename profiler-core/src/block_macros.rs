@@ -1,16 +1,16 @@
-//! Block forms of the attributes: a guard for a part of a function.
+//! Block forms of the attributes: macros that return a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers
-/// of your own, which the trace shows as `args.tokens` and so on:
-/// `stage!("prefill", args(tokens = ids.len(), layers = 32))`. These integers are computed only
-/// while the stage is recorded.
+/// Begins a stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
 ///
-/// The guard stays on its thread, so a task that is spawned may not hold it across an `.await`: see
+/// Integer arguments, as in `stage!("prefill", args(tokens = ids.len(), layers = 32))`, appear in
+/// the trace as `args.tokens` and `args.layers`. They are computed only while the stage is
+/// recorded.
+///
+/// The guard stays on its thread, so a spawned task must not hold it across an `.await`: see
 /// [`Range`](crate::Range#in-async-code).
 ///
-/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load, two
-/// branches, and the word that the function keeps until its end: 10 to 17 instructions, where the
-/// attribute takes 5.
+/// Costs as much as `#[profiled_stage]` while something records. While nothing records it costs one
+/// load, two branches and the guard's word: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -18,9 +18,9 @@ macro_rules! stage {
     };
 }
 
-/// A step that lasts until the guard drops: `let _step = step!("denoise");`, or with your own index
-/// and with integers as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see
-/// [`Range`](crate::Range#in-async-code).
+/// Begins a step that lasts until the guard drops: `let _step = step!("denoise");`. Takes an
+/// optional index and integer arguments as in [`stage!`]: `step!("decode", i, args(tokens = n))`.
+/// In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! step {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -31,11 +31,13 @@ macro_rules! step {
     };
 }
 
-/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with its inputs' shapes
-/// `op!("matmul", shapes(a, b))`, and its FLOPs
-/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are computed only while
-/// recorded, in their operands' types: write `2 * m as u64 * …` for small ones (the attribute
-/// computes in 128 bits). Integers as in [`stage!`] come last. In async code see
+/// Begins an op that lasts until the guard drops: `let _op = op!("matmul");`. Takes the shapes of
+/// its inputs, `op!("matmul", shapes(a, b))`, and its FLOPs,
+/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`.
+///
+/// Shapes and FLOPs are computed only while they are recorded. FLOPs are computed in the types of
+/// their operands: write `2 * m as u64 * …` if those are small (the attribute computes in 128
+/// bits). Integer arguments as in [`stage!`] come last. In async code see
 /// [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! op {
@@ -52,7 +54,7 @@ macro_rules! op {
     };
 }
 
-/// Declares a site and links it into the list of all sites.
+/// Declares a site and adds it to the list of all sites.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
@@ -70,8 +72,8 @@ macro_rules! __profiler_site {
     };
 }
 
-/// An expression that declares a site, so that where this macro is missing an attribute's code
-/// lacks only one name.
+/// Declares a site and evaluates to a reference to it. If this macro is missing, the code of an
+/// attribute lacks only this one name.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
@@ -82,7 +84,8 @@ macro_rules! __profiler_site_reference {
     }};
 }
 
-/// Creates the guard of a site with its own arguments and the rest of its call's description.
+/// Checks the name and creates the guard of a site, with its arguments and the rest of the call's
+/// description.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {

@@ -1,9 +1,9 @@
-//! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
+//! Clocks: raw ticks for the hot path, converted to nanoseconds only after the session.
 //!
-//! A tick is one instruction on x86-64 with an invariant TSC and on AArch64; elsewhere it is a
-//! nanosecond of the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is
-//! calibrated by spinning: every [`Anchor`] reads ticks, the monotonic and the real-time clock
-//! together, and two anchors give the rate (`model::time`).
+//! Reading the ticks takes one instruction on x86-64 with an invariant TSC and on AArch64.
+//! Elsewhere ticks are nanoseconds of the monotonic clock, read out of line (the gate's
+//! `SLOW_CLOCK` bit). There is no calibration loop: an [`Anchor`] reads the ticks, the monotonic
+//! and the real-time clock together, and two anchors give the rate (`model::time`).
 
 #[cfg(not(target_os = "linux"))]
 use std::sync::OnceLock;
@@ -11,24 +11,24 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// One moment on three clocks.
+/// One moment, read on three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
     /// Raw ticks.
     pub ticks: u64,
-    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a
-    /// host; elsewhere since the process's first reading.
+    /// Nanoseconds of the monotonic clock: on Linux since boot and common to all processes of the
+    /// host, elsewhere since the process's first reading.
     pub monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub unix_ns: u64,
     /// Maximum distance between the three readings, in ticks.
     pub uncertainty_ticks: u64,
-    /// Nanoseconds for which the host has slept since boot, while the monotonic clock stood still;
-    /// 0 where the system does not report it.
+    /// Nanoseconds that the host has been suspended since boot, during which the monotonic clock
+    /// stood still; 0 where the system does not report it.
     pub asleep_ns: u64,
 }
 
-/// Returns the ticks now, if [`is_fast`]; 0 elsewhere.
+/// Returns the current ticks if [`is_fast`]; 0 on other architectures.
 #[inline(always)]
 pub(crate) fn fast_ticks() -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -50,17 +50,17 @@ pub(crate) fn fast_ticks() -> u64 {
     }
 }
 
-/// Returns the ticks now, on the clock chosen for this machine.
+/// Returns the current ticks of the clock chosen for this machine.
 pub fn ticks() -> u64 {
     if is_fast() { fast_ticks() } else { monotonic_ns() }
 }
 
-/// The clock that ticks are read from: 0 before the choice, then [`SLOW`] or [`FAST`].
+/// Clock that ticks are read from: 0 before the choice, then [`SLOW`] or [`FAST`].
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 const SLOW: u8 = 1;
 const FAST: u8 = 2;
 
-/// Returns whether [`fast_ticks`] is usable as a clock here.
+/// Returns whether [`fast_ticks`] is usable on this machine.
 pub(crate) fn is_fast() -> bool {
     // ORDERING: a setting, which changes only while nothing is recorded.
     match CHOSEN.load(Ordering::Relaxed) {
@@ -69,8 +69,8 @@ pub(crate) fn is_fast() -> bool {
     }
 }
 
-/// Chooses the clock: asks the system whether [`fast_ticks`] is usable. Called before each
-/// recording, because the system may give the counter up. Reads two files.
+/// Chooses the clock, by asking the system whether [`fast_ticks`] is usable. Called before each
+/// recording, because the system may stop trusting the counter. Reads two files.
 pub fn choose() -> bool {
     let is_fast = invariant_counter();
     // ORDERING: as above.
@@ -82,15 +82,15 @@ pub fn choose() -> bool {
 fn invariant_counter() -> bool {
     use core::arch::x86_64::__cpuid;
     const POWER_MANAGEMENT: u32 = 0x8000_0007;
-    #[allow(unused_unsafe, reason = "safe to call since Rust 1.94, unsafe in the oldest that we support")]
+    #[allow(unused_unsafe, reason = "safe since Rust 1.94, but unsafe in the minimum supported version")]
     // SAFETY: every x86-64 processor has the `cpuid` instruction; it touches no memory.
     let (highest, power) = unsafe { (__cpuid(0x8000_0000).eax, __cpuid(POWER_MANAGEMENT).edx) };
     let invariant = highest >= POWER_MANAGEMENT && power & (1 << 8) != 0;
     invariant && !is_trapped() && !kernel_distrusts_the_tsc()
 }
 
-/// Returns whether Linux has given the TSC up: it does so at boot or later, where the processors'
-/// TSCs disagree.
+/// Returns whether Linux has stopped using the TSC, as it does at boot or later when the
+/// processors' TSCs disagree.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn kernel_distrusts_the_tsc() -> bool {
     let read = |what: &str| {
@@ -100,20 +100,20 @@ fn kernel_distrusts_the_tsc() -> bool {
     is_given_up(&available, current.trim())
 }
 
-/// Returns whether no listed clock uses the TSC, or a slow one is current. Virtual machines' own
-/// clocks use the TSC.
+/// Returns whether none of the available clock sources uses the TSC, or the current one is slow.
+/// The clock sources of virtual machines use the TSC.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn is_given_up(available: &str, current: &str) -> bool {
     let none = !available.contains("tsc") && !available.contains("hyperv");
     none || ["acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies"].contains(&current)
 }
 
-/// Returns whether reading the TSC faults on this thread, as `prctl(PR_SET_TSC)` arranges for a
-/// thread and the threads that it starts.
+/// Returns whether reading the TSC faults on this thread. `prctl(PR_SET_TSC)` causes that for a
+/// thread and its descendants.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 fn is_trapped() -> bool {
     let mut mode: libc::c_int = libc::PR_TSC_ENABLE;
-    // SAFETY: the kernel writes one number, to which the pointer is valid.
+    // SAFETY: the kernel writes one integer through a valid pointer.
     let known = unsafe { libc::prctl(libc::PR_GET_TSC, &raw mut mode) } == 0;
     known && mode == libc::PR_TSC_SIGSEGV
 }
@@ -138,7 +138,7 @@ fn monotonic_ns() -> u64 {
     system_ns(libc::CLOCK_MONOTONIC)
 }
 
-/// Returns the nanoseconds since boot, including those for which the host slept.
+/// Returns the nanoseconds since boot, including the time that the host was suspended.
 #[cfg(target_os = "linux")]
 fn boot_ns() -> u64 {
     system_ns(libc::CLOCK_BOOTTIME)
@@ -155,7 +155,7 @@ pub(crate) fn thread_ns() -> u64 {
     system_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Returns 0; never called, because the configuration refuses CPU time here.
+/// Returns 0; never called, because the configuration rejects CPU time on this system.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(crate) fn thread_ns() -> u64 {
     0
@@ -164,10 +164,10 @@ pub(crate) fn thread_ns() -> u64 {
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn system_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a
-    // clock of its system.
+    // SAFETY: the call writes one `timespec` through a valid pointer; every caller passes a clock
+    // that its system has.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
-    // CAST: none of these clocks is negative; 2^64 ns are 584 years.
+    // CAST: these clocks are never negative, and 2^64 ns are 584 years.
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 
@@ -178,8 +178,8 @@ fn monotonic_ns() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Returns the nanoseconds of one operation, of which each `round` performs `times`. The cheapest
-/// round counts, because the system interrupts the others.
+/// Returns the nanoseconds of one operation, given a `round` of `times` operations. Takes the
+/// minimum of a few rounds, because the system may interrupt the others.
 pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
     /// Number of rounds.
     const ROUNDS: usize = 4;
@@ -192,8 +192,7 @@ pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
 }
 
 impl Anchor {
-    /// Reads the three clocks a few times and keeps the reading with the narrowest bracket of ticks
-    /// around it.
+    /// Reads the three clocks eight times and returns the reading with the smallest uncertainty.
     pub fn now() -> Self {
         let mut best = Self::read();
         for _ in 0..7 {
@@ -221,8 +220,8 @@ impl Anchor {
         }
     }
 
-    /// Returns the process's first anchor on the clock that ticks are read from: a short recording
-    /// alone gives no rate.
+    /// Returns the process's first anchor on the current tick clock. Together with a later anchor
+    /// it gives the rate, for which a short recording alone would be too short.
     pub fn of_process() -> Self {
         static FIRST: Mutex<Option<(bool, Anchor)>> = Mutex::new(None);
         let (is_fast, mut first) = (is_fast(), FIRST.lock().unwrap_or_else(PoisonError::into_inner));

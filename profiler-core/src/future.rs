@@ -1,8 +1,8 @@
-//! A future's range: its life from the first poll to completion or drop, and every poll a busy
-//! slice on the thread that polled.
+//! Ranges of futures: a future's life from its first poll to completion or drop, and each poll on
+//! the thread that ran it.
 //!
-//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task`
-//! entry, so that nested ranges nest in the poll, whichever thread runs it.
+//! A future's life is a numbered *task*. Each poll records an ordinary range preceded by a `Task`
+//! entry, so that inner ranges nest in the poll, whichever thread runs it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,14 +27,15 @@ use crate::stream::losses::Loss;
 use crate::stream::shared::Shared;
 use crate::{clock, gate, select};
 
-/// Number of tasks in one block of numbers: a thread takes a block at a time.
+/// Number of task numbers that a thread takes at a time.
 const BLOCK: u64 = 1 << 10;
 
 thread_local! {
+    /// Next task number of this thread, and the end of its block.
     static NUMBERS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
-/// Returns a number for a new task; unique in the process, never 0.
+/// Returns the number of a new task: unique in the process and never 0.
 fn next_task() -> u64 {
     static BLOCKS: AtomicU64 = AtomicU64::new(0);
     let (next, end) = NUMBERS.get();
@@ -52,7 +53,7 @@ fn next_task() -> u64 {
 pin_project! {
     /// A future whose life and polls are recorded as ranges of a site.
     ///
-    /// It implements the traits of the future that it wraps, so that a function may promise them
+    /// It implements the traits of the wrapped future, so that a function may still promise them
     /// for its return value.
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
@@ -62,32 +63,33 @@ pin_project! {
     }
 }
 
+/// State of a task.
 #[derive(Debug)]
 struct Life {
     site: &'static Site,
     /// Number of the task; 0 before it is recorded.
     task: u64,
-    /// Recording that last decided about the task and got its description, see [`gate::recording`];
-    /// 0 for none.
-    told: u32,
+    /// Recording that last decided about the task and received its description (see
+    /// [`gate::recording`]); 0 for none.
+    described_in: u32,
     /// Decision of that recording.
-    state: State,
-    /// Counts that `select` keeps of the guards that the task holds between polls.
+    state: Decision,
+    /// Admitted guards that the task holds between polls.
     held: select::Held,
-    /// True once it was polled, whether or not that was recorded.
+    /// True once the future has been polled, recorded or not.
     polled: bool,
-    /// The step's beginning, if the future is a step and was polled while steps were counted.
+    /// Begin of the step, if the future is a step that was polled while steps were counted.
     step: Option<steps::StepLife>,
-    /// Description of the call, kept because every recording needs it and any recording may be the
-    /// last.
+    /// Description of the call, kept because each new recording needs it.
     described: Vec<Entry>,
-    /// State of the task that an attached tool knows.
+    /// The task's life in the attached tool.
     shown: Option<Shared<tool::Life>>,
 }
 
+/// A recording's decision about a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Not recorded: no recording has asked yet, or the recording leaves the site out.
+enum Decision {
+    /// Not recorded: no recording has seen the task yet, or the selection excludes its site.
     LeftOut,
     /// Recorded.
     Recorded,
@@ -101,36 +103,37 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
     Instrumented { future, life: Life::new(site, Vec::new()) }
 }
 
-/// Description of a future's call: kept until the first poll, which may be on another thread.
+/// Description of a future's call, kept until the first poll, which may be on another thread.
 #[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
-/// Does the work of [`describe`](crate::__private::describe) for a future's call. Allocates while
-/// it is recorded.
+/// Describes a future's call, as [`describe`](crate::__private::describe) does for a function's.
+/// Allocates while something records.
 #[inline(always)]
-pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
-    DescribedCall(call::held(site, tell))
+pub fn describe_async(site: &'static Site, description: impl FnOnce(&mut Call)) -> DescribedCall {
+    DescribedCall(call::describe_later(site, description))
 }
 
-/// Does the work of [`instrument`] for a call that has been described.
+/// Records the life and the polls of `future`, as [`instrument`] does, with a description of the
+/// call.
 #[inline(always)]
 pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
     Instrumented { future, life: Life::new(site, call.0) }
 }
 
 impl<F> Instrumented<F> {
-    /// Returns whether the next poll is the first of a recording.
-    pub(super) fn is_untold(&self) -> bool {
-        gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
+    /// Returns whether the next poll is the first in its recording.
+    pub(super) fn needs_description(&self) -> bool {
+        gate::load() & gate::RECORD != 0 && self.life.described_in != gate::recording()
     }
 }
 
-/// The clone is another task, which begins with its own first poll.
+/// The clone is a new task, which begins with its own first poll.
 impl<F: Clone> Clone for Instrumented<F> {
     fn clone(&self) -> Self {
         let mut described = Described::default();
         {
-            // The entries are the profiler's memory, not the program's.
+            // The entries' memory counts as the profiler's.
             let _own = ledger::own();
             described.extend(&self.life.described);
         }
@@ -150,7 +153,7 @@ impl<F: FusedFuture> FusedFuture for Instrumented<F> {
     }
 }
 
-// A panic between two writes of a life leaves at most a range without an end.
+// A panic between two writes leaves at most a range without an end.
 impl UnwindSafe for Life {}
 impl RefUnwindSafe for Life {}
 
@@ -164,18 +167,19 @@ impl<F: Future> Future for Instrumented<F> {
 }
 
 impl<F: Future> Instrumented<F> {
-    /// Polls the future. `enter` gets the task if it is recorded, and its result is dropped when
-    /// the poll is over.
+    /// Polls the future. Calls `enter` with the task if it is recorded, and drops the result after
+    /// the poll.
     #[inline(always)]
     pub(super) fn poll_inside<G>(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        enter: impl FnOnce(Option<Continued>) -> G,
+        enter: impl FnOnce(Option<Continuation>) -> G,
     ) -> Poll<F::Output> {
         let this = self.project();
         let gate = gate::load();
         if gate == 0 {
-            // A recording that begins later needs to know: one store.
+            // One store: a recording that begins later must not take its first poll for the
+            // future's.
             this.life.polled = true;
             return this.future.poll(context);
         }
@@ -191,19 +195,18 @@ impl<F: Future> Instrumented<F> {
     }
 }
 
-/// A task that continues elsewhere while its future waits: work that runs there counts as one more
-/// poll of the task.
+/// A recorded task whose work continues on another thread, where it counts as one more poll.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Continued {
+pub(super) struct Continuation {
     task: u64,
     site: u32,
-    /// Recording that knows the task: see [`gate::recording`].
+    /// Recording that the task belongs to; see [`gate::recording`].
     recording: u32,
 }
 
-impl Continued {
-    /// Runs `body` as a part of the task, if the recording that knows the task goes on; `enter` is
-    /// as for a poll.
+impl Continuation {
+    /// Runs `body` as part of the task if the task's recording is still running; `enter` is as in
+    /// [`Instrumented::poll_inside`].
     pub(super) fn run<G, R>(self, enter: impl FnOnce(Option<Self>) -> G, body: impl FnOnce() -> R) -> R {
         let gate = gate::load();
         if gate & gate::RECORD == 0 || gate::recording() != self.recording {
@@ -218,7 +221,7 @@ impl Continued {
     }
 }
 
-/// One poll of a recorded task.
+/// One poll of a task.
 struct Slice<'a> {
     held: &'a mut select::Held,
     site: u32,
@@ -226,7 +229,7 @@ struct Slice<'a> {
     recorded: bool,
     /// True if the CPU time of the poll is measured.
     timed: bool,
-    /// Counts of `select` for the poll, if the recording is filtered.
+    /// State of the poll in `select`, if a selection applies.
     filtered: Option<select::Polled>,
     correlated: Option<u64>,
     shown: Option<u64>,
@@ -237,14 +240,25 @@ impl Life {
     #[inline(always)]
     const fn new(site: &'static Site, described: Vec<Entry>) -> Self {
         let held = select::Held::none();
-        Self { site, task: 0, told: 0, state: State::LeftOut, held, polled: false, step: None, described, shown: None }
+        Self {
+            site,
+            task: 0,
+            described_in: 0,
+            state: Decision::LeftOut,
+            held,
+            polled: false,
+            step: None,
+            described,
+            shown: None,
+        }
     }
 
     #[inline(never)]
     fn begin_poll(&mut self, gate: u32) -> Slice<'_> {
-        // The thread works for the profiler, which holds locks: see `buffer`.
+        // While the thread works for the profiler it may hold locks (see `buffer`), so nothing is
+        // recorded.
         let (gate, site) = if ledger::is_own() { (0, 0) } else { (gate, self.site.number()) };
-        let gate = tool::sought(gate);
+        let gate = tool::probed_gate(gate);
         let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
         let is_step = self.site.kind() == Kind::Step && gate & gate::STEPS != 0;
         let step = if is_step && site != 0 { steps::begin_poll(site) } else { None };
@@ -256,7 +270,7 @@ impl Life {
         let first = !std::mem::replace(&mut self.polled, true);
         let is_recorded = gate & gate::RECORD != 0 && self.is_recorded(gate);
         let is_filtered = gate & (gate::RECORD | gate::FILTER) == gate::RECORD | gate::FILTER;
-        let is_admitted = self.state == State::Admitted;
+        let is_admitted = self.state == Decision::Admitted;
         let filtered = if is_filtered { select::begin_poll(self.task, is_admitted, self.held) } else { None };
         let Self { task, held, .. } = self;
         let mut slice = Slice::unrecorded(held, site, *task);
@@ -267,33 +281,33 @@ impl Life {
         slice
     }
 
-    /// Returns whether the current recording includes the task. A recording's first poll decides
-    /// that and describes it.
+    /// Returns whether the current recording includes the task. The first poll in a recording
+    /// decides that and writes the description.
     fn is_recorded(&mut self, gate: u32) -> bool {
         let recording = gate::recording();
-        let is_told = std::mem::replace(&mut self.told, recording) == recording;
-        if !is_told {
+        let is_described = std::mem::replace(&mut self.described_in, recording) == recording;
+        if !is_described {
             self.decide(gate);
         }
-        let is_recorded = self.state != State::LeftOut;
-        if is_recorded && !is_told {
-            self.tell();
+        let is_recorded = self.state != Decision::LeftOut;
+        if is_recorded && !is_described {
+            self.write_description();
         }
         is_recorded
     }
 
-    /// Decides for a recording that sees the task for the first time. The task keeps its number in
-    /// all recordings.
+    /// Decides whether a recording that sees the task for the first time includes it. The task
+    /// keeps its number in all recordings.
     fn decide(&mut self, gate: u32) {
         let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
         self.state = match filtered {
-            false => State::Recorded,
-            true if select::admits(self.site) => State::Admitted,
-            true => State::LeftOut,
+            false => Decision::Recorded,
+            true if select::admits(self.site) => Decision::Admitted,
+            true => Decision::LeftOut,
         };
-        if self.state != State::LeftOut && self.site.number() == 0 {
+        if self.state != Decision::LeftOut && self.site.number() == 0 {
             Loss::NoMemory.count();
-            self.state = State::LeftOut;
+            self.state = Decision::LeftOut;
         }
         if self.task == 0 {
             self.task = next_task();
@@ -301,13 +315,13 @@ impl Life {
     }
 
     /// Writes the call's description.
-    fn tell(&self) {
+    fn write_description(&self) {
         for entry in &self.described {
             buffer::append(false, || *entry);
         }
     }
 
-    /// Shows a poll, and before the first one the life, to the attached tool.
+    /// Shows a poll to the attached tool, and before the first one the task's life.
     fn show_poll(&mut self) -> Option<u64> {
         if self.shown.is_none() {
             self.shown = tool::Life::begin(self.site, &self.described);
@@ -315,9 +329,9 @@ impl Life {
         self.shown.as_ref().and_then(|life| life.begin_poll(self.site))
     }
 
-    /// Ends the task: it completed, or it is dropped unfinished.
+    /// Ends the task, which has completed or is dropped unfinished.
     fn end(&mut self, outcome: u32) {
-        if std::mem::replace(&mut self.state, State::LeftOut) != State::LeftOut {
+        if std::mem::replace(&mut self.state, Decision::LeftOut) != Decision::LeftOut {
             self.record_end(self.task, outcome);
         }
         if let Some(life) = self.shown.take() {
@@ -340,7 +354,7 @@ impl Drop for Life {
     fn drop(&mut self) {
         self.end(0);
         if !self.described.is_empty() {
-            // The entries are the profiler's memory, not the program's.
+            // The entries' memory counts as the profiler's.
             let _own = ledger::own();
             drop(std::mem::take(&mut self.described));
         }
@@ -353,7 +367,7 @@ impl<'a> Slice<'a> {
         Self { held, site, task, recorded, timed, filtered, correlated, shown, step }
     }
 
-    /// Writes the begin of the poll, if there is room.
+    /// Writes the poll's begin if there is room.
     #[inline(always)]
     fn record(&mut self, gate: u32, flags: u32) {
         let (site, task) = (self.site, self.task);
@@ -369,11 +383,12 @@ impl<'a> Slice<'a> {
         }
     }
 
-    /// Returns the task, to continue it elsewhere; `None` if it is not recorded.
+    /// Returns a handle with which the task continues on other threads; `None` if the poll is not
+    /// recorded.
     #[inline(always)]
-    fn continued(&self) -> Option<Continued> {
+    fn continued(&self) -> Option<Continuation> {
         let Self { task, site, .. } = *self;
-        self.recorded.then(|| Continued { task, site, recording: gate::recording() })
+        self.recorded.then(|| Continuation { task, site, recording: gate::recording() })
     }
 }
 

@@ -1,9 +1,9 @@
-//! The gate: one word that holds every reason to leave the off path.
+//! The gate: one atomic word whose bits say what an annotated function has to do.
 //!
-//! It is 0 while nothing records and no tool is attached; then an annotated function costs a
-//! relaxed load and a branch. `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range
-//! through the out-of-line path that can do more. `session` decides what is recorded, `hooks::tool`
-//! whether a tool is shown ranges; neither touches the other's bits.
+//! The gate is 0 while nothing records and no tool is attached; an annotated function then costs a
+//! relaxed load and a branch. `RECORD` alone selects the fast path. Any bit of [`SLOW`] sends the
+//! range through the out-of-line path. The runtime's session sets the recording bits, `hooks::tool`
+//! sets the bits of an attached tool, and neither touches the other's.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,15 +12,15 @@ use crate::process::{self, Part, PerProcess};
 
 /// Ranges are recorded.
 pub const RECORD: u32 = 1;
-/// A session counts steps, whether or not it records at the moment.
+/// A session counts steps, whether or not it is recording now.
 pub const STEPS: u32 = 1 << 1;
-/// Only the ranges that `select` admits are recorded.
+/// Only ranges that `select` admits are recorded.
 pub const FILTER: u32 = 1 << 2;
 /// Input shapes of ops are recorded.
 pub const SHAPES: u32 = 1 << 3;
 /// FLOPs of ops are recorded.
 pub const FLOPS: u32 = 1 << 4;
-/// Ticks come from the operating system.
+/// Ticks are read from the operating system's clock.
 pub(crate) const SLOW_CLOCK: u32 = 1 << 5;
 
 /// Allocations are recorded.
@@ -32,56 +32,56 @@ pub const CPU_TIME: u32 = 1 << 9;
 /// The call stack of every range is recorded.
 pub const STACKS: u32 = 1 << 7;
 
-/// Something other than recording opened the gate: `publish` adds this bit.
+/// The gate is open although nothing records; `publish` adds this bit.
 const NOT_RECORDING: u32 = 1 << 6;
 
-/// Ranges are shown to an attached tool, whether or not they are recorded.
+/// An attached tool is shown all ranges, recorded or not.
 pub const NVTX: u32 = 1 << 16;
-/// The ranges of this thread are reported to the GPU's profiler (`hooks::correlation`).
+/// Ranges are reported to the GPU's profiler (`hooks::correlation`).
 pub const GPU: u32 = 1 << 17;
-/// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others are unaffected.
+/// Ranges that name a GPU stream are timed on it (`hooks::gpu_time`); other ranges are unaffected.
 pub const EVENTS: u32 = 1 << 18;
-/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of
-/// line.
+/// Threads must leave their current chunk, because the source of chunks has changed. Ranges begin
+/// out of line until every thread has left.
 pub const MOVING: u32 = 1 << 20;
-/// The process was forked from one with a session: the first range reports it, and clears the bit
-/// (`hooks::forked`).
+/// The process was forked from one that has a session. The first range warns about it and clears
+/// the bit (`hooks::warning`).
 pub(crate) const FORKED: u32 = 1 << 21;
-/// No tool has been looked for yet: the first range looks for one, and clears the bit
-/// (`hooks::tool`).
-pub(crate) const UNSOUGHT: u32 = 1 << 31;
+/// No tool has been probed for yet. The first range probes and clears the bit (`hooks::tool`).
+pub(crate) const TOOL_NOT_PROBED: u32 = 1 << 31;
 
-/// Bits that the fast path does not serve: one test covers them all.
+/// Bits that the fast path cannot serve, tested together.
 pub(crate) const SLOW: u32 =
-    FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | FORKED | UNSOUGHT;
+    FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | FORKED | TOOL_NOT_PROBED;
 
-/// The gate of a program that has run nothing yet.
-const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
+/// Initial value of the gate.
+const FIRST: u32 = if cfg!(feature = "enable") { TOOL_NOT_PROBED } else { 0 };
 
-/// The gate, alone on its cache lines: every range reads it, and writes to a neighbour would slow
-/// all of them.
+/// The gate, alone on its cache lines: every range reads it, and writes to neighbouring data would
+/// slow all ranges down.
 #[repr(align(128))]
 struct Gate(AtomicU32);
 
 static GATE: Gate = Gate(AtomicU32::new(FIRST));
-/// Parts of the gate: the session's bits, and the tool's.
+/// The session's part of the gate.
 static SESSION: AtomicU32 = AtomicU32::new(0);
+/// The tool's part of the gate.
 static TOOL: AtomicU32 = AtomicU32::new(FIRST);
-/// Lock that orders changes of the parts.
+/// Lock that serializes changes of either part.
 static CHANGES: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
-/// Number of recordings that have begun.
+/// Number of recordings that have begun in this process.
 static RECORDINGS: AtomicU32 = AtomicU32::new(0);
 
-/// Returns the gate's bits now.
+/// Returns the gate's current bits.
 #[inline(always)]
 pub fn load() -> u32 {
-    // ORDERING: a thread may see a start or a stop late; buffers are handed over through their own
+    // ORDERING: a thread may see a start or stop late; streams publish entries through their own
     // release stores.
     GATE.0.load(Ordering::Relaxed)
 }
 
-/// Sets the session's bits; [`SLOW_CLOCK`] is added where the machine needs it.
+/// Sets the session's bits; adds [`SLOW_CLOCK`] if the machine needs it.
 pub fn set(session: u32) {
     change(|| {
         if session & RECORD != 0 {
@@ -93,35 +93,35 @@ pub fn set(session: u32) {
     });
 }
 
-/// Returns the number of the current recording, from 1: descriptions of an earlier recording have
-/// to be written again.
+/// Returns the number of the current recording, from 1. Tasks compare it to find out whether this
+/// recording already has their description.
 pub(crate) fn recording() -> u32 {
     // ORDERING: see `load`.
     RECORDINGS.load(Ordering::Relaxed)
 }
 
-/// Sets the tool's bits: [`NVTX`] or nothing.
+/// Sets the tool's bits: [`NVTX`] or none.
 pub(crate) fn set_tool(bits: u32) {
     // ORDERING: under the lock.
-    change(|| TOOL.store(TOOL.load(Ordering::Relaxed) & UNSOUGHT | bits, Ordering::Relaxed));
+    change(|| TOOL.store(TOOL.load(Ordering::Relaxed) & TOOL_NOT_PROBED | bits, Ordering::Relaxed));
 }
 
-/// Returns whether a tool is still to be looked for.
-pub(crate) fn is_unsought() -> bool {
-    // ORDERING: set once; the `Once` of `hooks::tool` decides.
-    TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
+/// Returns whether no tool has been probed for yet.
+pub(crate) fn needs_tool_probe() -> bool {
+    // ORDERING: set once; the `Once` in `hooks::tool` decides.
+    TOOL.load(Ordering::Relaxed) & TOOL_NOT_PROBED != 0
 }
 
-/// Clears the bit `UNSOUGHT`: a tool has been looked for.
-pub(crate) fn sought() {
+/// Clears [`TOOL_NOT_PROBED`] once a tool has been probed for.
+pub(crate) fn set_tool_probed() {
     // ORDERING: under the lock.
     change(|| {
-        TOOL.fetch_and(!UNSOUGHT, Ordering::Relaxed);
+        TOOL.fetch_and(!TOOL_NOT_PROBED, Ordering::Relaxed);
     });
 }
 
 fn change(part: impl FnOnce()) {
-    process::forget_with(Part::Gate, become_child);
+    process::on_fork(Part::Gate, become_child);
     let _changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     part();
     publish();
@@ -132,7 +132,8 @@ fn publish() {
     let bits = SESSION.load(Ordering::Relaxed) | TOOL.load(Ordering::Relaxed);
     let added = match bits {
         0 => 0,
-        // Tested before the clock: a child that was just forked may not read files.
+        // This arm comes before the clock is asked: a child that was just forked may not read
+        // files.
         _ if bits & RECORD == 0 => NOT_RECORDING,
         _ if crate::clock::is_fast() => 0,
         _ => SLOW_CLOCK,
@@ -141,7 +142,7 @@ fn publish() {
     GATE.0.store(bits | added, Ordering::Relaxed);
 }
 
-/// Clears the bit `MOVING`: every thread has left the chunk that it wrote.
+/// Clears [`MOVING`], after every thread has left its former chunk.
 pub fn moved() {
     if load() & MOVING != 0 {
         // ORDERING: under the lock.
@@ -151,8 +152,8 @@ pub fn moved() {
     }
 }
 
-/// Adapts the gate in a process that was just forked: the session is its parent's, the tool is its
-/// own. Takes no lock.
+/// Resets the gate in a child that was just forked: the session stays the parent's, the tool is
+/// kept. Takes no lock.
 fn become_child() {
     // ORDERING: see `publish`.
     if SESSION.load(Ordering::Relaxed) != 0 {
@@ -161,7 +162,7 @@ fn become_child() {
     publish();
 }
 
-/// Returns whether the fork of this process is still to be reported: true once.
+/// Returns whether the fork of this process has not been reported yet; true once.
 pub(crate) fn take_forked() -> bool {
     let mut was_forked = false;
     // ORDERING: under the lock.

@@ -1,6 +1,6 @@
-//! Integers of at most 64 bits, of any type: the values of a program's own arguments.
+//! Integers of any type up to 64 bits, as values of user-defined arguments.
 
-/// Value of an argument.
+/// An integer argument's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Integer {
     /// The number, in two's complement.
@@ -9,7 +9,7 @@ pub struct Integer {
     pub is_negative: bool,
 }
 
-/// An integer type whose values all fit an `i64` or a `u64`.
+/// Conversion from an integer type whose values fit an `i64` or a `u64`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an integer that `args(…)` can record",
     note = "`args` takes any integer of at most 64 bits, and `bool`: convert others yourself"
@@ -23,9 +23,9 @@ macro_rules! integers {
     ($($integer:ty),*) => {$(
         impl IntoInteger for $integer {
             #[inline]
-            #[allow(unused_comparisons, clippy::cast_lossless, reason = "of some types only")]
+            #[allow(unused_comparisons, clippy::cast_lossless, reason = "apply to some of the types")]
             fn into_integer(self) -> Integer {
-                // CAST: extends the sign, if there is one.
+                // CAST: sign-extends signed types.
                 Integer { bits: self as u64, is_negative: self < (0 as $integer) }
             }
         }

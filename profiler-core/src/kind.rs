@@ -1,6 +1,6 @@
-//! Kinds of sites, and how each is shown: a new kind is defined here.
+//! Kinds of sites, and how artifacts and tools show each. A new kind is added here.
 
-/// Kind of a site.
+/// Kind of a site, and of its ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -25,7 +25,7 @@ impl Kind {
         self as usize
     }
 
-    /// Returns the kind in one word, as artifacts and tools show it.
+    /// Returns the kind's name in one word, as artifacts and tools show it.
     #[doc(hidden)]
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,23 +1,23 @@
-//! The amount of allocated memory, at any time and by owner: the program or the profiler itself.
+//! Counts allocated bytes, separately for the program and for the profiler itself.
 //!
-//! A session that starts late must know what was allocated before it, so allocations are added up
-//! from the first one. Each of the first [`LEDGERS`] threads has a cache line of its own and adds
-//! with a plain load and store; later threads share some and add atomically. A thread-local without
-//! a destructor points to the thread's ledger: an allocator may use it at any time, also before a
+//! A session that starts late must know what was allocated before it, so allocations are counted
+//! from the first one on. Each of the first [`LEDGERS`] threads adds to a cache line of its own
+//! with a plain load and store; later threads share ledgers and add atomically. A thread-local
+//! without a destructor points to the thread's ledger, because an allocator may run before the
 //! thread has a name and after its thread-locals are gone.
 //!
-//! While a thread works for the profiler ([`own`]) it adds to the profiler's ledger and records
-//! nothing. That keeps the profiler's memory out of the program's figures, and the recorder's
-//! allocations out of the recorder.
+//! While a thread works for the profiler ([`own`]), it adds to the profiler's ledger and records
+//! nothing. This keeps the profiler's memory out of the program's figures, and keeps the recorder
+//! from recording its own allocations.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-/// Number of threads that have a ledger of their own.
+/// Number of ledgers with a single writer.
 const LEDGERS: usize = 1024;
-/// Ledgers of all further threads.
+/// Number of ledgers that all further threads share.
 const SHARED: usize = 64;
 
 /// Bytes allocated minus bytes freed.
@@ -25,7 +25,7 @@ const SHARED: usize = 64;
 #[repr(align(64))]
 struct Ledger {
     bytes: AtomicI64,
-    /// True if more than one thread writes it.
+    /// True if several threads write it.
     is_shared: bool,
 }
 
@@ -33,7 +33,7 @@ static EXCLUSIVE: [Ledger; LEDGERS] = [const { Ledger::new(false) }; LEDGERS];
 static COMMON: [Ledger; SHARED] = [const { Ledger::new(true) }; SHARED];
 /// Ledger of the profiler.
 static PROFILER: Ledger = Ledger::new(true);
-/// Number of threads that have a ledger.
+/// Number of threads that have been assigned a ledger.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -47,13 +47,12 @@ impl Ledger {
     }
 
     fn read(&self) -> i64 {
-        // ORDERING: a sum over threads that go on; each number is right by itself.
+        // ORDERING: part of a sum over running threads; each number is exact by itself.
         self.bytes.load(Ordering::Relaxed)
     }
 }
 
-/// Adds to the calling thread's ledger the bytes that it has allocated, or freed if `bytes` is
-/// negative.
+/// Adds `bytes` to the calling thread's ledger; negative for freed bytes.
 #[inline(always)]
 pub(crate) fn add(bytes: i64) {
     let ledger = match LEDGER.get() {
@@ -80,15 +79,16 @@ fn assign() -> &'static Ledger {
     ledger
 }
 
-/// Guard until whose drop the allocations and releases of this thread are the profiler's.
+/// Guard during which this thread's allocations and releases count as the profiler's.
 #[derive(Debug)]
 pub struct Own {
     before: Option<&'static Ledger>,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
-/// Makes this thread work for the profiler until the guard drops. Costs two thread-local stores.
-#[must_use = "it holds until it is dropped"]
+/// Marks this thread as working for the profiler until the guard drops. Costs two thread-local
+/// stores.
+#[must_use = "the mark lasts until the guard is dropped"]
 pub fn own() -> Own {
     Own { before: LEDGER.replace(Some(&PROFILER)), stays_on_its_thread: PhantomData }
 }
@@ -104,14 +104,14 @@ pub fn is_own() -> bool {
     LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 
-/// Returns whether anything was ever added, as `ProfilingAllocator` does at the program's first
-/// allocation.
+/// Returns whether any bytes were ever added. With `ProfilingAllocator` installed, the program's
+/// first allocation does that.
 pub(crate) fn is_used() -> bool {
     // ORDERING: a statistic.
     THREADS.load(Ordering::Relaxed) > 0
 }
 
-/// Returns the bytes that the program has allocated and not freed, over all threads.
+/// Returns the bytes that the program has allocated and not yet freed, over all threads.
 pub(crate) fn live() -> i64 {
     let all = EXCLUSIVE.iter().chain(&COMMON).map(Ledger::read);
     all.fold(0, i64::wrapping_add)
@@ -124,9 +124,9 @@ mod tests {
 
     use super::*;
 
-    /// One test, because the numbers belong to the process.
+    /// One test, because the ledgers belong to the process.
     #[test]
-    fn what_threads_add_outlives_them_and_the_profilers_own_is_apart() {
+    fn counts_outlive_their_threads_and_exclude_the_profiler() {
         let before = live();
         let one = || {
             add(1000);

@@ -1,9 +1,8 @@
-//! The crate that a library depends on to be profiled: sites, ranges, shapes, and the streams that
-//! record them.
+//! Annotations for libraries: sites, ranges, shapes, and the streams that record them.
 //!
-//! A library annotates its functions and leaves the feature `enable` off; the application that
-//! depends on `profiler-runtime` switches it on for the whole program, starts sessions and gets the
-//! artifacts.
+//! A library depends on this crate, annotates its functions and leaves the feature `enable` off.
+//! The application depends on `profiler-runtime`, which switches `enable` on for the whole program,
+//! starts sessions and writes the artifacts.
 //!
 //! ```
 //! use profiler_core::{profiled_op, profiled_stage};
@@ -15,26 +14,26 @@
 //! # diffuse(&[1.0; 64]);
 //! ```
 //!
-//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range
-//! is empty, and this crate depends only on its macros and needs neither `std` nor `alloc`.
+//! Without the feature `std`, which `enable` and the runtime switch on, nothing is recorded: ranges
+//! are empty, and the crate depends only on its macros and needs neither `std` nor `alloc`.
 //!
 //! | feature | default | does |
 //! |---|---|---|
-//! | `enable` | no | records; the application's `profiler-runtime` switches it on |
-//! | `std` | no | the streams that a runtime reads |
+//! | `enable` | no | records ranges; the application's `profiler-runtime` switches it on |
+//! | `std` | no | compiles the streams that the runtime reads |
 //!
 //! # Path of a range
 //!
 //! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) →
-//! `stream::buffer` (access to this thread's `stream`), which `stream::registry` owns. This crate
-//! does not know sessions, configuration or artifacts: the runtime opens the gate, takes
-//! `stream::registry::Marks` and reads the entries between two of them.
+//! `stream::buffer` (access to this thread's stream) → `stream::registry` (owner of all streams).
+//! This crate has no notion of sessions, configuration or artifacts: the runtime opens the gate,
+//! takes `stream::registry::Marks` and reads the entries between two of them.
 //!
-//! `unsafe` lives here because a stream is written by its thread while others read its published
-//! part; each block says which code upholds its conditions.
+//! The crate uses `unsafe` because a thread writes its stream while others read the published part.
+//! Each block states which code upholds its conditions.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The hidden modules are public for a runtime only, and their docs link to private items.
+// The hidden modules are public for the runtime only, and their docs link to private items.
 #![allow(rustdoc::private_intra_doc_links)]
 
 mod block_macros;
@@ -45,9 +44,6 @@ mod call;
 pub mod clock;
 #[forbid(unsafe_code)]
 mod device;
-#[cfg(feature = "std")]
-#[doc(hidden)]
-pub mod few;
 #[cfg(feature = "std")]
 #[forbid(unsafe_code)]
 mod future;
@@ -77,7 +73,7 @@ pub mod memory;
 mod off;
 #[cfg(feature = "std")]
 #[forbid(unsafe_code)]
-mod open;
+mod open_list;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[forbid(unsafe_code)]
@@ -101,6 +97,9 @@ pub mod select;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod site;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod small_vec;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stream;
@@ -128,7 +127,7 @@ pub use range::{Range, op, stage, step_named};
 #[cfg(feature = "std")]
 pub use request::{CurrentRequest, RequestScope, current_request, request, request_scope};
 
-/// Items that the attributes and the block macros expand to. Not covered by semantic versioning.
+/// Items that the attributes and block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
     #[cfg(feature = "std")]

@@ -1,10 +1,10 @@
-//! Allocations: the events of each while a session records memory.
+//! Records allocations and releases while a session records memory.
 //!
-//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address and bytes),
-//! in the stream of the thread that made it, so that it counts for the range that is open there. A
-//! block's release is recorded before it happens and its allocation after: another thread that gets
-//! the same address records later. A thread that records ranges takes no lock and allocates
-//! nothing; see `buffer::append_all` for the others.
+//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address, bytes), in
+//! the stream of the allocating thread, so that it is attributed to the range that is open there. A
+//! release is recorded before it happens and an allocation after it, so another thread that gets
+//! the same address always records later. A thread that records ranges takes no lock and allocates
+//! nothing; for other threads see `buffer::append_all`.
 
 pub use crate::ledger;
 pub use crate::stream::entry::Action;
@@ -16,29 +16,29 @@ use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
 
-/// Allocated memory at one moment.
+/// Allocated bytes per device at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
-    /// True if the program's allocator reports.
+    /// True if the program's allocator reports to the profiler.
     pub has_allocator: bool,
-    /// Size below which blocks are not reported.
+    /// Size in bytes below which blocks are not reported.
     pub least_bytes: u64,
-    /// Bytes per device; devices that never allocated are left out.
+    /// Bytes per device; devices that never allocated are absent.
     pub devices: Vec<(Device, i64)>,
-    /// Number of allocations and releases, since the process began, for which there was no room.
+    /// Number of allocations and releases since the process began that found no room in a buffer.
     pub lost: u64,
 }
 
-/// Largest size that an entry holds: a failed request may be larger.
+/// Largest size that fits an entry; a failed request may ask for more.
 const MAX_BYTES: u64 = (1 << 56) - 1;
 
-/// Bytes per CUDA device that frameworks have reported.
+/// Bytes per CUDA device, as reported by frameworks.
 static CUDA: [AtomicI64; 256] = [const { AtomicI64::new(0) }; 256];
 static LEAST_BYTES: AtomicUsize = AtomicUsize::new(1);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 impl Device {
-    /// Returns the device's number in entries.
+    /// Returns the number that stands for the device in entries.
     const fn number(self) -> u32 {
         match self {
             Self::Cpu => 0,
@@ -50,14 +50,14 @@ impl Device {
     pub const fn from_number(number: u32) -> Self {
         match number {
             0 => Self::Cpu,
-            // CAST: `number` made it from a byte.
+            // CAST: `number` computed it from a byte.
             number => Self::Cuda((number - 1) as u8),
         }
     }
 }
 
 impl Levels {
-    /// Adds each change to the bytes of the device with its number.
+    /// Applies changes in bytes, each to the device with the given number.
     pub fn shift(&mut self, changes: &[(u32, i64)]) {
         for &(number, change) in changes {
             let device = Device::from_number(number);
@@ -69,27 +69,28 @@ impl Levels {
     }
 }
 
-/// Reports memory that a framework's allocator has handed out: device memory, or host memory from
-/// an arena of its own. Call it after the allocation.
+/// Reports a block that a framework's allocator has handed out: device memory, or host memory from
+/// the framework's own arena. Call it after the allocation.
 ///
-/// The `[memory]` events, the memory snapshot, the chart and the stages' peaks of a session with
-/// `torch_profiler_with_memory` include it. The runtime's `ProfilingAllocator` already reports host
-/// memory that comes from the global allocator. Cost while nothing records: an addition and a load.
+/// With `torch_profiler_with_memory`, the block appears in the `[memory]` events, the memory
+/// snapshot, the chart and the peaks of stages. Host memory from the global allocator is already
+/// reported by the runtime's `ProfilingAllocator`. Costs an addition and a load while nothing
+/// records.
 pub fn record_alloc(device: Device, address: u64, bytes: u64) {
     add(device, signed(bytes));
-    note(Action::Alloc, device, address, bytes);
+    record_if_enabled(Action::Alloc, device, address, bytes);
 }
 
-/// Reports that a framework's allocator takes memory back; see [`record_alloc`]. Call it before the
-/// memory can be handed out again.
+/// Reports a block that a framework's allocator takes back; see [`record_alloc`]. Call it before
+/// the block can be handed out again.
 pub fn record_free(device: Device, address: u64, bytes: u64) {
     add(device, -signed(bytes));
-    note(Action::Free, device, address, bytes);
+    record_if_enabled(Action::Free, device, address, bytes);
 }
 
 /// Reports that a framework's allocator could not hand out `bytes` bytes.
 pub fn record_out_of_memory(device: Device, bytes: u64) {
-    note(Action::OutOfMemory, device, 0, bytes);
+    record_if_enabled(Action::OutOfMemory, device, 0, bytes);
 }
 
 fn add(device: Device, bytes: i64) {
@@ -106,31 +107,31 @@ fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Reports that the program's allocator has handed out a block of the host's memory.
+/// Reports a block of host memory that the program's allocator has handed out.
 #[inline(always)]
 pub fn allocated(address: usize, bytes: usize) {
     // CAST: no layout is larger than `isize::MAX`.
     ledger::add(bytes as i64);
-    note(Action::Alloc, Device::Cpu, address as u64, bytes as u64);
+    record_if_enabled(Action::Alloc, Device::Cpu, address as u64, bytes as u64);
 }
 
-/// Reports that the program's allocator takes a block back.
+/// Reports a block that the program's allocator takes back.
 #[inline(always)]
 pub fn freed(address: usize, bytes: usize) {
     // CAST: see `allocated`.
     ledger::add(-(bytes as i64));
-    note(Action::Free, Device::Cpu, address as u64, bytes as u64);
+    record_if_enabled(Action::Free, Device::Cpu, address as u64, bytes as u64);
 }
 
-/// Returns the time at which a reallocation begins, for [`moved`]; 0 while memory is not recorded.
+/// Returns the begin time of a reallocation, for [`moved`]; 0 while memory is not recorded.
 #[inline(always)]
 pub fn moment() -> u64 {
     let gate = gate::load();
     if gate & gate::MEMORY != 0 { ticks(gate) } else { 0 }
 }
 
-/// Reports that the program's allocator has turned one block, as `(address, bytes)`, into another
-/// since `began`.
+/// Reports that the program's allocator has reallocated a block since `began`. Blocks are
+/// `(address, bytes)`.
 #[inline(always)]
 pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     // CAST: see `allocated`.
@@ -141,24 +142,25 @@ pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     }
 }
 
-/// Reports that the program's allocator had no memory left for `bytes` bytes.
+/// Reports that the program's allocator could not allocate `bytes` bytes.
 #[cold]
 pub fn out_of_memory(bytes: usize) {
-    note(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
+    record_if_enabled(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
 }
 
-/// Sets, while memory is recorded, the size below which the program's allocator does not report
-/// blocks.
+/// Stores the size in bytes below which the program's allocator does not report blocks; does
+/// nothing while memory is not recorded.
 #[inline(always)]
 pub fn least(bytes: usize) {
-    // ORDERING: a fact for the report. Read first: it is written once, and read by all threads.
+    // ORDERING: a value for the report. It is read before the write, because it changes once and
+    // every thread comes here.
     if gate::load() & gate::MEMORY != 0 && LEAST_BYTES.load(Ordering::Relaxed) != bytes {
         LEAST_BYTES.store(bytes, Ordering::Relaxed);
     }
 }
 
 #[inline(always)]
-fn note(action: Action, device: Device, address: u64, bytes: u64) {
+fn record_if_enabled(action: Action, device: Device, address: u64, bytes: u64) {
     let gate = gate::load();
     if gate & gate::MEMORY != 0 {
         record(gate, action, device, address, bytes);
@@ -172,9 +174,9 @@ fn record(gate: u32, action: Action, device: Device, address: u64, bytes: u64) {
     }
 }
 
-/// Records a move. Another thread may get the old block before the new one is known: the old one
-/// ends when the call began. Totals count the difference when the call ended, because one of the
-/// two existed all the time.
+/// Records a reallocation. Another thread may get the old block's address before the call returns,
+/// so the old block ends when the call began. Totals change when the call ends, because one of the
+/// two blocks existed throughout.
 #[inline(never)]
 fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) {
     let block = |(address, bytes)| (address as u64, bytes as u64);
@@ -188,7 +190,7 @@ fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) 
     }
 }
 
-/// Returns the two entries of an allocation or release.
+/// Returns the two entries that record an allocation or release.
 #[inline(always)]
 pub(crate) fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
     let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
@@ -207,9 +209,9 @@ fn count_loss() {
 }
 
 impl Levels {
-    /// Reads the levels now.
+    /// Reads the current levels.
     pub fn now() -> Self {
-        // ORDERING: counters of threads that go on; each is right by itself.
+        // ORDERING: counters of running threads; each is exact by itself.
         let cuda =
             CUDA.iter().zip(0..=u8::MAX).map(|(bytes, index)| (Device::Cuda(index), bytes.load(Ordering::Relaxed)));
         let host = ledger::is_used().then(|| (Device::Cpu, ledger::live()));

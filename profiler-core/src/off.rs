@@ -1,7 +1,6 @@
-//! The same names where nothing records: a library compiles, and its ranges are empty.
+//! Stubs for builds without the feature `std`: the public names compile, and ranges are empty.
 //!
-//! Without the feature `std` there are no streams, and this crate needs neither an allocator nor an
-//! operating system.
+//! Such a build has no streams and needs neither an allocator nor an operating system.
 
 use core::future::Future;
 use core::marker::PhantomData;
@@ -16,8 +15,8 @@ use crate::integer::Integer;
 
 /// Maximum number of recorded dims of one input.
 pub(crate) const MAX_DIMS: usize = 8;
-/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of
-/// a tensor.
+/// Flag next to an input's dtype: the input is a list of `usize`, which may be meant as a tensor's
+/// dims.
 pub(crate) const LISTS_DIMS: u64 = 1 << 8;
 
 /// An open range; it records nothing here.
@@ -35,8 +34,8 @@ impl Range {
     }
 }
 
-// The guard that records has a `Drop` too: so an explicit `drop` of this one is no lint error in
-// the caller.
+// The recording guard implements `Drop`. This one does too, so that an explicit `drop` causes no
+// lint in the caller's code.
 impl Drop for Range {
     fn drop(&mut self) {}
 }
@@ -61,12 +60,12 @@ pub fn request(_id: &str) -> Range {
     Range::nothing()
 }
 
-/// Makes a request of a future; here the result only polls the future.
+/// Wraps a future as a request; here it only polls the future.
 pub fn request_scope<I: AsRef<str>, F: Future>(id: I, future: F) -> RequestScope<I, F> {
     RequestScope { _id: id, future }
 }
 
-/// The future of [`request_scope`].
+/// Future returned by [`request_scope`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct RequestScope<I, F> {
@@ -78,19 +77,19 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: the future is pinned with the scope: nothing moves it out, and there is no
+        // SAFETY: the future is pinned with the scope; nothing moves it out, and the scope has no
         // `Drop`.
         unsafe { self.map_unchecked_mut(|scope| &mut scope.future) }.poll(context)
     }
 }
 
-/// Returns the request that runs on this thread: here none.
+/// Returns the request that runs on this thread; always empty here.
 #[must_use]
 pub const fn current_request() -> CurrentRequest {
     CurrentRequest(())
 }
 
-/// A request that other threads may work for.
+/// Handle to a request that other threads may work for.
 #[derive(Clone, Copy, Debug)]
 pub struct CurrentRequest(());
 
@@ -101,13 +100,13 @@ impl CurrentRequest {
     }
 }
 
-/// Reports a block that was allocated; does nothing here.
+/// Reports an allocated block; does nothing here.
 pub const fn record_alloc(_device: Device, _address: u64, _bytes: u64) {}
 
-/// Reports a block that is freed; does nothing here.
+/// Reports a freed block; does nothing here.
 pub const fn record_free(_device: Device, _address: u64, _bytes: u64) {}
 
-/// Reports an allocation that failed; does nothing here.
+/// Reports a failed allocation; does nothing here.
 pub const fn record_out_of_memory(_device: Device, _bytes: u64) {}
 
 /// Writer for the shapes of one op's inputs; it writes nothing here.
@@ -118,7 +117,7 @@ impl ShapeWriter {
     /// Writes one tensor.
     pub fn tensor(&mut self, _dtype: Dtype, _dims: &[usize]) {}
 
-    /// Writes one tensor whose elements are not contiguous.
+    /// Writes one tensor whose elements are not contiguous in memory.
     pub fn strided(&mut self, _dtype: Dtype, _dims: &[usize], _strides: impl IntoIterator<Item = isize>) {}
 
     /// Writes a number.
@@ -155,9 +154,9 @@ impl Call {
     /// Writes the shape of one input.
     pub fn shape<O>(&mut self, _input: &(impl Shaped<O> + ?Sized)) {}
 
-    /// Writes the number of floating point operations of the call.
+    /// Writes the call's number of floating point operations.
     pub fn flops(&mut self, _flops: impl IntoCount) {}
 
-    /// Writes the user's own index of the step.
+    /// Writes the step's index, as the user counts it.
     pub fn index(&mut self, _index: impl IntoCount) {}
 }

@@ -1,7 +1,7 @@
-//! The cost of recording itself, measured on this machine when a session ends.
+//! Measures what recording costs on this machine, when a session ends.
 //!
-//! The reports multiply each cost by the number of times it was paid. Costs are measured on scratch
-//! memory with the same clock and the same stores; the measurement does not appear in a recording.
+//! Reports multiply each cost by the number of times it was paid. The measurement runs the same
+//! clock reads and stores on scratch memory, so it does not appear in a recording.
 
 use std::hint::black_box;
 
@@ -15,32 +15,38 @@ use crate::memory;
 use crate::memory::Action;
 use crate::stream::entry::{Entry, Tag};
 
-/// Number of times that each cost is paid in a round.
+/// Number of operations in one round of a measurement.
 const TIMES: usize = 512;
 
-/// Nanoseconds that recording costs its thread.
+/// Nanoseconds that recording costs the recording thread, per operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Costs {
     /// A range: two clock reads and two stores.
     pub range: f64,
     /// An allocation or release.
     pub allocation: f64,
-    /// One part of a call's description: the shape of an input, FLOPs, an index.
+    /// One part of a call's description: an input's shape, FLOPs or an index.
     pub description: f64,
     /// A call stack; 0 if unknown.
     pub stack: f64,
-    /// The link from a range to the GPU work that it launches; 0 if unknown.
+    /// The link from a range to the GPU work it launches; 0 if unknown.
     pub link: f64,
 }
 
 impl Costs {
-    /// Measures the costs that need no session, in about a tenth of a millisecond.
+    /// Measures the costs that need no session. Takes about a tenth of a millisecond.
     pub fn measure() -> Self {
-        Self { range: of_range(), allocation: of_allocation(), description: of_description(), stack: 0.0, link: 0.0 }
+        Self {
+            range: measure_range(),
+            allocation: measure_allocation(),
+            description: measure_description(),
+            stack: 0.0,
+            link: 0.0,
+        }
     }
 }
 
-fn of_range() -> f64 {
+fn measure_range() -> f64 {
     let mut scratch = scratch();
     cheapest(TIMES, || {
         for pair in scratch.chunks_exact_mut(2) {
@@ -51,7 +57,7 @@ fn of_range() -> f64 {
     })
 }
 
-fn of_allocation() -> f64 {
+fn measure_allocation() -> f64 {
     let mut scratch = scratch();
     cheapest(TIMES, || {
         for pair in scratch.chunks_exact_mut(2) {
@@ -62,8 +68,8 @@ fn of_allocation() -> f64 {
     })
 }
 
-/// Measures the cost of describing a matrix.
-fn of_description() -> f64 {
+/// Measures the description of a matrix.
+fn measure_description() -> f64 {
     let dims = black_box([2_usize, 3]);
     let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
     cheapest(TIMES, || {
@@ -77,7 +83,7 @@ fn of_description() -> f64 {
     })
 }
 
-/// Returns room for two entries per operation, already touched.
+/// Returns memory for two entries per operation, already paged in.
 fn scratch() -> Vec<Entry> {
     vec![Entry::new(Tag::End, 0, 0); 2 * TIMES]
 }
@@ -94,6 +100,6 @@ mod tests {
         for cost in [range, allocation, description] {
             assert!(cost > 0.0 && cost < 100_000.0, "{cost} ns");
         }
-        assert_eq!((stack, link), (0.0, 0.0), "measured by whoever takes them");
+        assert_eq!((stack, link), (0.0, 0.0), "measured where stacks and links are recorded");
     }
 }

@@ -1,19 +1,23 @@
-//! A process and its forked children: the state of its parent that a child forgets, and the state
-//! that it makes anew.
+//! Fork safety: detects that this process is a forked child, and separates its state from its
+//! parent's.
 //!
-//! A child that was forked without `exec` has a copy of the parent's memory and one thread. A lock
-//! may be held in it by a thread that does not exist, and a session, its files and its claims are
-//! the parent's. So the child uses, drops and unlocks nothing of the parent's: state that a lock
-//! guards is [`PerProcess`], which a child makes anew and leaks the parent's; the gate shuts;
-//! values of the parent's that are dropped in the child check a [`Stamp`] first.
+//! A child forked without `exec` has a copy of the parent's memory and a single thread. A lock may
+//! be held by a thread that does not exist in the child, and the session with its files and claims
+//! belongs to the parent. So the child uses, drops and unlocks nothing of the parent's:
 //!
-//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`.
-//! Where no handler runs (`clone`, `_Fork`), [`check`] compares process ids on the slow paths:
-//! start, stop and end of a session, export, a thread's first range and each of its chunks; until
-//! then such a child continues to write into its parent's chunk, which is a copy unless it lies in
-//! a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load
-//! everywhere, but the gate would have to live on it, in memory that no initialised static has.
-//! `vfork` and `posix_spawn` share the memory and run no handler: nothing happens.
+//! - State behind a lock is a [`PerProcess`]: the child creates its own value and leaks the
+//!   parent's.
+//! - The gate closes.
+//! - A value of the parent's that is dropped in the child checks its [`Stamp`] first.
+//!
+//! A `pthread_atfork` handler detects the child before its first instruction after `fork`. Where no
+//! handler runs (`clone`, `_Fork`), [`check`] compares process ids on the slow paths: start, stop
+//! and end of a session, export, a thread's first range and each of its chunks. Until then such a
+//! child keeps writing into its parent's chunk, which is a copy unless it lies in a spool.
+//!
+//! A page that the kernel wipes in children (`MADV_WIPEONFORK`) would detect a fork with one load,
+//! but the gate would have to live on that page, where no initialised static can be placed. `vfork`
+//! and `posix_spawn` share the parent's memory and run no handler; they need no treatment.
 
 pub mod descriptors;
 
@@ -27,25 +31,26 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::ledger;
 
-/// The number of times that this process has found itself to be a child, and its process id: one
-/// word, so that only one thread detects a fork. The id is 0 before the first check.
+/// Upper half: the number of forks detected in this line of processes. Lower half: this process's
+/// id, 0 before the first check. One word, so that exactly one thread handles a fork.
 static PROCESS: AtomicU64 = AtomicU64::new(0);
 
-/// Returns the number of this process among its forked ancestors; the first that used the runtime
-/// has 0.
+/// Returns the generation of this process: 0 for the first one that used the runtime, one more for
+/// each fork.
 #[inline]
 pub(crate) fn number() -> u32 {
-    // ORDERING: changes while this process has one thread, or the next reader finds it changed.
+    // ORDERING: the number changes while the process has one thread, or else the next reader
+    // detects the change.
     // CAST: the upper half.
     (PROCESS.load(Ordering::Relaxed) >> 32) as u32
 }
 
-/// Returns whether an ancestor of this process has used the runtime.
+/// Returns whether this process was forked from one that used the runtime.
 pub(crate) fn is_child() -> bool {
     number() > 0
 }
 
-/// Checks whether this process was forked without a handler being run. Costs one system call: for
+/// Handles a fork for which no `pthread_atfork` handler ran. Costs one system call, so it is for
 /// slow paths.
 pub fn check() {
     // ORDERING: see `number`.
@@ -59,7 +64,7 @@ pub fn check() {
     }
 }
 
-/// Starts to watch for forks, at the runtime's first use in this process.
+/// Installs the fork handler at the runtime's first use in this process.
 #[cold]
 fn watch(id: u32) {
     // ORDERING: see `number`.
@@ -68,19 +73,19 @@ fn watch(id: u32) {
     }
 }
 
-/// Forgets the parent. Only stores to atomics and closes descriptors: it runs after `fork`, before
-/// the child's own code.
+/// Detaches this process from its parent's state. Runs right after `fork`, before the child's own
+/// code, so it only stores to atomics and closes descriptors.
 #[cold]
 fn become_child(known: u64, id: u32) {
     let new = ((known >> 32) + 1) << 32 | u64::from(id);
     // ORDERING: see `number`.
     if PROCESS.compare_exchange(known, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        FORGETTERS.iter().filter_map(OnceLock::get).for_each(|forget| forget());
+        FORK_HANDLERS.iter().filter_map(OnceLock::get).for_each(|handler| handler());
         descriptors::close();
     }
 }
 
-/// A part of the recorder that has state of the parent's to forget.
+/// A part of the recorder whose state must be reset in a child.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     Gate,
@@ -89,13 +94,13 @@ pub(crate) enum Part {
     Stream,
 }
 
-/// Function of each part that runs in a child; unset for a part that has not been used.
-static FORGETTERS: [OnceLock<fn()>; 4] = [const { OnceLock::new() }; 4];
+/// Handler of each part, run in a child; unset while the part has not been used.
+static FORK_HANDLERS: [OnceLock<fn()>; 4] = [const { OnceLock::new() }; 4];
 
-/// Registers `forget` to be called in a forked child. Each part registers before it has state; the
-/// first call counts.
-pub(crate) fn forget_with(part: Part, forget: fn()) {
-    let _ = FORGETTERS[part as usize].set(forget);
+/// Registers a handler to be called in a forked child. Each part registers before it has any state;
+/// only the first call takes effect.
+pub(crate) fn on_fork(part: Part, handler: fn()) {
+    let _ = FORK_HANDLERS[part as usize].set(handler);
 }
 
 #[cfg(all(unix, not(miri)))]
@@ -105,41 +110,41 @@ fn at_fork() {
         become_child(PROCESS.load(Ordering::Relaxed), std::process::id());
     }
     // SAFETY: the handler touches only atomics, a thread-local without a destructor and
-    // descriptors. If the list is full, the call is refused, and `check` remains.
+    // descriptors. If registration fails, `check` still detects the fork.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
 
 #[cfg(not(all(unix, not(miri))))]
 const fn at_fork() {}
 
-/// A static that each process makes for itself: a child's is new, and the child never touches or
-/// drops the parent's.
+/// A lazily created static of which each process has its own value. A forked child creates a new
+/// one and never touches or drops its parent's.
 ///
-/// The first process has it inline, so that no use of it allocates there.
+/// The first process stores its value inline, so that using it never allocates.
 pub struct PerProcess<T: 'static> {
-    made: AtomicPtr<Made<T>>,
+    current: AtomicPtr<Instance<T>>,
     make: fn(Option<&T>) -> T,
-    /// True once a thread makes, or has made, the value in [`first`](Self::first).
+    /// True once a thread has claimed [`first`](Self::first) for its value.
     is_begun: AtomicBool,
-    first: UnsafeCell<MaybeUninit<Made<T>>>,
+    first: UnsafeCell<MaybeUninit<Instance<T>>>,
 }
 
-struct Made<T> {
+struct Instance<T> {
     process: u32,
     value: T,
 }
 
-// SAFETY: only the thread that has set `is_begun` writes `first`, and publishes it; from then on
-// the value is shared.
+// SAFETY: only the thread that set `is_begun` writes `first`; it then publishes the value, which is
+// shared from then on.
 unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
 
 impl<T: Send + Sync> PerProcess<T> {
-    /// Creates a static that `make` fills at its first use in each process, from the parent's value
-    /// if there is one. State that the parent's locks guard may be half changed: it is usable only
-    /// where `try_lock` gets the lock.
+    /// Creates a static whose value `make` creates at its first use in each process. `make` is
+    /// given the parent's value, if any. State behind one of the parent's locks may be half
+    /// changed, so it may be read only if `try_lock` succeeds.
     pub const fn new(make: fn(Option<&T>) -> T) -> Self {
         Self {
-            made: AtomicPtr::new(ptr::null_mut()),
+            current: AtomicPtr::new(ptr::null_mut()),
             make,
             is_begun: AtomicBool::new(false),
             first: UnsafeCell::new(MaybeUninit::uninit()),
@@ -148,25 +153,25 @@ impl<T: Send + Sync> PerProcess<T> {
 
     #[cold]
     #[inline(never)]
-    fn make(&self, before: *mut Made<T>) {
+    fn make(&self, before: *mut Instance<T>) {
         let _own = ledger::own();
         check();
         // SAFETY: see `deref`.
         let parents = unsafe { before.as_ref() }.map(|made| &made.value);
-        let value = Made { process: number(), value: (self.make)(parents) };
-        // ORDERING: only which thread is first matters.
+        let value = Instance { process: number(), value: (self.make)(parents) };
+        // ORDERING: only decides which thread is first.
         let is_first = !self.is_begun.swap(true, Ordering::Relaxed);
-        // A child needs memory, and so does the second of two threads that arrive at once.
-        let layout = Layout::new::<Made<T>>();
-        let memory = || forever(layout).unwrap_or_else(|| handle_alloc_error(layout)).as_ptr().cast();
-        let place: *mut Made<T> = if is_first { self.first.get().cast() } else { memory() };
-        // SAFETY: no other thread has the place.
-        unsafe { place.write(value) };
+        // A child allocates, and so does the second of two threads that arrive at once.
+        let layout = Layout::new::<Instance<T>>();
+        let leaked = || alloc_leaked(layout).unwrap_or_else(|| handle_alloc_error(layout)).as_ptr().cast();
+        let memory_of_value: *mut Instance<T> = if is_first { self.first.get().cast() } else { leaked() };
+        // SAFETY: no other thread has this memory.
+        unsafe { memory_of_value.write(value) };
         // ORDERING: publishes the value to `deref`.
-        if self.made.compare_exchange(before, place, Ordering::Release, Ordering::Relaxed).is_err() {
-            // Another thread was faster; the place stays unused.
-            // SAFETY: no other thread has seen this one.
-            unsafe { place.drop_in_place() };
+        if self.current.compare_exchange(before, memory_of_value, Ordering::Release, Ordering::Relaxed).is_err() {
+            // Another thread was faster; this memory stays unused.
+            // SAFETY: no other thread has seen this value.
+            unsafe { memory_of_value.drop_in_place() };
         }
     }
 }
@@ -178,39 +183,39 @@ impl<T: Send + Sync> Deref for PerProcess<T> {
     fn deref(&self) -> &T {
         loop {
             // ORDERING: pairs with the exchange in `make`.
-            let made = self.made.load(Ordering::Acquire);
-            // SAFETY: null, or made by `make` and never freed.
+            let made = self.current.load(Ordering::Acquire);
+            // SAFETY: null, or written by `make` and never freed.
             match unsafe { made.as_ref() } {
-                Some(of_here) if of_here.process == number() => return &of_here.value,
+                Some(own) if own.process == number() => return &own.value,
                 _ => self.make(made),
             }
         }
     }
 }
 
-/// Returns zeroed memory that is never freed: from the program's allocator, or from the system if
-/// that has none.
-pub(crate) fn forever(layout: Layout) -> Option<NonNull<u8>> {
-    // SAFETY: no caller asks for memory of no size.
-    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| pages(layout.size()))
+/// Allocates zeroed memory that is never freed, from the program's allocator or, if that fails,
+/// from the system.
+pub(crate) fn alloc_leaked(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: every caller passes a layout of non-zero size.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| map_pages(layout.size()))
 }
 
-/// Returns whole zeroed pages from the kernel.
+/// Maps zeroed pages from the kernel.
 #[cfg(all(target_os = "linux", not(miri)))]
-pub(crate) fn pages(bytes: usize) -> Option<NonNull<u8>> {
+pub(crate) fn map_pages(bytes: usize) -> Option<NonNull<u8>> {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping; it replaces nothing.
     let start = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
     if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
 }
 
-/// Returns none: the allocator is the only source of memory.
+/// Returns `None`: here the allocator is the only source of memory.
 #[cfg(not(all(target_os = "linux", not(miri))))]
-const fn pages(_bytes: usize) -> Option<NonNull<u8>> {
+const fn map_pages(_bytes: usize) -> Option<NonNull<u8>> {
     None
 }
 
-/// Process that a value was made in.
+/// Process in which a value was created.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp(u32);
 
@@ -221,8 +226,8 @@ impl Stamp {
         Self(number())
     }
 
-    /// Returns whether the value is the parent's: its locks, threads and files must not be touched
-    /// here.
+    /// Returns whether the value belongs to a parent process: its locks, threads and files must not
+    /// be touched here.
     pub fn is_foreign(self) -> bool {
         check();
         self.0 != number()

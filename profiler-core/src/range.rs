@@ -1,9 +1,9 @@
-//! A range: one execution of a site, from its begin to its drop.
+//! Ranges: one execution of a site, from its begin to its drop.
 //!
-//! The attributes expand to [`run`]. It reads the gate once; off, it calls the body without any
-//! guard around it, because a guard's drop flag and unwind edges cost more than the gate itself.
-//! On, the fast path is two clock reads and two 16-byte stores; all other work of a range
-//! (selection, steps, stacks, a slow clock, an attached tool) is out of line.
+//! The attributes expand to [`run`], which reads the gate once. While nothing records it calls the
+//! body without a guard, because a guard's drop flag and unwind edges cost more than the gate
+//! itself. While recording, the fast path is two clock reads and two 16-byte stores. All other work
+//! of a range (selection, steps, stacks, a slow clock, an attached tool) is out of line.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use crate::call::{Call, describe_open};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
 use crate::kind::Kind;
 use crate::ledger;
-use crate::open::OpenList;
+use crate::open_list::OpenList;
 use crate::site::{self, Site};
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
@@ -20,20 +20,21 @@ use crate::stream::key::Key;
 use crate::stream::losses::Loss;
 use crate::{clock, gate, select};
 
-/// Runs `body` as a range of `site`. Cost: see the crate's documentation.
+/// Runs `body` as a range of `site`. Costs a load and a branch while nothing records.
 #[inline(always)]
 pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
     let gate = gate::load();
     if gate == 0 { body() } else { run_recorded(site, gate, body) }
 }
 
-/// Runs `body` while the gate is not 0; out of line, so that the off path needs no registers saved.
+/// Runs `body` as a range while the gate is open. Out of line, so that the off path saves no
+/// registers.
 #[inline(never)]
 fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
     if gate & gate::SLOW != 0 {
         return run_full(site, gate, body);
     }
-    // Read after the gate: read together with it, the two cost two instructions more.
+    // Read after the gate: reading both together costs two more instructions.
     let number = site.fast_number();
     if !site::is_fast(number) || !begin_plain(number) {
         return run_full(site, gate, body);
@@ -42,8 +43,8 @@ fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> 
     body()
 }
 
-/// Begins a range; returns false where its entry finds no room. The code that makes room is out of
-/// line, with the body, so that the fast path keeps nothing of it in registers.
+/// Begins a range on the fast path; returns false if the chunk is full. The code that takes another
+/// chunk is out of line, so that the fast path keeps none of its values in registers.
 #[inline(always)]
 fn begin_plain(number: u32) -> bool {
     buffer::append_if_room(|| Entry::new(Tag::Begin, number, clock::fast_ticks()))
@@ -56,26 +57,26 @@ fn run_full<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Guard that ends a range of the fast path.
+/// Guard that ends a range that began on the fast path.
 #[derive(Debug)]
 struct PlainEnd(u32);
 
 impl Drop for PlainEnd {
     #[inline(always)]
     fn drop(&mut self) {
-        // The clock first: the time after it is the profiler's own.
+        // The clock is read first, so that the range excludes the profiler's own time.
         let entry = Entry::new(Tag::End, self.0, clock::fast_ticks());
         buffer::append(true, || entry);
     }
 }
 
-/// An open range; it ends when this is dropped.
+/// Guard of an open range, which ends when this is dropped.
 ///
 /// # In async code
 ///
-/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not
-/// `Send` either, and cannot be spawned on a runtime of several threads. Make that part a function
-/// of its own:
+/// The guard stays on its thread: it is not `Send`. A future that holds it across an `.await` is
+/// not `Send` either, and cannot be spawned on a multi-threaded runtime. Move that part into a
+/// function of its own:
 ///
 /// ```
 /// # async fn load() -> Vec<f32> { Vec::new() }
@@ -87,10 +88,10 @@ impl Drop for PlainEnd {
 ///
 /// # Cost
 ///
-/// One word, so that a guard that records nothing is a register and one comparison: 0 for nothing;
-/// negative on the fast path, where `Entry::end_of_guard` turns it into the end; else the key of
-/// the work to be done out of line at the end, with a lowest bit that says whether the begin is in
-/// the stream.
+/// The guard is one word, so that one that records nothing costs a register and a comparison. The
+/// word is 0 if nothing is recorded. It is negative on the fast path, where `Entry::end_of_guard`
+/// turns it into the end. Otherwise it is the key of the out-of-line work at the end, and its
+/// lowest bit says whether the begin is in the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
@@ -99,23 +100,23 @@ pub struct Range {
 }
 
 thread_local! {
-    /// Work that the guards of this thread do out of line.
+    /// Out-of-line work of this thread's open guards.
     static HELD: RefCell<OpenList<Held>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// Work that a guard does out of line when it ends.
+/// Out-of-line work that a guard does when it ends.
 #[derive(Clone, Copy)]
 struct Held {
     site: &'static Site,
-    /// Index of the step itself.
+    /// Index of the range, if it is a step.
     index: Option<u64>,
-    /// The word of the fast path if the begin is in the stream, else 0.
+    /// The guard's word on the fast path if the begin is in the stream, else 0.
     recorded: u64,
     /// True if the CPU time of the range is measured.
     timed: bool,
-    /// State of `select` for the range, if it is counted there.
+    /// State of the range in `select`, if it is counted there.
     admitted: Option<select::Admitted>,
-    /// Id that the GPU's profiler has for the range.
+    /// Correlation id that was pushed for the range.
     correlated: Option<u64>,
     /// Key of the range in the attached tool.
     shown: Option<u64>,
@@ -124,21 +125,21 @@ struct Held {
 }
 
 impl Range {
-    /// Begins a range of `site`, if anything records.
+    /// Begins a range of `site` if the gate is open.
     #[inline(always)]
     pub fn enter(site: &'static Site) -> Self {
         let gate = gate::load();
         if gate == 0 { Self::nothing() } else { Self::begin(site, gate) }
     }
 
-    /// Begins a range with a description of the call; the gate is read once for both.
+    /// Begins a range with a description of its call; reads the gate once for both.
     #[inline(always)]
-    pub fn enter_described(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Self {
+    pub fn enter_described(site: &'static Site, description: impl FnOnce(&mut Call)) -> Self {
         let gate = gate::load();
         if gate == 0 {
             return Self::nothing();
         }
-        describe_open(site, gate, tell);
+        describe_open(site, gate, description);
         Self::begin(site, gate)
     }
 
@@ -154,11 +155,11 @@ impl Range {
             Entry::begin_of_guard(number, ticks)
         };
         let begun = site::is_fast(number) && buffer::append_if_room(begin);
-        if begun { Self::of(word) } else { Self::begin_full(site, gate) }
+        if begun { Self::from_word(word) } else { Self::begin_full(site, gate) }
     }
 
-    /// Counts a range that begins where the thread works for the profiler, as in a signal handler
-    /// that interrupted it: locks may be held.
+    /// Refuses and counts a range that begins while the thread works for the profiler, as in a
+    /// signal handler that interrupted it: the thread may hold locks.
     pub(super) fn refused(gate: u32) -> Self {
         if gate & gate::RECORD != 0 {
             Loss::Reentry.count();
@@ -169,7 +170,7 @@ impl Range {
     /// Returns a guard that records nothing.
     #[doc(hidden)]
     pub const fn nothing() -> Self {
-        Self::of(0)
+        Self::from_word(0)
     }
 
     /// Returns whether the begin is in this thread's stream.
@@ -182,7 +183,7 @@ impl Range {
         (self.word as i64) < 0
     }
 
-    const fn of(word: u64) -> Self {
+    const fn from_word(word: u64) -> Self {
         Self { word, stays_on_its_thread: PhantomData }
     }
 
@@ -195,52 +196,52 @@ impl Range {
         if gate & gate::MOVING != 0 {
             buffer::move_on();
         }
-        let gate = tool::sought(gate);
+        let gate = tool::probed_gate(gate);
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
         if site.number() == 0 || !has_room(is_step) {
-            return Held::of(site).lose(gate);
+            return Held::new(site).count_loss(gate);
         }
-        let index = if is_step || gate & gate::NVTX != 0 { tool::told(site.number()) } else { None };
+        let index = if is_step || gate & gate::NVTX != 0 { tool::take_explicit_index(site.number()) } else { None };
         let shown = if gate & gate::NVTX == 0 { None } else { tool::begin(site, index) };
         let step = if is_step { steps::begin(site.number()) } else { None };
-        let mut held = Held { index, shown, step, ..Held::of(site) };
+        let mut held = Held { index, shown, step, ..Held::new(site) };
         held.record(gate);
         held.keep()
     }
 }
 
-/// Returns whether there is memory for another open range on this thread; true while the thread is
-/// ending.
+/// Reserves memory for another open range on this thread; returns false if there is none. Returns
+/// true while the thread is ending.
 fn has_room(is_step: bool) -> bool {
-    let has_room = HELD.try_with(|held| held.try_borrow_mut().map_or(true, |mut held| held.has_room()));
+    let has_room = HELD.try_with(|held| held.try_borrow_mut().map_or(true, |mut held| held.try_reserve()));
     has_room.unwrap_or(true) && (!is_step || steps::has_room())
 }
 
 impl Held {
-    /// Creates the state of a range that has no work to do yet.
-    const fn of(site: &'static Site) -> Self {
+    /// Creates the state of a range without any work so far.
+    const fn new(site: &'static Site) -> Self {
         let (index, admitted, correlated, shown, step) = (None, None, None, None, None);
         Self { site, index, recorded: 0, timed: false, admitted, correlated, shown, step }
     }
 
-    /// Returns whether ranges are selected, and whether this one is recorded.
+    /// Returns whether a selection applies, and whether this range is recorded.
     fn is_wanted(&self, gate: u32) -> (bool, bool) {
         let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
         (filtered, gate & gate::RECORD != 0 && (!filtered || select::admits(self.site)))
     }
 
-    /// Counts a range for which there is no memory.
+    /// Counts a range that is lost for lack of memory.
     #[cold]
-    fn lose(self, gate: u32) -> Range {
-        // Takes the index, so that no other step gets it.
-        tool::told(self.site.number());
+    fn count_loss(self, gate: u32) -> Range {
+        // Discards the explicit index, so that no other step takes it.
+        tool::take_explicit_index(self.site.number());
         if self.is_wanted(gate).1 {
             Loss::NoMemory.count();
         }
         Range::nothing()
     }
 
-    /// Writes the begin, if it is wanted and there is room.
+    /// Writes the begin if the range is to be recorded and there is room.
     fn record(&mut self, gate: u32) {
         let (site, number) = (self.site, self.site.number());
         let (filtered, wanted) = self.is_wanted(gate);
@@ -269,7 +270,7 @@ impl Held {
         self.admitted = if recorded && filtered { select::enter() } else { None };
     }
 
-    /// Returns a guard that ends the range.
+    /// Stores this state and returns the guard that ends the range.
     fn keep(self) -> Range {
         let Self { recorded, shown, step, .. } = self;
         if recorded == 0 && shown.is_none() && step.is_none() {
@@ -277,11 +278,11 @@ impl Held {
         }
         let mut held = Some(self);
         let key = HELD.try_with(|all| all.try_borrow_mut().ok().and_then(|mut all| all.begin(held.take()?)));
-        // The thread is ending, or was interrupted here: the range ends at once.
+        // The thread is ending, or a signal handler interrupted it here: the range ends at once.
         if let Some(held) = held {
             held.end(clock::ticks(), u64::MAX);
         }
-        key.ok().flatten().map_or(Range::nothing(), |key| Range::of(key << 1 | u64::from(recorded != 0)))
+        key.ok().flatten().map_or(Range::nothing(), |key| Range::from_word(key << 1 | u64::from(recorded != 0)))
     }
 
     fn end(self, ticks: u64, own_key: u64) {
@@ -306,9 +307,8 @@ impl Held {
         }
     }
 
-    /// Records the next step if the end of this step has begun a recording. A step of the same loop
-    /// that replaced this one, as in `step = step!(…)`, began just before: it is recorded from here
-    /// on.
+    /// Records the next step if the end of this one started a recording. In `step = step!(…)` the
+    /// next step of the loop begins just before this one ends, so it is recorded from here on.
     fn begin_next(&self, own_key: u64) {
         let gate = gate::load();
         if self.recorded != 0 || gate & gate::RECORD == 0 {
@@ -342,7 +342,7 @@ impl Drop for Range {
             return;
         }
         if self.is_plain() {
-            // The clock first: the time after it is the profiler's own.
+            // The clock is read first, so that the range excludes the profiler's own time.
             let entry = Entry::end_of_guard(self.word, clock::fast_ticks());
             buffer::append(true, || entry);
         } else {
@@ -361,9 +361,9 @@ fn end_full(key: u64) {
     }
 }
 
-/// Begins a stage whose name is known only at run time. The name is interned (at most 4,096
-/// different ones) under a lock while something records. A name longer than 256 bytes is cut and
-/// ends in `…`.
+/// Begins a stage whose name is known only at run time. While something records, the name is
+/// interned under a lock; a process interns at most 4,096 names. A name longer than 256 bytes is
+/// truncated and ends in `…`.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }

@@ -1,8 +1,8 @@
-//! Requests, which group timings. A guard for a thread that does one request at a time, a future's
-//! wrapper for a server that does many.
+//! Requests, by which timings are grouped: a guard for a thread that serves one request at a time,
+//! and a future's wrapper for a server that serves many.
 //!
 //! The id is written before the begin of its range, like any other description of a call. Work that
-//! a future's request hands to another thread counts as one more poll of the future there.
+//! a request hands to another thread is recorded there as one more poll of the request's future.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::call::Call;
-use crate::future::{Continued, Instrumented, instrument};
+use crate::future::{Continuation, Instrumented, instrument};
 use crate::gate;
 use crate::kind::Kind;
 use crate::label::{self, LONGEST};
@@ -21,33 +21,35 @@ use crate::process::PerProcess;
 use crate::range::Range;
 use crate::site::Site;
 
-/// Site of guards.
+/// Site of requests opened by a guard.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
-/// Site of futures: a poll ends the innermost range of this site, which may not be a guard's.
+/// Site of requests that are futures. A poll ends the innermost range of its site, which must not
+/// be a guard's.
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
-/// Opens a request: the stages and steps that run on this thread until the guard drops are timed
-/// under this id, in `timing_rank*.json` and the summary. In async code use [`request_scope`]: this
-/// guard stays on its thread. An id longer than 256 bytes is cut and ends in `…`.
+/// Opens a request: until the guard drops, the stages and steps on this thread are grouped under
+/// this id in `timing_rank*.json` and the summary. The guard stays on its thread; use
+/// [`request_scope`] in async code. An id longer than 256 bytes is truncated and ends in `…`.
 ///
-/// Cost while nothing records: one load. While recording: three entries and one more per fifteen
-/// bytes of the id.
+/// Costs one load while nothing records; three entries and one more per fifteen bytes of the id
+/// while recording.
 pub fn request(id: &str) -> Range {
-    tell(&SITE, id);
+    write_id(&SITE, id);
     Range::enter(&SITE)
 }
 
-/// Makes a request of a future: the stages and steps that run in its polls, on any thread, are
-/// timed under this id. Requests that run at the same time are kept apart, also on one thread.
+/// Wraps a future as a request: the stages and steps in its polls, on any thread, are grouped under
+/// this id. Concurrent requests are kept apart, even on one thread.
 ///
-/// An id longer than 256 bytes is cut, as by [`request`].
+/// An id longer than 256 bytes is truncated, as by [`request`].
 ///
-/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer
-/// part of the request, unless [`current_request`] takes it along. The request lasts from its first
+/// Work that the future hands to other tasks or threads (`spawn`, `spawn_blocking`) is not part of
+/// the request unless it runs under a [`current_request`] handle. The request lasts from its first
 /// poll to its completion or drop.
 ///
-/// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the
-/// first poll of a recording an entry and one more per fifteen bytes of the id.
+/// A poll costs two loads while nothing records. While recording it costs as much as an async
+/// stage's, and the first poll of a recording adds an entry and one more per fifteen bytes of the
+/// id.
 ///
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }
@@ -60,7 +62,7 @@ pub fn request_scope<I: AsRef<str>, F: Future>(id: I, future: F) -> RequestScope
 }
 
 pin_project! {
-    /// The future of [`request_scope`]. `Send` if the id and the future are.
+    /// Future returned by [`request_scope`]. `Send` if the id and the wrapped future are.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct RequestScope<I, F> {
@@ -75,23 +77,22 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.future.is_untold() {
-            tell(&SCOPE, this.id.as_ref());
+        if this.future.needs_description() {
+            write_id(&SCOPE, this.id.as_ref());
         }
         this.future.poll_inside(context, Inside::enter)
     }
 }
 
 thread_local! {
-    /// The innermost request of a future that runs on this thread, while the request is recorded.
-    static CURRENT: Cell<Option<Continued>> = const { Cell::new(None) };
+    /// Innermost recorded request whose future is being polled on this thread.
+    static CURRENT: Cell<Option<Continuation>> = const { Cell::new(None) };
 }
 
-/// Returns the request whose future of [`request_scope`] runs on this thread, for work that it
-/// hands to another thread.
+/// Returns a handle to the [`request_scope`] that is being polled on this thread, to run work for
+/// it on another thread.
 ///
-/// Cost: one load of this thread's memory. A poll of a scope costs two more while something
-/// records.
+/// Costs one thread-local load. While something records, each poll of a scope costs two more.
 ///
 /// ```
 /// # fn decode(latents: Vec<f32>) -> usize { latents.len() }
@@ -106,18 +107,17 @@ pub fn current_request() -> CurrentRequest {
     CurrentRequest(CURRENT.try_with(Cell::get).ok().flatten())
 }
 
-/// A request that other threads may work for; see [`current_request`]. Cheap to copy.
+/// Handle to a request that other threads may work for; see [`current_request`]. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
-pub struct CurrentRequest(Option<Continued>);
+pub struct CurrentRequest(Option<Continuation>);
 
 impl CurrentRequest {
-    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and
-    /// the request is not counted again. The request lasts until its future and all such work are
-    /// over.
+    /// Runs `work` on this thread as part of the request. Stages in it belong to the request, which
+    /// is not counted a second time and lasts until its future and all such work are over.
     ///
-    /// Only runs `work` if there is no such request: nothing records, or nothing did when the
-    /// handle was taken; it was taken outside of a [`request_scope`] (a [`request`]'s guard stays
-    /// on its thread); or a new session has begun.
+    /// Runs `work` without recording it as part of a request if nothing records now, or nothing did
+    /// when the handle was taken; if the handle was taken outside a [`request_scope`] (a
+    /// [`request`] guard stays on its thread); or if another session has begun since.
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
         match self.0 {
             Some(request) => request.run(Inside::enter, work),
@@ -126,11 +126,11 @@ impl CurrentRequest {
     }
 }
 
-/// Guard that makes its request the thread's current one; it holds the request before that.
-struct Inside(Option<Continued>);
+/// Guard that makes a request the thread's current one, and restores the previous one.
+struct Inside(Option<Continuation>);
 
 impl Inside {
-    fn enter(request: Option<Continued>) -> Self {
+    fn enter(request: Option<Continuation>) -> Self {
         Self(CURRENT.try_with(|current| current.replace(request)).ok().flatten())
     }
 }
@@ -142,41 +142,41 @@ impl Drop for Inside {
     }
 }
 
-/// Writes the id of the request that begins next on this thread.
-fn tell(site: &'static Site, id: &str) {
+/// Writes the id of the next request on this thread.
+fn write_id(site: &'static Site, id: &str) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
-        label::with_cut(id, |id| Call::request_id(site.number(), id));
+        label::with_truncated(id, |id| Call::request_id(site.number(), id));
     }
     if gate & gate::STEPS != 0 {
-        label::with_cut(id, note);
+        label::with_truncated(id, remember);
     }
 }
 
-/// Id of the last request that has begun in this session. A schedule may begin to record in the
-/// middle of a request; the part of the stream before that is gone, and with it the id.
-struct Noted {
+/// Id of the last request that began in this session. A schedule may start recording in the middle
+/// of a request, when the stream's part with the id is already discarded.
+struct LastRequest {
     length: usize,
     bytes: [u8; LONGEST],
 }
 
-static LAST: PerProcess<Mutex<Noted>> = PerProcess::new(|_| Mutex::new(Noted { length: 0, bytes: [0; LONGEST] }));
+static LAST: PerProcess<Mutex<LastRequest>> =
+    PerProcess::new(|_| Mutex::new(LastRequest { length: 0, bytes: [0; LONGEST] }));
 
-/// Notes an id. Does not wait for the lock: of requests that begin at the same moment, one is
-/// enough.
-fn note(id: &str) {
+/// Stores an id. Does not wait for the lock: of several requests that begin at once, one is enough.
+fn remember(id: &str) {
     let Ok(mut last) = LAST.try_lock() else { return };
     let Some(kept) = last.bytes.get_mut(..id.len()) else { return };
     kept.copy_from_slice(id.as_bytes());
     last.length = id.len();
 }
 
-/// Forgets the requests of earlier sessions.
+/// Discards the last request of earlier sessions.
 pub fn forget_last() {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).length = 0;
 }
 
-/// Returns the id of the last request that has begun in this session.
+/// Returns the id of the last request that began in this session.
 pub fn last() -> Option<String> {
     let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let id = String::from_utf8_lossy(&last.bytes[..last.length]);

@@ -1,9 +1,10 @@
-//! The range of a call whose signature does not tell it: the call, or the life of the boxed future
-//! that it returns.
+//! Chooses the range of a function by its return type: the call itself, or the life of the boxed
+//! future that it returns.
 //!
-//! An alias or an associated type may hide a boxed future, and a name may be that of another type.
-//! So generated code names the type that the function returns, and method resolution decides: the
-//! methods of [`Returns`] itself are for boxed futures, those of [`OfValue`] for every other type.
+//! Macros see only tokens: an alias or an associated type may hide a boxed future, and a familiar
+//! name may denote another type. So generated code names the return type, and method resolution
+//! decides. The inherent methods of [`Returns`] apply to boxed futures, those of [`OfValue`] to
+//! every other type.
 
 use std::alloc::{Layout, alloc};
 use std::fmt;
@@ -19,19 +20,19 @@ use crate::range::{Range, run};
 use crate::site::Site;
 use crate::stream::losses::Loss;
 
-/// Type that a function returns, which may not be known yet.
+/// A function's return type, which may still have to be inferred.
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
 impl<R> Returns<R> {
-    /// Creates a marker for the type that inference finds.
+    /// Creates a marker; inference finds its type.
     #[inline(always)]
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "generated code names what it calls")]
+    #[expect(clippy::new_without_default, reason = "generated code calls it by name")]
     pub const fn new() -> Self {
         Self(PhantomData)
     }
 
-    /// Returns `None`, for a branch that never runs and only tells inference the type.
+    /// Returns `None`, for a branch that never runs but gives inference the type.
     #[inline(always)]
     pub const fn none(&self) -> Option<R> {
         None
@@ -52,12 +53,12 @@ impl<R> fmt::Debug for Returns<R> {
     }
 }
 
-/// Recording of a call whose type is no boxed future: the range is the call.
+/// Recording of a function that returns no boxed future: the range is the call.
 pub trait OfValue<R>: Sized {
-    /// Describes the call that begins next.
+    /// Describes the next call on this thread.
     #[inline(always)]
-    fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) {
-        describe(site, tell);
+    fn describe(self, site: &'static Site, description: impl FnOnce(&mut Call)) {
+        describe(site, description);
     }
 
     /// Runs `body` as a range of `site`.
@@ -72,7 +73,7 @@ pub trait OfValue<R>: Sized {
         Range::enter(site)
     }
 
-    /// Returns the value that such a body returned.
+    /// Returns the body's value unchanged.
     #[inline(always)]
     fn leave(self, _site: &'static Site, (): (), value: R) -> R {
         value
@@ -81,44 +82,44 @@ pub trait OfValue<R>: Sized {
 
 impl<R> OfValue<R> for Returns<R> {}
 
-/// A boxed future: one trait with one implementation below, so that an unknown type does not get
-/// six candidate methods.
+/// A boxed future. A trait of its own, so that an unknown type has one candidate method and not
+/// six.
 pub trait BoxedFuture: Sized {
-    /// Times the life of the future.
+    /// Wraps the future so that its life is recorded.
     fn timed(self, site: &'static Site, call: DescribedCall) -> Self;
 }
 
 impl<R: BoxedFuture> Returns<R> {
-    /// Describes the future that is created next.
+    /// Describes the next call, which creates a future.
     #[inline(always)]
-    pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
-        describe_async(site, tell)
+    pub fn describe(self, site: &'static Site, description: impl FnOnce(&mut Call)) -> DescribedCall {
+        describe_async(site, description)
     }
 
-    /// Runs `body`; the range of `site` is the life of the future that it returns.
+    /// Runs `body`, and records the life of the future that it returns as a range of `site`.
     pub fn run(self, site: &'static Site, call: DescribedCall, body: impl FnOnce() -> R) -> R {
         body().timed(site, call)
     }
 
-    /// Begins nothing: a body that cannot move into a closure creates the future now.
+    /// Does nothing: no range begins before the future is polled.
     #[inline(always)]
     pub fn enter(self, _site: &'static Site) {}
 
-    /// Times the life of `future`.
+    /// Wraps `future` so that its life is recorded.
     pub fn leave(self, site: &'static Site, call: DescribedCall, future: R) -> R {
         future.timed(site, call)
     }
 }
 
-/// Allocates memory for the wrapper of a future; `None` if there is none: then a running recording
-/// loses a range.
+/// Allocates memory for a future's wrapper. Returns `None`, and counts the lost ranges of a running
+/// recording, if there is no memory.
 fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
     let layout = Layout::new::<Instrumented<F>>();
-    // SAFETY: the layout's size is not zero: it holds a site.
+    // SAFETY: the layout's size is not zero: the wrapper holds a site.
     let memory = unsafe { alloc(layout) };
     if memory.is_null() {
         if gate::load() & gate::RECORD != 0 {
-            // The future's life, and a poll.
+            // The future's life and a poll.
             (0..2).for_each(|_| Loss::NoMemory.count());
         }
         return None;
@@ -134,11 +135,11 @@ macro_rules! boxed_futures {
                 let Some(memory) = memory_for(&self) else { return self };
                 let filled = Box::write(memory, instrument_call(site, call, self));
                 let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::into_pin(filled);
-                // SAFETY: both types are the same but for the lifetime of the object. The compiler
-                // demands that `T` outlives `'a`, as it does for every type that names `T`; a boxed
-                // future of that type need not, and the function that made one has no such bound.
-                // The new box holds that future and data of ours that borrows nothing: it lives as
-                // long as that future does, and no other code makes a value of type `T`.
+                // SAFETY: the types differ only in the lifetime of the trait object. The compiler
+                // demands that `T` outlives `'a`, because `Self` names both; a boxed future need
+                // not satisfy that, and the function that created it has no such bound. The new box
+                // holds the original future and data of ours that borrows nothing, so it is valid
+                // for as long as that future is, and no other code creates a value of type `T`.
                 unsafe { mem::transmute(timed) }
             }
         }

@@ -1,22 +1,23 @@
-//! Selection: the ranges that are recorded while the gate's `FILTER` bit is set.
+//! Selection by name: decides which ranges are recorded while the gate's `FILTER` bit is set.
 //!
-//! A site is recorded if the session's pattern admits its name, or if it runs inside a range that
-//! was admitted, on the same thread or inside the same poll. A guard that is held over `.await`
-//! admits the work of its own future: it is set aside with the future between polls, so that other
-//! tasks of the thread are selected for themselves.
+//! A range is recorded if the session's pattern admits its site's name, or if it runs inside an
+//! admitted range, on the same thread or inside the same poll. A guard held across `.await` admits
+//! only the work of its own future: between polls its count is stored with the future, so that the
+//! thread's other tasks are selected on their own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::few::Few;
 use crate::gate;
 use crate::ledger;
 use crate::process::PerProcess;
 use crate::site::Site;
+use crate::small_vec::SmallVec;
 
 type Pattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
+/// The session's pattern, with its decisions cached by site number.
 struct Filter {
     admits: Pattern,
     answers: HashMap<u32, bool>,
@@ -25,33 +26,33 @@ struct Filter {
 static FILTER: PerProcess<RwLock<Option<Filter>>> = PerProcess::new(|_| RwLock::default());
 
 thread_local! {
-    static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: Few::new() }) };
+    static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: SmallVec::new() }) };
 }
 
-/// Open ranges and polls of a thread.
+/// A thread's open admitted ranges and polls.
 struct Inside {
-    /// Recording that the count belongs to: ranges that an earlier one has admitted admit nothing
-    /// now.
+    /// Recording that the count belongs to; ranges that an earlier recording admitted no longer
+    /// count.
     recording: u32,
-    /// Number of admitted ranges.
+    /// Number of open admitted ranges.
     count: u32,
-    /// Tasks that are being polled, outermost first.
-    polls: Few<u64, 4>,
+    /// Tasks being polled, outermost first.
+    polls: SmallVec<u64, 4>,
 }
 
 impl Inside {
-    /// Returns whether there is memory for another task.
-    fn has_room(&mut self) -> bool {
+    /// Reserves memory for another task; returns false if there is none.
+    fn try_reserve(&mut self) -> bool {
         if !self.polls.is_full() {
             return true;
         }
-        // The list's memory is not the program's.
+        // The list's memory counts as the profiler's.
         let _own = ledger::own();
-        self.polls.has_room(1)
+        self.polls.try_reserve(1)
     }
 }
 
-/// An admitted guard, until its end.
+/// State of an admitted guard until it ends.
 #[derive(Clone, Copy)]
 pub(super) struct Admitted {
     recording: u32,
@@ -59,7 +60,7 @@ pub(super) struct Admitted {
     task: u64,
 }
 
-/// Admitted guards that a task holds between polls.
+/// Number of admitted guards that a task holds between polls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     recording: u32,
@@ -72,30 +73,30 @@ impl Held {
     }
 }
 
-/// A poll, until its end.
+/// State of a poll until it ends.
 pub(super) struct Polled {
     recording: u32,
-    /// Number of admitted ranges around it.
+    /// Number of admitted ranges around the poll.
     around: u32,
-    /// 1 if the poll is admitted itself.
+    /// 1 if the poll itself is admitted, else 0.
     own: u32,
-    /// True if the task is listed among those that are being polled: there was memory for it.
+    /// True if there was memory to list the task as being polled.
     is_listed: bool,
 }
 
-/// Sets the pattern of admitted names, or lifts the selection.
+/// Sets the pattern of admitted names; `None` lifts the selection.
 pub fn set(pattern: Option<Pattern>) {
     let filter = pattern.map(|admits| Filter { admits, answers: HashMap::new() });
     *FILTER.write().unwrap_or_else(PoisonError::into_inner) = filter;
 }
 
-/// Returns whether a range of this site that begins on this thread now is recorded.
+/// Returns whether a range of this site that begins now on this thread is recorded.
 pub(super) fn admits(site: &'static Site) -> bool {
     with(|inside| inside.count > 0).unwrap_or(false) || matches(site)
 }
 
 fn matches(site: &'static Site) -> bool {
-    // The lock and the answers' memory are not the program's.
+    // The lock and the cache's memory count as the profiler's.
     let _own = ledger::own();
     let number = site.number();
     {
@@ -104,7 +105,7 @@ fn matches(site: &'static Site) -> bool {
         if let Some(&answer) = filter.answers.get(&number) {
             return answer;
         }
-        // Without memory for a number, the site has none, and its answer is not kept.
+        // A site has no number if memory was short; its answer is not cached.
         if number == 0 {
             return (filter.admits)(site.name());
         }
@@ -112,14 +113,14 @@ fn matches(site: &'static Site) -> bool {
     let mut filter = FILTER.write().unwrap_or_else(PoisonError::into_inner);
     let Some(filter) = filter.as_mut() else { return true };
     let answer = (filter.admits)(site.name());
-    // Without memory for the answer, the pattern is asked again.
+    // Without memory the answer is not cached, and the pattern is evaluated again.
     if filter.answers.try_reserve(1).is_ok() {
         filter.answers.insert(number, answer);
     }
     answer
 }
 
-/// Begins an admitted guard on this thread.
+/// Counts an admitted guard that begins on this thread.
 pub(super) fn enter() -> Option<Admitted> {
     with(|inside| {
         inside.count += 1;
@@ -127,8 +128,8 @@ pub(super) fn enter() -> Option<Admitted> {
     })
 }
 
-/// Ends an admitted guard. The count excludes it while its task is not being polled, as when the
-/// task is dropped.
+/// Ends an admitted guard. If its task is not being polled, as when the task is dropped, the count
+/// does not include the guard.
 pub(super) fn leave(guard: Admitted) {
     with(|inside| {
         if guard.recording == inside.recording && (guard.task == 0 || inside.polls.contains(&guard.task)) {
@@ -137,10 +138,10 @@ pub(super) fn leave(guard: Admitted) {
     });
 }
 
-/// Begins a poll of `task`: the guards that the task holds are open again.
+/// Begins a poll of `task`, and counts the guards that the task holds as open again.
 pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Polled> {
     with(|inside| {
-        let is_listed = inside.has_room();
+        let is_listed = inside.try_reserve();
         if is_listed {
             inside.polls.push(task);
         }
@@ -151,7 +152,7 @@ pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Pol
     })
 }
 
-/// Ends a poll. Returns the guards that the task holds from here on.
+/// Ends a poll; returns the guards that the task keeps until its next one.
 pub(super) fn end_poll(poll: &Polled) -> Held {
     let held = with(|inside| {
         if poll.is_listed {
@@ -161,14 +162,14 @@ pub(super) fn end_poll(poll: &Polled) -> Held {
             return Held::none();
         }
         let left = inside.count.saturating_sub(poll.own);
-        // A guard from outside the poll may have ended in it.
+        // A guard from outside may have ended inside the poll.
         inside.count = left.min(poll.around);
         Held { recording: inside.recording, count: left - inside.count }
     });
     held.unwrap_or(Held::none())
 }
 
-/// Calls `with` on the open ranges of this thread; returns `None` if the thread is ending.
+/// Calls `with` on this thread's state; returns `None` if the thread is ending.
 fn with<R>(with: impl FnOnce(&mut Inside) -> R) -> Option<R> {
     let call = |inside: &RefCell<Inside>| {
         let mut inside = inside.try_borrow_mut().ok()?;

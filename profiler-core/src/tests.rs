@@ -1,5 +1,5 @@
-//! The recorder as a whole, on threads of its own: small enough for Miri, which checks every access
-//! to a chunk.
+//! Tests of the whole recorder with several threads, small enough for Miri, which checks every
+//! access to a chunk.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,17 +11,18 @@ use crate::stream::entry::{Entry, Tag};
 use crate::stream::registry::{self, Log, Marks, ThreadLog};
 use crate::stream::{buffer, chunk};
 
-/// Slightly more than two chunks of ranges: Miri takes minutes for all tests together.
+/// Number of ranges that fill slightly more than two chunks. Miri takes minutes for all tests
+/// together.
 const RANGES: u64 = chunk::ENTRIES as u64 + 100;
 const BUDGET: usize = 256 << 20;
 
-/// Lock for the budget and the sweep, which belong to the process.
+/// Locks the budget and the registry, which belong to the process.
 fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Records ranges, the `n`-th with the number `n` in both entries, and returns how many found room.
+/// Records ranges, the `n`-th with the value `n` in both entries, and returns how many found room.
 fn record(site: u32, ranges: u64) -> u64 {
     let one = |number: &u64| {
         let begun = buffer::append(false, || Entry::new(Tag::Begin, site, *number));
@@ -30,16 +31,16 @@ fn record(site: u32, ranges: u64) -> u64 {
     (1..=ranges).filter(one).count() as u64
 }
 
-/// Waits until the threads are gone with all that they own: the end of a scope would not wait for
-/// their streams.
+/// Joins the threads. The end of a scope would not wait for the destructors of their thread-locals,
+/// which finish the streams.
 fn end<const COUNT: usize>(threads: [thread::JoinHandle<u64>; COUNT]) {
     for thread in threads {
         thread.join().unwrap();
     }
 }
 
-/// Checks the entries of the thread that recorded this site: whole ranges in order, then maybe a
-/// begin. Returns the number of ends.
+/// Checks the entries of the thread that recorded this site: complete ranges in order, then
+/// possibly a begin. Returns the number of ends.
 fn ranges(log: &Log, site: u32) -> u64 {
     let is_its = |thread: &&ThreadLog| thread.entries().any(|entry| entry.site() == site);
     let Some(thread) = log.threads.iter().find(is_its) else { return 0 };
@@ -47,7 +48,7 @@ fn ranges(log: &Log, site: u32) -> u64 {
     for entry in thread.entries() {
         if entry.tag() == Some(Tag::End) {
             ends += 1;
-            assert_eq!(entry.value(), last, "its begin is the entry before");
+            assert_eq!(entry.value(), last, "an end follows its begin");
         } else {
             assert!(entry.value() > last);
         }
@@ -58,7 +59,7 @@ fn ranges(log: &Log, site: u32) -> u64 {
 
 #[test]
 fn streams_are_read_while_their_threads_write_them() {
-    let _turn = alone();
+    let _lock = alone();
     let from = Marks::now();
     let threads = [1001, 1002].map(|site| thread::spawn(move || record(site, RANGES)));
     let mut last = [0; 2];
@@ -74,10 +75,9 @@ fn streams_are_read_while_their_threads_write_them() {
 }
 
 #[test]
-fn threads_overwrite_each_other_while_what_was_there_is_read() {
-    let _turn = alone();
-    // Another test of this process may have left a thread that records; the threads of this test
-    // are new.
+fn threads_overwrite_each_others_entries_while_they_are_read() {
+    let _lock = alone();
+    // Another test of this process may have left a recording thread; this test starts its own.
     let from = registry::begin();
     set_budget(4 * (64 << 10), true);
     let mut held = Vec::new();
@@ -91,7 +91,7 @@ fn threads_overwrite_each_other_while_what_was_there_is_read() {
     end(threads);
     let read = held.iter().map(|log| ranges(log, 1003) + ranges(log, 1004));
     assert!(read.sum::<u64>() <= 3 * 4 * RANGES);
-    // Chunks that a reader holds are not overwritten; nothing holds any from here on.
+    // Chunks that a reader holds are not overwritten, so drop them all.
     drop(held);
     thread::spawn(|| record(1008, 4 * RANGES)).join().unwrap();
     set_budget(BUDGET, false);
@@ -100,20 +100,20 @@ fn threads_overwrite_each_other_while_what_was_there_is_read() {
     let lost: u64 = log.threads.iter().map(|thread| thread.lost).sum::<u64>() + log.lost_elsewhere;
     let overwritten = log.left_out().overwritten;
     assert_eq!(shown + overwritten + lost, 8 * RANGES);
-    assert!(overwritten > 0, "four chunks hold less than that");
+    assert!(overwritten > 0, "the budget of four chunks is exceeded");
 }
 
 #[test]
-fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
-    /// Two of most processors' lines, which are fetched together, and one of some.
+fn threads_write_to_separate_cache_lines() {
+    /// Two cache lines of most processors, which prefetch them in pairs, and one of some.
     const LINES: usize = 128;
-    let _turn = alone();
+    let _lock = alone();
     let ready = Barrier::new(4);
     let addresses: Vec<[usize; 2]> = thread::scope(|scope| {
         let one = |_| {
             scope.spawn(|| {
                 assert_eq!(record(1008, 1), 1);
-                // No thread ends before all have begun.
+                // No thread ends before all have recorded.
                 ready.wait();
                 buffer::addresses()
             })
@@ -121,22 +121,25 @@ fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
         let threads: Vec<_> = (0..4).map(one).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(addresses.iter().all(|[cursor, _]| cursor % LINES == 0), "the cursor has them to itself: {addresses:?}");
+    assert!(addresses.iter().all(|[cursor, _]| cursor % LINES == 0), "a cursor starts a cache line: {addresses:?}");
     let mut lines: Vec<_> = addresses.as_flattened().iter().map(|address| address / LINES).collect();
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), 8, "{addresses:?}");
     let chunks: Vec<_> = addresses.iter().map(|[_, entry]| entry / (4 << 10)).collect();
-    assert!(chunks.iter().all(|one| chunks.iter().filter(|other| one == *other).count() == 1), "whole chunks apart");
+    assert!(
+        chunks.iter().all(|one| chunks.iter().filter(|other| one == *other).count() == 1),
+        "each thread has a chunk of its own"
+    );
 }
 
 #[test]
-fn a_retired_chunk_and_the_stream_of_a_thread_without_one_keep_their_entries() {
-    let _turn = alone();
+fn retired_chunks_and_shared_streams_keep_their_entries() {
+    let _lock = alone();
     let from = Marks::now();
     let pair = |number| [Entry::new(Tag::Begin, 1005, number), Entry::new(Tag::End, 1005, number)];
     thread::spawn(move || {
-        // Without a stream of its own, the thread writes to a shared one.
+        // The thread has no stream yet, so this goes to a shared one.
         assert!(buffer::append_all(|| pair(1)));
         assert_eq!(record(1006, 10), 10);
         buffer::leave_chunk();
@@ -150,8 +153,8 @@ fn a_retired_chunk_and_the_stream_of_a_thread_without_one_keep_their_entries() {
 }
 
 #[test]
-fn what_has_ended_is_given_back_when_a_recording_begins_and_readers_keep_what_they_hold() {
-    let _turn = alone();
+fn a_new_recording_frees_old_entries_but_not_those_being_read() {
+    let _lock = alone();
     let from = Marks::now();
     thread::spawn(|| record(1007, RANGES)).join().unwrap();
     let log = registry::collect(&from, &Marks::now());

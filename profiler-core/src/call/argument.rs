@@ -1,11 +1,11 @@
-//! Names of a program's own arguments, `args(tokens = n)`, checked for the block macros. The
-//! attributes check theirs.
+//! Checks the names of user-defined arguments, `args(tokens = n)`, in block macros. The attributes
+//! check theirs in the macro crate.
 
-/// Names that a program's own argument cannot have. The macros have the list, because the
-/// attributes refuse each name where it stands.
+/// Names that a user-defined argument must not have. The list lives in the macro crate, whose
+/// attributes reject such a name at its span.
 const RESERVED: &[&str] = profiler_runtime_macros::core_reserved_names!();
 
-/// Checks the names in a block macro at compile time, and returns them without `r#`.
+/// Checks the argument names of a block macro at compile time, and returns them without `r#`.
 #[doc(hidden)]
 pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&'static str; COUNT] {
     let mut names = names;
@@ -33,7 +33,7 @@ const fn unraw(name: &'static str) -> &'static str {
     }
 }
 
-/// Returns whether the name is among the first `count` names.
+/// Returns whether `name` is among the first `count` names.
 const fn is_among(name: &str, names: &[&str], count: usize) -> bool {
     let mut at = 0;
     while at < count {

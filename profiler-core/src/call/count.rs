@@ -1,20 +1,20 @@
-//! Numbers that describe a call: floating point operations, an index.
+//! Numbers in a call's description (FLOPs, an index), computed without overflow.
 //!
-//! `flops = 2 * rows * inner * cols` is written in the types of its operands. In those it may
-//! overflow, which panics in one build and is silently wrong in the other, and only while it is
-//! profiled. So the attributes compute the arithmetic that they see in [`Count`]s, which know when
-//! they have failed.
+//! `flops = 2 * rows * inner * cols` has the types of its operands and may overflow in them. That
+//! would panic in debug builds, be silently wrong in release builds, and happen only while
+//! profiling. So the attributes rewrite the arithmetic that they see to [`Count`]s, which keep
+//! track of failure.
 
 use core::fmt;
 use core::ops::{Add, Div, Mul, Rem, Sub};
 
-/// A number of operations or an index, from any of Rust's number types.
+/// Conversion from any of Rust's number types to a number of operations or an index.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a number",
     note = "`flops` and `index` take any integer or float"
 )]
 pub trait IntoCount {
-    /// Converts the number: negative numbers and NaN become 0, numbers that are too large become
+    /// Converts the number. Negative numbers and NaN become 0; numbers that are too large become
     /// the maximum.
     fn into_count(self) -> u64
     where
@@ -28,7 +28,7 @@ pub trait IntoCount {
     fn operand(self) -> Count;
 }
 
-/// Operand or result of a computation.
+/// Operand or result of an attribute's arithmetic.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Count {
@@ -59,7 +59,7 @@ impl Count {
     pub(crate) fn recorded(self) -> Option<u64> {
         match self {
             Self::Whole(number) => u64::try_from(number.max(0)).ok(),
-            // CAST: `as` saturates and turns NaN into 0, which is what `into_count` promises.
+            // CAST: `as` saturates and turns NaN into 0, as `into_count` documents.
             Self::Float(number) => Some(number as u64),
             Self::Failed => None,
         }
@@ -77,7 +77,7 @@ impl Count {
 
     fn float(self) -> Option<f64> {
         match self {
-            // CAST: the other operand is a float, so the computation is one of floats.
+            // CAST: the other operand is a float, so the result is one, too.
             Self::Whole(number) => Some(number as f64),
             Self::Float(number) => Some(number),
             Self::Failed => None,
@@ -127,7 +127,7 @@ macro_rules! counts {
         $(impl IntoCount for $integer {
             #[inline]
             fn operand(self) -> Count {
-                // CAST: every integer type that has this trait fits.
+                // CAST: every integer type with this trait fits into `i128`.
                 Count::Whole(self as i128)
             }
         })*
@@ -142,7 +142,7 @@ macro_rules! counts {
 
 counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);
 
-/// References count as the numbers that they refer to, as in arithmetic.
+/// A reference counts as the number it refers to, as in arithmetic.
 impl<T: IntoCount + Copy> IntoCount for &T {
     fn operand(self) -> Count {
         (*self).operand()
@@ -153,7 +153,7 @@ impl<T: IntoCount + Copy> IntoCount for &T {
 mod tests {
     use super::*;
 
-    /// G10: an overflow or a division by zero is a failure and not a wrong number.
+    /// G10: an overflow or a division by zero is a failure, not a wrong number.
     #[test]
     fn a_computation_is_right_or_has_failed() {
         let million = || count(1_000_000_u32);

@@ -1,7 +1,7 @@
-//! The description of one call: its arguments, keyed by [`Key`].
+//! Descriptions of calls: writes the arguments of the next range, keyed by [`Key`].
 //!
-//! It is written before the begin of its range, straight into the thread's stream, and only while a
-//! session or an attached tool wants it: off, a description costs the gate's load.
+//! A description goes straight into the thread's stream, before the begin of its range, and only
+//! while a session or an attached tool wants it. While nothing records it costs the gate's load.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -20,71 +20,71 @@ use crate::stream::key::Key;
 use crate::stream::losses::Loss;
 use crate::{gate, select};
 
-/// Gate bits under which a description may be wanted.
-const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT | gate::STEPS;
+/// Gate bits with which a description may be wanted.
+const WANTED: u32 = gate::RECORD | gate::NVTX | gate::TOOL_NOT_PROBED | gate::STEPS;
 
-/// Lets the attribute's generated code describe the call that begins next on this thread.
+/// Calls generated code to describe the next call on this thread.
 #[inline(always)]
-pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
-    describe_open(site, gate::load(), tell);
+pub fn describe(site: &'static Site, description: impl FnOnce(&mut Call)) {
+    describe_open(site, gate::load(), description);
 }
 
-/// Describes the call if `gate`, which the caller has loaded, says that a description may be
+/// Describes the next call if `gate`, which the caller has loaded, says that a description may be
 /// wanted.
 #[inline(always)]
-pub fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
+pub fn describe_open(site: &'static Site, gate: u32, description: impl FnOnce(&mut Call)) {
     if gate & WANTED != 0 {
-        describe_recorded(site, gate, tell);
+        describe_recorded(site, gate, description);
     }
 }
 
 #[inline(never)]
-fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
-    // The range is refused too.
+fn describe_recorded(site: &'static Site, gate: u32, description: impl FnOnce(&mut Call)) {
+    // The range will be refused, too.
     if ledger::is_own() {
         return;
     }
     let gate = wanted_by(site, gate);
     if gate != 0 {
-        told(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } }, tell);
+        run_description(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } }, description);
     }
 }
 
-/// Lets a call describe itself. The description would not have run unprofiled, so a panic in it is
-/// caught: the call goes on, without the rest of its description, and is counted.
-fn told(call: &mut Call, tell: impl FnOnce(&mut Call)) {
-    if panic::catch_unwind(AssertUnwindSafe(|| tell(call))).is_err() {
+/// Runs a description and catches its panic, because the code would not have run without the
+/// profiler. The call continues without the rest of its description and is counted.
+fn run_description(call: &mut Call, description: impl FnOnce(&mut Call)) {
+    if panic::catch_unwind(AssertUnwindSafe(|| description(call))).is_err() {
         Loss::Undescribed.count();
     }
 }
 
-/// Returns the gate's bits that apply to this call: all of them if it is recorded, else only that
-/// of an attached tool and, for a step, that of the session's step count.
+/// Returns the gate's bits that apply to this call: all of them if it is recorded, else only the
+/// attached tool's and, for a step, that of the session's step count.
 fn wanted_by(site: &'static Site, gate: u32) -> u32 {
-    let gate = tool::sought(gate);
+    let gate = tool::probed_gate(gate);
     let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));
     let others = if site.kind() == Kind::Step { gate::NVTX | gate::STEPS } else { gate::NVTX };
     if recorded { gate } else { gate & others }
 }
 
-/// Returns the description as entries, for a call that begins later.
+/// Returns the description as entries, for a call that is recorded later.
 #[inline(always)]
-pub(crate) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
+pub(crate) fn describe_later(site: &'static Site, description: impl FnOnce(&mut Call)) -> Vec<Entry> {
     let gate = gate::load();
-    if gate & WANTED == 0 { Vec::new() } else { held_recorded(site, gate, tell) }
+    if gate & WANTED == 0 { Vec::new() } else { describe_later_recorded(site, gate, description) }
 }
 
 #[cold]
-fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
+fn describe_later_recorded(site: &'static Site, gate: u32, description: impl FnOnce(&mut Call)) -> Vec<Entry> {
     if ledger::is_own() {
         return Vec::new();
     }
-    // The entries are the profiler's memory, not the program's.
+    // The entries' memory counts as the profiler's.
     let _own = ledger::own();
     let gate = wanted_by(site, gate);
     let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Described::default()) } };
     if gate != 0 {
-        told(&mut call, tell);
+        run_description(&mut call, description);
     }
     call.writer.held.unwrap_or_default().finish()
 }
@@ -97,7 +97,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Returns whether shapes are recorded: check this before you compute one.
+    /// Returns whether shapes are recorded. Check this before you compute one.
     pub const fn wants_shapes(&self) -> bool {
         self.gate & gate::SHAPES != 0
     }
@@ -112,12 +112,12 @@ impl Call {
         input.write_shape(&mut self.writer);
     }
 
-    /// Returns whether the call is recorded: check this before you compute its own arguments.
+    /// Returns whether the call is recorded. Check this before you compute user-defined arguments.
     pub const fn is_recorded(&self) -> bool {
         self.gate & gate::RECORD != 0
     }
 
-    /// Writes the number of floating point operations of the call.
+    /// Writes the call's number of floating point operations.
     pub fn flops(&mut self, flops: impl IntoCount) {
         match flops.operand().recorded() {
             Some(flops) => self.write(Key::FLOPS, integer(flops)),
@@ -125,20 +125,20 @@ impl Call {
         }
     }
 
-    /// Writes the user's own index of the step.
+    /// Writes the step's index, as the user counts it.
     pub fn index(&mut self, index: impl IntoCount) {
         let index = index.into_count();
-        // For a future, the tool reads the index from the held entries.
+        // For a future, the tool reads the index from the stored entries.
         if self.gate & (gate::NVTX | gate::STEPS) != 0 && self.writer.held.is_none() {
-            tool::tell_index(self.writer.site, index);
+            tool::set_explicit_index(self.writer.site, index);
         }
         self.write(Key::INDEX, integer(index));
     }
 
-    /// Writes the site's own arguments, in the order of its list.
+    /// Writes the site's user-defined arguments, in the order of the site's list.
     pub fn arguments<const COUNT: usize>(&mut self, values: [Integer; COUNT]) {
-        for (value, place) in values.into_iter().zip(0..) {
-            self.write(Key::own(place), value);
+        for (value, index) in values.into_iter().zip(0..) {
+            self.write(Key::own(index), value);
         }
     }
 
@@ -149,9 +149,9 @@ impl Call {
         }
     }
 
-    /// Writes a request's id. The caller keeps it [short](crate::label).
+    /// Writes a request's id, which the caller has [truncated](crate::label).
     pub(crate) fn request_id(site: u32, id: &str) {
-        // Without memory for a number, the site's range is refused.
+        // A site without a number, for lack of memory, records no range.
         if site == 0 {
             return;
         }
@@ -166,10 +166,10 @@ impl Call {
     }
 }
 
-/// Bytes of text in one pair of words.
+/// Number of text bytes in one pair of words.
 const BYTES_OF_A_PAIR: usize = 15;
 
-/// Returns at most eight bytes as a number.
+/// Packs up to eight bytes into a word.
 fn word(bytes: &[u8]) -> u64 {
     let mut word = [0; 8];
     word.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);

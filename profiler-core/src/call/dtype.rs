@@ -1,5 +1,5 @@
-//! Element types of tensors, by number in a record and by name in an artifact: the names are those
-//! that PyTorch's profiler writes as `Input type`.
+//! Element types of tensors: a number in recordings, and in artifacts the name that PyTorch's
+//! profiler writes as `Input type`.
 
 macro_rules! dtypes {
     ($($(#[$about:meta])* $dtype:ident = $number:literal $torch_name:literal;)+) => {
@@ -7,13 +7,13 @@ macro_rules! dtypes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[non_exhaustive]
-        #[allow(missing_docs, reason = "the names say it")]
+        #[allow(missing_docs, reason = "the names are self-explanatory")]
         pub enum Dtype {
             $($(#[$about])* $dtype = $number),+
         }
 
         impl Dtype {
-            /// Returns PyTorch's name of the type in a trace (`Input type`).
+            /// Returns PyTorch's name for the type in a trace (`Input type`).
             #[must_use]
             pub const fn torch_name(self) -> &'static str {
                 match self {
@@ -21,7 +21,7 @@ macro_rules! dtypes {
                 }
             }
 
-            /// Returns the type with this number, or `Unknown` if there is none.
+            /// Returns the type with this number, or `Unknown`.
             #[must_use]
             pub const fn from_u8(number: u8) -> Self {
                 match number {

@@ -1,5 +1,5 @@
-//! Descriptions of calls: shapes, FLOPs, indices, and the number and type conversions that they
-//! need.
+//! Descriptions of calls: shapes, FLOPs, indices and user-defined arguments, with the conversions
+//! that they need.
 
 pub(crate) mod argument;
 pub(crate) mod count;
@@ -11,6 +11,6 @@ pub(crate) mod shape;
 pub(crate) mod shape_writer;
 
 #[cfg(feature = "std")]
-pub(crate) use describe::held;
+pub(crate) use describe::describe_later;
 #[cfg(feature = "std")]
 pub use describe::{Call, describe, describe_open};

@@ -1,4 +1,5 @@
-//! Shapes of an op's inputs: dims, strides and dtype of every type that implements [`Shaped`].
+//! Shapes of an op's inputs: the trait [`Shaped`], and its implementations for numbers, slices,
+//! tuples and the like.
 
 use super::count::IntoCount;
 use super::dtype::Dtype;
@@ -7,33 +8,34 @@ use super::shape_writer::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 #[cfg(not(feature = "std"))]
 use crate::off::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 
-/// A value with a shape that `shapes(…)` can record: a tensor, a list of elements (an input with
-/// one dim), or a number. Any other tensor is recorded by its dims: [`Dims`].
+/// A value whose shape `shapes(…)` can record: a tensor, a list of elements (an input with one
+/// dim), or a number. For a tensor without this trait, pass its dims as [`Dims`].
 ///
-/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does
-/// for candle's: it names a type of its own as the origin, which the compiler infers wherever a
-/// shape is asked for. Your own tensor needs none: `impl Shaped for MyTensor`.
+/// The parameter `Origin` lets a crate implement this trait for another crate's tensor, as
+/// `profiler-shapes` does for candle's: the crate uses a type of its own as `Origin`, and the
+/// compiler infers it in `shapes(…)`. For your own tensor, leave it out:
+/// `impl Shaped for MyTensor`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
     note = "implement `Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
 )]
 pub trait Shaped<Origin = Own> {
-    /// Writes dtype and dims to `out`: one call for each input.
+    /// Writes dtype and dims to `out`, with one call of a writer's method for each input.
     fn write_shape(&self, out: &mut ShapeWriter);
 
-    /// Returns whether the value is a `usize`: a tuple of those may be a tensor's dims.
+    /// Returns whether the value is a `usize`, because a tuple of those may be a tensor's dims.
     #[doc(hidden)]
     fn is_count(&self) -> bool {
         false
     }
 }
 
-/// Shape and type of a tensor that does not implement [`Shaped`]: its dims, as a list of any
-/// integers, and its element type.
+/// Shape of a tensor whose type does not implement [`Shaped`]: its dims, as a slice of any integer
+/// type, and its dtype.
 ///
-/// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a
-/// 2×3 tensor `shapes(x.dims())` records `[2]`, and a session warns about each site that records a
-/// list of `usize`.
+/// A plain list of integers is an input with one dim, such as a list of token ids. So for a 2×3
+/// tensor `shapes(x.dims())` records `[2]`; a session warns about each site that records a list of
+/// `usize`.
 ///
 /// ```
 /// use profiler_core::{Dims, Dtype, profiled_op};
@@ -47,7 +49,7 @@ pub trait Shaped<Origin = Own> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims<'a, I>(pub &'a [I], pub Dtype);
 
-/// Origin of a type that implements [`Shaped`] or [`Element`] itself.
+/// Default origin, of types that implement [`Shaped`] or [`Element`] in their own crate.
 #[derive(Debug)]
 pub enum Own {}
 
@@ -60,16 +62,16 @@ impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
     }
 }
 
-/// Converts a dim to an index; negative dims become 0.
+/// Converts a dim to `usize`; negative dims become 0.
 fn count(dim: impl IntoCount) -> usize {
     usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
 }
 
-/// An element type that a slice's shape can name.
+/// An element type of slices whose shapes can be recorded.
 pub trait Element<Origin = Own> {
     /// Dtype of the element.
     const DTYPE: Dtype;
-    /// True for `usize`: a list of those may be a tensor's dims.
+    /// True for `usize`, because a list of those may be a tensor's dims.
     #[doc(hidden)]
     const IS_COUNT: bool = false;
 }
@@ -91,8 +93,8 @@ elements! {
     f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
 }
 
-// Token ids are `u32` or `i64`, and tensors of bytes `u8`; dims are `usize`, and tensors hardly
-// ever are.
+// Token ids are `u32` or `i64` and tensors of bytes are `u8`, but dims are `usize`, which tensors
+// hardly ever are.
 impl Element for usize {
     const DTYPE: Dtype = Dtype::U64;
     const IS_COUNT: bool = true;
@@ -129,7 +131,7 @@ impl<T: Shaped<O> + ?Sized, O> Shaped<O> for &mut T {
 }
 
 impl Shaped for str {
-    /// Writes an input without a shape, as PyTorch does for a text.
+    /// Writes an input without a shape, as PyTorch does for strings.
     fn write_shape(&self, out: &mut ShapeWriter) {
         out.tensor(Dtype::Unknown, &[]);
     }
@@ -174,8 +176,8 @@ impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident $origin:ident)+)),+) => {$(
         impl<$($name: Shaped<$origin>, $origin),+> Shaped<($($origin,)+)> for ($($name,)+) {
-            /// Writes one input for each part. Two or more `usize` and nothing else may be meant as
-            /// a tensor's dims.
+            /// Writes one input for each element. Two or more elements that are all `usize` may be
+            /// meant as a tensor's dims, and are marked.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;
@@ -233,7 +235,7 @@ mod tests {
         assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
     }
 
-    /// A7: a list of `usize` is marked, and so is a tuple of only `usize`.
+    /// A7: a list of `usize` is marked, and so is a tuple of nothing but `usize`.
     #[test]
     fn only_lists_of_usize_are_marked_as_possible_dims() {
         fn marks<O>(input: &impl Shaped<O>) -> usize {
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!([marks(&2_usize), marks(&(2_usize, 3_u32)), marks(&(2_usize,))], [0; 3]);
     }
 
-    /// A7: dims may have any integer type; as always, at most eight are recorded.
+    /// A7: dims may have any integer type; at most eight are recorded.
     #[test]
     fn dims_are_the_shape_of_a_tensor() {
         let expected = [head(Dtype::F16, 2), Entry::pair(Tag::More, 2, 3)];

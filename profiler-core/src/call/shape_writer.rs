@@ -1,4 +1,4 @@
-//! The writer of shapes as entries.
+//! Encodes shapes as entries, for the thread's stream or for a future's stored description.
 
 use super::dtype::Dtype;
 use super::shape::Element;
@@ -10,19 +10,20 @@ use crate::stream::losses::Loss;
 /// Maximum number of recorded dims of one input.
 pub const MAX_DIMS: usize = 8;
 
-/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of
-/// a tensor.
+/// Flag next to an input's dtype: the input is a list of `usize`, which may be meant as a tensor's
+/// dims.
 pub const LISTS_DIMS: u64 = 1 << 8;
 
 /// Writer for the shapes of one op's inputs.
 #[derive(Debug)]
 pub struct ShapeWriter {
     pub(crate) site: u32,
-    /// Description of a future, kept until its first poll; `None` writes into the thread's stream.
+    /// Description of a future's call, kept until its first poll; `None` writes into the thread's
+    /// stream.
     pub(crate) held: Option<Described>,
 }
 
-/// Description of a call whose range begins later; empty where there was no memory for all of it.
+/// Description of a call whose range begins later; empty if there was no memory for all of it.
 #[derive(Debug, Default)]
 pub(crate) struct Described {
     entries: Vec<Entry>,
@@ -30,8 +31,8 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// Adds entries, unless earlier ones found no memory: a description with a gap would say
-    /// something else.
+    /// Adds entries, unless memory was short before: a description with a gap would have another
+    /// meaning.
     pub(crate) fn extend(&mut self, entries: &[Entry]) {
         if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
             self.entries.extend_from_slice(entries);
@@ -40,7 +41,7 @@ impl Described {
         }
     }
 
-    /// Returns the entries. A call whose description found no memory is counted.
+    /// Returns the entries; counts the call if memory was short.
     pub(crate) fn finish(self) -> Vec<Entry> {
         if self.is_cut {
             Loss::Undescribed.count();
@@ -49,7 +50,7 @@ impl Described {
         self.entries
     }
 
-    /// Clears the description and keeps its memory.
+    /// Clears the description but keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
@@ -61,26 +62,27 @@ impl ShapeWriter {
         self.marked(dtype, dims, 0);
     }
 
-    /// Writes one tensor, with the mark [`LISTS_DIMS`] or 0.
+    /// Writes one tensor, flagged with [`LISTS_DIMS`] or 0.
     #[inline(always)]
     pub(super) fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
         let dims = &dims[..dims.len().min(MAX_DIMS)];
         self.argument(Key::INPUT, mark | dtype as u64, dims, |dim| dim as u64);
     }
 
-    /// Writes one tensor whose elements are not contiguous: `strides` are in elements, one for each
-    /// dim. Strides of a row-major tensor are not recorded, as in [`tensor`](Self::tensor).
+    /// Writes one tensor whose elements are not contiguous in memory. `strides` are in elements,
+    /// one per dim. Row-major strides are not recorded, so the result is that of
+    /// [`tensor`](Self::tensor).
     pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
         self.tensor(dtype, dims);
         let mut given = [0_isize; MAX_DIMS];
         let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
         if !is_row_major(dims, &given[..count]) {
-            // CAST: `model` casts back, from the 56 bits that the second word of a pair has.
+            // CAST: the model casts back, from the 56 bits of a pair's second word.
             self.argument(Key::STRIDES, given[0] as u64, &given[1..count], |stride| stride as u64);
         }
     }
 
-    /// Writes an argument of one word and at most eight others.
+    /// Writes an argument of one word and up to eight more.
     #[inline(always)]
     fn argument<T: Copy>(&mut self, key: Key, first: u64, others: &[T], word: impl Fn(T) -> u64) {
         let mut entries = [Entry::first_of((key, self.site, first), others.len()); 1 + MAX_DIMS / 2];
@@ -95,8 +97,8 @@ impl ShapeWriter {
         }
     }
 
-    /// Writes a list of elements. A list of `usize` is marked: it may be meant as the dims of a
-    /// tensor.
+    /// Writes a list of elements. A list of `usize` is flagged, because it may be meant as a
+    /// tensor's dims.
     pub(super) fn list<T: Element<O>, O>(&mut self, length: usize) {
         self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
     }

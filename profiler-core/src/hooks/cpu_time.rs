@@ -1,9 +1,8 @@
-//! The CPU time of stages and steps: readings of the calling thread's CPU clock at their begin and
-//! end.
+//! CPU time of stages and steps: reads the calling thread's CPU clock at their begin and end.
 //!
-//! The clock is read just before the begin and just after the end, so that a range's wall time
-//! excludes its own readings; the reader caps CPU time at wall time. Each reading is a system call,
-//! out of line: only the slow path makes it ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
+//! The CPU clock is read just before the begin and just after the end, so that a range's wall time
+//! excludes its own readings; the reader caps CPU time at wall time. A reading is a system call,
+//! made only on the slow path ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
 
 use std::time::{Duration, Instant};
 
@@ -12,22 +11,22 @@ use crate::site::Site;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 
-/// Number of readings that measure the cost of one.
+/// Number of readings in a measurement of their cost.
 const READINGS: u32 = 400;
 
-/// Returns whether this gate asks for the CPU time of ranges of `site`.
+/// Returns whether the CPU time of ranges of `site` is measured.
 pub(crate) fn is_measured(gate: u32, site: &Site) -> bool {
     gate & crate::gate::CPU_TIME != 0 && site.is_stage()
 }
 
-/// Writes this thread's CPU clock for the begin or end of `site` that follows. Without room for the
-/// entry, the range has no CPU time.
+/// Writes this thread's CPU clock for the begin or end of `site` that follows. If there is no room
+/// for the entry, the range has no CPU time.
 pub(crate) fn write(site: u32) {
     let entry = Entry::new(Tag::CpuTime, site, thread_ns());
     buffer::append(false, || entry);
 }
 
-/// Measures the cost of one reading for its thread.
+/// Measures the cost of one reading.
 pub fn cost() -> Duration {
     let start = Instant::now();
     for _ in 0..READINGS {

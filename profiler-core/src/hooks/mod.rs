@@ -1,8 +1,7 @@
-//! Hooks: receivers of a range besides its thread's stream.
+//! Hooks: receivers of ranges other than the thread's stream.
 
 pub mod correlation;
 pub mod cpu_time;
-mod forked;
 pub mod gpu_time;
 pub mod stack;
 pub mod steps;

@@ -1,64 +1,63 @@
-//! Steps: the work beyond recording when an iteration begins and ends.
+//! Notifies the runtime of iterations: keeps a thread's open steps and reports each that ends.
 //!
-//! This crate does not know sessions; a session sets a [`Listener`], which is called for each step
-//! that ends, with the site of the step that encloses it.
+//! A session sets a [`Listener`], which is called at the end of each step with the site of the
+//! enclosing step.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::open::OpenList;
+use crate::open_list::OpenList;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
 
-/// End of a step, on the calling thread.
+/// A step that has ended on the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepEnd {
     /// Number of the step's site.
     pub site: u32,
-    /// Number of the site of the step around it, if there is one.
+    /// Number of the enclosing step's site, if there is one.
     pub inside: Option<u32>,
     /// Begin of the step, in ticks.
     pub began: u64,
 }
 
-/// Callback after a step's end is recorded.
+/// Callback that runs after a step's end is recorded.
 pub(crate) type Listener = fn(StepEnd);
 
 static LISTENER: OnceLock<Listener> = OnceLock::new();
 
 thread_local! {
-    /// Steps that are open on this thread: of guards, and of polls.
+    /// Open steps of this thread, held by guards and polls.
     static OPEN: RefCell<OpenList<OpenStep>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// Number of the current count of steps: a step that began under an earlier session is no iteration
+/// Number of the current count of steps. A step that began during an earlier count is no iteration
 /// of this one.
 static COUNTING: AtomicU32 = AtomicU32::new(0);
 
-/// A step that began while steps were counted.
+/// An open step that began while steps were counted.
 #[derive(Clone, Copy, Debug)]
 struct OpenStep {
     pub site: u32,
     counting: u32,
     began: u64,
     is_poll: bool,
-    /// Site of the future in whose poll it began: the step may end in another poll, which then
-    /// began after the step.
+    /// Site of the future in whose poll the step began. The step may end in a later poll of it.
     future: Option<u32>,
 }
 
-/// A step that is a future, as of its first poll.
+/// A step that is a future, from its first poll on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepLife {
     step: OpenStep,
     pub inside: Option<u32>,
 }
 
-/// Starts a new count, to which steps that are open now do not belong.
+/// Starts a new count, which excludes the steps that are open now.
 pub fn count_anew() {
-    // ORDERING: a step that begins at this very moment may count or not.
+    // ORDERING: a step that begins at the same moment may belong to either count.
     COUNTING.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -67,19 +66,19 @@ pub fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }
 
-/// Returns whether there is memory for another open step on this thread.
+/// Reserves memory for another open step on this thread; returns false if there is none.
 pub(crate) fn has_room() -> bool {
-    OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
+    OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.try_reserve())).unwrap_or(true)
 }
 
-/// Begins a step on this thread. Returns its key for [`end`], or `None` while the thread is ending:
-/// it does not count.
+/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending,
+/// where steps are not counted.
 pub(crate) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
 }
 
-/// Ends the step of a guard. It lies inside the future in whose poll it began, else inside the
-/// innermost open step that began before it.
+/// Ends a guard's step. Its enclosing step is the future in whose poll it began, else the innermost
+/// open step that began before it.
 pub(crate) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
         let mut open = open.try_borrow_mut().ok()?;
@@ -87,12 +86,12 @@ pub(crate) fn end(key: u64) {
         Some((step, step.future.or_else(|| open.innermost_of(around).map(|outer| outer.site))))
     });
     if let Ok(Some((step, inside))) = ended {
-        tell(step, inside);
+        notify(step, inside);
     }
 }
 
-/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for
-/// [`suspend`], and the step's life if this is its first poll.
+/// Begins a poll of a step that is a future. Returns the poll's key for [`suspend`], and the step's
+/// life, which the caller keeps from the first poll.
 pub(crate) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
     open(site, true)
 }
@@ -110,17 +109,17 @@ fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
     begun.ok().flatten()
 }
 
-/// Ends a poll of a step.
+/// Ends a poll of a step that is a future.
 pub(crate) fn suspend(key: u64) {
     let _ = OPEN.try_with(|open| open.try_borrow_mut().ok().and_then(|mut open| open.end(key)));
 }
 
 /// Ends a step that is a future.
 pub(crate) fn end_life(life: StepLife) {
-    tell(life.step, life.inside);
+    notify(life.step, life.inside);
 }
 
-fn tell(step: OpenStep, inside: Option<u32>) {
+fn notify(step: OpenStep, inside: Option<u32>) {
     // ORDERING: see `count_anew`.
     if step.counting != COUNTING.load(Ordering::Relaxed) {
         return;
@@ -130,7 +129,7 @@ fn tell(step: OpenStep, inside: Option<u32>) {
     }
 }
 
-/// Records a bare `step()` call.
+/// Records a call of the runtime's `next_step()`.
 pub fn mark() {
     let gate = gate::load();
     if gate & gate::MOVING != 0 {

@@ -1,27 +1,28 @@
-//! The descriptors that the profiler opened in this process, and whether they are still its own.
+//! File descriptors of the profiler: closed in forked children, and checked before use because a
+//! host may have reused their numbers.
 //!
-//! A forked child has copies of all of them. A lock on an open file, a port and the end of a
-//! connection live as long as the last copy, so a child closes those ([`ClosedInChild`]): they must
-//! not outlive their owner in it.
+//! A forked child has copies of all descriptors. A file lock, a listening port and a connection
+//! live as long as their last copy, so a child closes those ([`ClosedInChild`]), lest they outlive
+//! their owner.
 //!
 //! A host may close descriptors that it did not open (daemons close all), and the next files that
-//! it opens get their numbers. So a number is stored with the file that was open under it
-//! ([`Known`]), and checked before each use that could harm the host.
+//! it opens get the same numbers. So a number is stored with the identity of its file ([`Known`])
+//! and checked before each use that could harm the host.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Maximum number of descriptors that children close: more than most jobs' connections. Children
-/// keep copies of others.
-const MOST: usize = 1024;
-static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
+/// Maximum number of descriptors that children close; more than the connections of most jobs.
+/// Children keep their copies of any others.
+const MAX_CLOSED: usize = 1024;
+static CLOSED: [Known; MAX_CLOSED] = [const { Known::none() }; MAX_CLOSED];
 
 /// Number that stands for no descriptor.
 const NONE: i32 = -1;
-/// Number of an entry that is taken, and whose descriptor is not known yet.
+/// Number of an entry that is taken, but whose descriptor has not been stored yet.
 #[cfg(unix)]
 const TAKEN: i32 = -2;
 
-/// A descriptor, and the file that is open under it.
+/// A descriptor with the identity of the file that is open under it.
 pub struct Known {
     number: AtomicI32,
     file: [AtomicU64; 2],
@@ -33,14 +34,14 @@ impl Known {
         Self { number: AtomicI32::new(NONE), file: [const { AtomicU64::new(0) }; 2] }
     }
 
-    /// Creates an entry with the file that is open under this number now.
+    /// Creates an entry for the file that is open under this number now.
     pub fn of(number: i32) -> Self {
         let known = Self::none();
         known.set(number);
         known
     }
 
-    /// Stores this number and the file that is open under it now.
+    /// Stores a number and the identity of the file that is open under it now.
     pub fn set(&self, number: i32) {
         for (known, part) in self.file.iter().zip(file_of(number).unwrap_or_default()) {
             known.store(part, Ordering::SeqCst);
@@ -48,7 +49,7 @@ impl Known {
         self.number.store(number, Ordering::SeqCst);
     }
 
-    /// Returns the number, if the file is still open under it. May be called in a handler.
+    /// Returns the number if the same file is still open under it. Async-signal-safe.
     pub fn get(&self) -> Option<i32> {
         let number = self.number.load(Ordering::SeqCst);
         let known = || [0, 1].map(|part: usize| self.file[part].load(Ordering::SeqCst));
@@ -60,16 +61,16 @@ impl Known {
         self.number.compare_exchange(NONE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    fn forget(&self) {
+    fn clear(&self) {
         self.number.store(NONE, Ordering::SeqCst);
     }
 }
 
-/// Returns the identity of an open file: its device and its number there.
+/// Returns the identity of an open file: device and inode.
 #[cfg(all(unix, not(miri)))]
-#[allow(clippy::unnecessary_cast, reason = "the types are other ones on other systems")]
+#[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
 fn file_of(number: i32) -> Option<[u64; 2]> {
-    // SAFETY: the kernel fills in a local structure, for which all zero is a value.
+    // SAFETY: the kernel fills in a local structure, for which all zeros is a valid value.
     unsafe {
         let mut found: libc::stat = std::mem::zeroed();
         // CAST: only compared.
@@ -78,24 +79,24 @@ fn file_of(number: i32) -> Option<[u64; 2]> {
 }
 
 #[cfg(not(all(unix, not(miri))))]
-#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+#[allow(clippy::unnecessary_wraps, reason = "can fail on Unix")]
 const fn file_of(_: i32) -> Option<[u64; 2]> {
     Some([0; 2])
 }
 
-/// A descriptor that children close, until this is dropped.
+/// Registration of a descriptor that forked children close, until this is dropped.
 #[derive(Debug)]
 pub struct ClosedInChild(Option<usize>);
 
 impl ClosedInChild {
-    /// Makes children close this file from now on.
+    /// Registers a file that forked children close from now on.
     #[cfg(unix)]
     pub fn of(file: &impl std::os::fd::AsRawFd) -> Self {
-        let place = CLOSED.iter().position(Known::take);
-        if let Some(place) = place {
-            CLOSED[place].set(file.as_raw_fd());
+        let index = CLOSED.iter().position(Known::take);
+        if let Some(index) = index {
+            CLOSED[index].set(file.as_raw_fd());
         }
-        Self(place)
+        Self(index)
     }
 
     #[cfg(not(unix))]
@@ -106,22 +107,22 @@ impl ClosedInChild {
 
 impl Drop for ClosedInChild {
     fn drop(&mut self) {
-        if let Some(place) = self.0 {
-            CLOSED[place].forget();
+        if let Some(index) = self.0 {
+            CLOSED[index].clear();
         }
     }
 }
 
-/// Closes these descriptors in a child.
+/// Closes the registered descriptors in a child.
 pub(crate) fn close() {
-    for place in &CLOSED {
+    for entry in &CLOSED {
         #[cfg(unix)]
-        if let Some(number) = place.get() {
-            // SAFETY: the child's own copy of a descriptor, whose owner is never used in it. The
-            // parent's stays.
+        if let Some(number) = entry.get() {
+            // SAFETY: the child's own copy of a descriptor, whose owner is never used in the child.
+            // The parent's stays open.
             unsafe { libc::close(number) };
         }
-        place.forget();
+        entry.clear();
     }
 }
 
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_with_another_file_is_not_known() {
+    fn a_number_with_another_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let [ours, other] = ["ours", "other"].map(|name| File::create(folder.path().join(name)).unwrap());
         let known = Known::of(ours.as_raw_fd());

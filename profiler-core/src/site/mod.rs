@@ -1,9 +1,9 @@
-//! Sites: the annotated places in the code.
+//! Sites: annotated locations in the code, each with a name, a kind and, once it records, a number.
 //!
-//! Each is a `static` with everything that is known before it runs, linked into a list by
-//! `inventory`, so that a program can list its stages before it runs them. A site gets a number
-//! when it first records; records carry the number. Names made at run time are interned into leaked
-//! sites, at most [`MAX_DYNAMIC`] of them, and only while there is memory.
+//! A site is a `static` with everything that is known at compile time. `inventory` links all of
+//! them into a list, so that a program can list its stages before it runs them. A site is assigned
+//! a number when it first records, and entries carry that number. Run-time names are interned as
+//! leaked sites, at most [`MAX_DYNAMIC`] of them, and only while there is memory.
 
 mod numbered;
 pub mod pinned;
@@ -24,7 +24,7 @@ use crate::ledger;
 use crate::process::PerProcess;
 use crate::stream::key::Key;
 
-/// One annotated place in the code.
+/// One annotated location in the code.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,
@@ -32,76 +32,76 @@ pub struct Site {
     file: &'static str,
     line: u32,
     module: &'static str,
-    /// Names of the site's own arguments.
+    /// Names of the site's user-defined arguments.
     arguments: &'static [&'static str],
-    /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line
-    /// path.
+    /// Number of the site, 0 before it first records. [`OUT_OF_LINE`] is set if its ranges cannot
+    /// use the fast path.
     number: AtomicU32,
 }
 
-/// A site in the linked list.
+/// A site in the program's list of sites.
 #[derive(Debug)]
 pub struct Registered(pub &'static Site);
 
 inventory::collect!(Registered);
 
-/// Maximum number of run-time names per process; ranges of further names are recorded under
+/// Maximum number of run-time names per process; ranges with further names are recorded under
 /// [`OVERFLOW`].
 pub const MAX_DYNAMIC: usize = 4096;
-/// Maximum number of further names that are told apart, to report how many there were.
+/// Maximum number of further names that are counted for the report.
 const MAX_MERGED: usize = 1 << 16;
 const OVERFLOW: &str = "(too many dynamic names)";
-/// Flag of steps and requests, which do more than record.
+/// Flag of steps and requests, whose ranges do more than record.
 const OUT_OF_LINE: u32 = 1 << 31;
 
 impl Site {
-    /// Creates a site; the attributes and block macros put it into a `static`.
+    /// Creates a site. The attributes and block macros place it in a `static`.
     #[must_use]
     pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
         Self { name, kind, file, line, module, arguments: &[], number: AtomicU32::new(0) }
     }
 
-    /// Returns the site with its own arguments.
+    /// Sets the names of the site's user-defined arguments.
     #[must_use]
     pub const fn with_arguments(self, arguments: &'static [&'static str]) -> Self {
         Self { arguments, ..self }
     }
 
-    /// Returns the names of the site's own arguments.
+    /// Returns the names of the site's user-defined arguments.
     pub const fn arguments(&self) -> &'static [&'static str] {
         self.arguments
     }
 
-    /// Returns the name that artifacts show for an argument of the site's ranges.
+    /// Returns the name of an argument of the site's ranges, as artifacts show it.
     pub fn argument_name(&self, key: Key) -> Option<&'static str> {
-        match key.own_place() {
-            Some(place) => self.arguments.get(place).copied(),
+        match key.own_index() {
+            Some(index) => self.arguments.get(index).copied(),
             None => key.common_name(),
         }
     }
 
-    /// Returns the name that artifacts show.
+    /// Returns the site's name, as artifacts show it.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Returns the kind of the site.
+    /// Returns the site's kind.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns whether the site is a stage or a step: these are the nodes of the stage tree.
+    /// Returns whether the site is a stage or a step, which are the nodes of the stage tree.
     #[inline]
     pub const fn is_stage(&self) -> bool {
         self.kind.is_stage()
     }
 
-    /// Returns the source file, as the compiler names it.
+    /// Returns the path of the source file, as the compiler writes it.
     pub const fn file(&self) -> &'static str {
         self.file
     }
 
-    /// Returns the line in the file.
+    /// Returns the line in the source file.
     pub const fn line(&self) -> u32 {
         self.line
     }
@@ -116,28 +116,28 @@ impl Site {
         self.line == 0 && self.name == OVERFLOW
     }
 
-    /// Returns the number if the fast path may record it, else 0 or a number with the top bit set.
+    /// Returns the number if the fast path may use it, else 0 or a number with the top bit set.
     #[inline(always)]
     pub(crate) fn fast_number(&self) -> u32 {
-        // ORDERING: the number is the data; readers of records find the site through the lock.
+        // ORDERING: the number itself is the data; readers of entries find the site under the lock.
         self.number.load(Ordering::Relaxed)
     }
 
-    /// Returns the number, which the first call assigns.
+    /// Returns the site's number, which the first call assigns; 0 if there is no memory for one.
     pub fn number(&'static self) -> u32 {
         let number = self.fast_number() & !OUT_OF_LINE;
-        if number == 0 { self.enrol() } else { number }
+        if number == 0 { self.assign_number() } else { number }
     }
 
     #[cold]
-    fn enrol(&'static self) -> u32 {
+    fn assign_number(&'static self) -> u32 {
         let _own = ledger::own();
-        // Names made at run time belong to no library.
+        // Run-time names belong to no library.
         if !self.file.is_empty() {
             pinned::pin(self);
         }
         let publish = |number| {
-            // Before the first record can be written.
+            // Announced before the first entry that names the site can be written.
             announce(&[(self, number)]);
             let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
             // ORDERING: see `fast_number`.
@@ -147,31 +147,31 @@ impl Site {
     }
 }
 
-/// Returns whether a result of `fast_number` may go into a record unchanged.
+/// Returns whether a result of `fast_number` may go into an entry unchanged.
 #[inline(always)]
 pub(crate) const fn is_fast(number: u32) -> bool {
     number.wrapping_sub(1) < OUT_OF_LINE - 1
 }
 
-/// Sites that have recorded.
+/// Sites that have a number.
 static SITES: Numbered<Site> = Numbered::new();
 
-/// Receiver of each site before the first record that names it.
+/// Receiver of every site, called before the first entry that names it.
 pub trait Listener: Send + Sync {
-    /// Announces sites that have got numbers, some maybe again. Must not need the program's memory
-    /// for a single site.
+    /// Announces sites with their numbers; may repeat some. Must not allocate from the program's
+    /// allocator for a single site.
     fn announce_sites(&self, sites: &[(&'static Site, u32)]);
 }
 
 static LISTENER: PerProcess<Mutex<Option<Arc<dyn Listener>>>> = PerProcess::new(|_| Mutex::default());
 
-/// Announces all sites with numbers, and from now on those that get one, to this listener, or to
-/// none.
+/// Sets the listener, or none. Announces to it all sites that have numbers, and from now on every
+/// site that is assigned one.
 pub fn announce_to(listener: Option<Arc<dyn Listener>>) {
-    let is_one = listener.is_some();
+    let is_set = listener.is_some();
     let before = std::mem::replace(&mut *LISTENER.lock().unwrap_or_else(PoisonError::into_inner), listener);
     drop(before);
-    if is_one {
+    if is_set {
         announce(&SITES.all().into_iter().zip(1..).collect::<Vec<_>>());
     }
 }
@@ -183,7 +183,7 @@ fn announce(sites: &[(&'static Site, u32)]) {
     }
 }
 
-/// Returns every site that has recorded, in order of number (the first has number 1).
+/// Returns every site that has a number, in order of number, from 1.
 pub fn numbered() -> Vec<&'static Site> {
     SITES.all()
 }
@@ -196,45 +196,46 @@ pub fn by_number(number: u32) -> Option<&'static Site> {
 /// Returns every site that is linked into the program, whether or not it has run, in no particular
 /// order.
 pub fn sites() -> impl Iterator<Item = &'static Site> {
-    once_around(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
+    until_repeat(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
 }
 
-/// Ends the sequence where a site repeats: a library that is unloaded before it records, and then
-/// loaded again, enters its sites twice, which turns the list into a ring.
-fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
-    let (mut known, mut since, mut until) = (ptr::null(), 0_u64, 1_u64);
+/// Ends the sequence where a site repeats. A library that is unloaded before it records, and then
+/// loaded again, adds its sites twice and turns the linked list into a ring. Brent's algorithm
+/// finds the repetition.
+fn until_repeat(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
+    let (mut saved, mut steps, mut limit) = (ptr::null(), 0_u64, 1_u64);
     let is_new = move |site: &&'static Site| {
-        if ptr::eq(*site, known) {
+        if ptr::eq(*site, saved) {
             return false;
         }
-        since += 1;
-        if since == until {
-            (known, since, until) = (ptr::from_ref(*site), 0, until * 2);
+        steps += 1;
+        if steps == limit {
+            (saved, steps, limit) = (ptr::from_ref(*site), 0, limit * 2);
         }
         true
     };
     all.take_while(is_new)
 }
 
-/// Sites of run-time names.
+/// Interned sites of run-time names.
 #[derive(Default)]
 struct Interned {
     sites: HashMap<(Kind, &'static str), &'static Site>,
-    /// Hashes of names that got no site of their own, at most [`MAX_MERGED`].
+    /// Hashes of names without a site of their own, at most [`MAX_MERGED`].
     merged: HashSet<u64>,
 }
 
-/// Interned sites of this process: a child makes its own for the names that it uses.
+/// Interned sites of this process; a forked child interns the names that it uses again.
 static INTERNED: PerProcess<Mutex<Interned>> = PerProcess::new(|_| Mutex::default());
 
 fn interned() -> MutexGuard<'static, Interned> {
     INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the site of a run-time name, one per kind and name. Takes a lock; keep the result where
-/// it runs often.
+/// Returns the site of a run-time name, one per kind and name. Takes a lock, so keep the result for
+/// code that runs often.
 pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
-    label::with_cut(name, |name| intern(kind, name))
+    label::with_truncated(name, |name| intern(kind, name))
 }
 
 fn intern(kind: Kind, name: &str) -> &'static Site {
@@ -252,12 +253,12 @@ fn intern(kind: Kind, name: &str) -> &'static Site {
     site
 }
 
-/// Creates a site, with its name, that lives for ever; `None` if there is no memory.
+/// Allocates a site with its name, which are never freed; returns `None` if there is no memory.
 fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
     let (layout, at) = Layout::new::<Site>().extend(Layout::for_value(name)).ok()?;
     // SAFETY: the layout's size is not zero.
     let memory = NonNull::new(unsafe { alloc(layout) })?;
-    // SAFETY: the name is `at` bytes after the site, and no other code has either.
+    // SAFETY: the name lies `at` bytes after the site, and no other code has a pointer to either.
     unsafe {
         let text = memory.add(at);
         text.copy_from_nonoverlapping(NonNull::from(name).cast(), name.len());
@@ -268,7 +269,7 @@ fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
     }
 }
 
-/// Returns the site of all names of a kind that have no site of their own.
+/// Returns the site that stands for all names of a kind without a site of their own.
 fn overflow(kind: Kind) -> &'static Site {
     static SITES: [Site; 4] = [
         Site::new(Kind::Stage, OVERFLOW, "", 0, ""),
@@ -284,14 +285,15 @@ fn overflow(kind: Kind) -> &'static Site {
     }
 }
 
-/// Returns the number of names that the process has used beyond [`MAX_DYNAMIC`], up to 65,536.
+/// Returns the number of names beyond [`MAX_DYNAMIC`] that the process has used, counted up to
+/// 65,536.
 pub fn merged_names() -> u64 {
     let _own = ledger::own();
     interned().merged.len() as u64
 }
 
 impl Interned {
-    /// Counts a name that gets no site of its own, if there is memory to recognize it again.
+    /// Counts a name without a site of its own once, if there is memory to recognize it.
     fn merge(&mut self, key: &(Kind, &str)) {
         if self.merged.len() < MAX_MERGED && self.merged.try_reserve(1).is_ok() {
             let hash = self.sites.hasher().hash_one(key);
@@ -310,9 +312,9 @@ mod tests {
         static SITES: [Site; 3] = [const { Site::new(Kind::Op, "", "", 0, "") }; 3];
         let [first, ring @ ..] = &SITES;
         for count in [0, 1, 2] {
-            let found = once_around(std::iter::once(first).chain(ring[..count].iter().cycle())).count();
+            let found = until_repeat(std::iter::once(first).chain(ring[..count].iter().cycle())).count();
             assert!((1 + count..10).contains(&found), "{found}");
         }
-        assert_eq!(once_around(SITES.iter()).count(), 3);
+        assert_eq!(until_repeat(SITES.iter()).count(), 3);
     }
 }

@@ -1,28 +1,28 @@
-//! The sites that have numbers, in a list that only grows: a forked child can continue it, whatever
-//! another thread of its parent was doing to it at that moment.
+//! Append-only list of the sites that have numbers. A forked child can continue it, even if another
+//! thread of its parent was adding to it at the moment of the fork.
 
 use std::alloc::Layout;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::process::{PerProcess, forever};
+use crate::process::{PerProcess, alloc_leaked};
 
-/// Sites per page, and pages: four million sites.
+/// Sites per page. With [`PAGES`] pages the list holds four million sites.
 const PAGE: usize = 128;
 const PAGES: usize = 32_768;
 
 type Page<T> = [AtomicPtr<T>; PAGE];
 
-/// A list of values that have numbers, from 1.
+/// An append-only list of values, numbered from 1.
 pub(crate) struct Numbered<T: 'static> {
     pages: [AtomicPtr<Page<T>>; PAGES],
     length: AtomicUsize,
 }
 
-/// Lock that orders additions. It is outside the list, which is all zeros and takes no room in a
-/// program's file.
-static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
+/// Lock that serializes additions. It lies outside the list, which is all zeros and so takes no
+/// space in the executable.
+static ADDITIONS: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 impl<T: Sync> Numbered<T> {
     pub(crate) const fn new() -> Self {
@@ -30,11 +30,11 @@ impl<T: Sync> Numbered<T> {
         Self { pages, length: AtomicUsize::new(0) }
     }
 
-    /// Adds a site unless `present` returns a number, and calls `note` with the new number before
-    /// anything else knows it. Returns the number; 0 if the list is full, or if there is no memory
-    /// for it to grow.
-    pub(crate) fn add(&self, site: &'static T, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Adds a site unless `present` returns its number, and calls `announce` with the new number
+    /// before any other code sees it. Returns the number; 0 if the list is full or cannot grow for
+    /// lack of memory.
+    pub(crate) fn add(&self, site: &'static T, present: impl Fn() -> u32, announce: impl FnOnce(u32)) -> u32 {
+        let _lock = ADDITIONS.lock().unwrap_or_else(PoisonError::into_inner);
         let number = present();
         if number != 0 {
             return number;
@@ -43,19 +43,19 @@ impl<T: Sync> Numbered<T> {
         let index = self.length.load(Ordering::Relaxed);
         let Some(page) = self.pages.get(index / PAGE) else { return 0 };
         if page.load(Ordering::Relaxed).is_null() {
-            // Zeros are null pointers.
-            let Some(new) = forever(Layout::new::<Page<T>>()) else { return 0 };
+            // Zeroed memory is an array of null pointers.
+            let Some(new) = alloc_leaked(Layout::new::<Page<T>>()) else { return 0 };
             // ORDERING: published by the length.
             page.store(new.as_ptr().cast(), Ordering::Release);
         }
-        if let Some(place) = self.place(index) {
-            place.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        if let Some(slot) = self.slot(index) {
+            slot.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
         }
-        // ORDERING: publishes the place to `get`.
+        // ORDERING: publishes the slot to `get`.
         self.length.store(index + 1, Ordering::Release);
         // CAST: four million at most.
         let number = index as u32 + 1;
-        note(number);
+        announce(number);
         number
     }
 
@@ -66,8 +66,8 @@ impl<T: Sync> Numbered<T> {
         if index >= self.length.load(Ordering::Acquire) {
             return None;
         }
-        // SAFETY: `add` has stored a site there, which is never removed; sites are statics.
-        unsafe { self.place(index)?.load(Ordering::Relaxed).as_ref() }
+        // SAFETY: `add` has stored a reference to a static there, which is never removed.
+        unsafe { self.slot(index)?.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Returns every site, in order of number.
@@ -75,10 +75,10 @@ impl<T: Sync> Numbered<T> {
         (1..).map_while(|number| self.get(number)).collect()
     }
 
-    fn place(&self, index: usize) -> Option<&'static AtomicPtr<T>> {
+    fn slot(&self, index: usize) -> Option<&'static AtomicPtr<T>> {
         // ORDERING: see `add`.
         let page = self.pages.get(index / PAGE)?.load(Ordering::Acquire);
-        // SAFETY: null, or a page that `add` has made and that is never freed.
+        // SAFETY: null, or a page that `add` has allocated and that is never freed.
         unsafe { page.as_ref() }.map(|page| &page[index % PAGE])
     }
 }

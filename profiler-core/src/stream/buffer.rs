@@ -1,18 +1,19 @@
-//! The hot path's access to its thread's stream (`thread_stream`): it appends through a cursor.
+//! The hot path's access to the thread's stream (`thread_stream`): appends entries through a
+//! cursor.
 //!
-//! The registry owns every stream, so that stop can read the stream of a blocked or finished
-//! thread; a thread-local pointer leads the owner to its [`Cursor`]. That pointer is never null: a
-//! thread without a stream points at [`VACANT`], which is always full, so that the hot path has one
-//! check (is there room?) and everything else is out of line in `append_slow`. Only the owner moves
-//! the cursor; it publishes each entry with a release store, and readers take the lock that the
-//! owner needs for the next chunk.
+//! The registry owns every stream, so that a stop can read the streams of blocked and ended
+//! threads. A thread-local pointer leads the owning thread to its [`Cursor`]. The pointer is never
+//! null: a thread without a stream points at [`VACANT`], which is always full. So the hot path has
+//! one check, whether the chunk is full, and everything else is out of line in `append_slow`. Only
+//! the owner moves the cursor; it publishes each entry with a release store. Readers take the lock
+//! that the owner needs for its next chunk.
 //!
 //! # Re-entry
 //!
-//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path
-//! tolerates that ([`cursor`](super::cursor)). Out of line the thread holds locks and allocates: it
-//! is marked as the profiler's ([`ledger::own`]) from before the first lock, and its entries that
-//! arrive meanwhile are dropped and counted.
+//! A signal handler may interrupt the recorder, and the allocator that the recorder calls may be
+//! annotated. The fast path tolerates both ([`cursor`](super::cursor)). The out-of-line path holds
+//! locks and allocates, so the thread is marked as working for the profiler ([`ledger::own`])
+//! before it takes the first lock. Entries that arrive meanwhile are dropped and counted.
 
 use std::cell::Cell;
 use std::{mem, ptr};
@@ -27,33 +28,32 @@ use crate::gate;
 use crate::ledger;
 use crate::process::{self, Part};
 
-/// The cursor of a thread without a stream: full for ever.
+/// Cursor of every thread without a stream, always full.
 static VACANT: Cursor = Cursor::full();
 
 thread_local! {
-    /// The thread's cursor. It has no destructor: reading it is one instruction.
+    /// Pointer to the thread's cursor. It has no destructor, so reading it takes one instruction.
     static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
-    /// Ends that were refused, while the thread worked for the profiler or had no memory, and their
-    /// number: the next chunk begins with them.
+    /// Ends that were refused, because the thread worked for the profiler or there was no memory,
+    /// and their number. The next chunk starts with them.
     static OWED: Cell<([Entry; 8], usize)> = const { Cell::new(([Entry::EMPTY; 8], 0)) };
-    /// Owner of the stream; its destructor hands the stream over when the thread ends.
-    static OWNED: Owned = const { Owned(Cell::new(None)) };
+    /// The thread's stream; the destructor finishes the stream when the thread ends.
+    static OWNED: OwnedStream = const { OwnedStream(Cell::new(None)) };
 }
 
-/// The stream, and the process that created it.
-struct Owned(Cell<Option<(u32, Shared<Stream>)>>);
+/// A thread's stream, with the number of the process that created it.
+struct OwnedStream(Cell<Option<(u32, Shared<Stream>)>>);
 
-impl Owned {
-    /// Returns this thread's stream, created if there is none; `None` if there is no memory for
-    /// one.
+impl OwnedStream {
+    /// Returns this thread's stream, and creates it if necessary; `None` if there is no memory.
     fn stream(&self) -> Option<Shared<Stream>> {
         let stream = self.take().or_else(registry::new_stream)?;
         self.put(stream.clone());
         Some(stream)
     }
 
-    /// Takes out this thread's stream. A stream from before this process was forked stays the
-    /// parent's: it is neither written to nor dropped.
+    /// Takes this thread's stream out. A stream from before this process was forked belongs to the
+    /// parent and is neither written to nor dropped.
     fn take(&self) -> Option<Shared<Stream>> {
         let (process, stream) = self.0.take()?;
         if process == process::number() {
@@ -68,39 +68,38 @@ impl Owned {
     }
 }
 
-impl Drop for Owned {
+impl Drop for OwnedStream {
     fn drop(&mut self) {
         CURSOR.set(&raw const VACANT);
         let _own = ledger::own();
         if let Some(stream) = self.take() {
-            stream.thread.ends();
+            stream.thread.set_last_name();
             stream.finish();
-            registry::leave(&stream);
+            registry::remove(&stream);
         }
     }
 }
 
-/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's
-/// clock is read after everything else. Returns false if there was no room.
+/// Appends `entry()` to this thread's stream; returns false if there is no room. `entry` runs as
+/// late as possible, so that a begin's clock is read after everything else.
 #[inline(always)]
 pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     append_if_room(&entry) || append_slow(may_overdraw, entry())
 }
 
-/// Appends as [`append`] does, but only into the current chunk; counts nothing if that is full.
+/// Appends `entry()` if the current chunk has room. Counts no loss if it is full.
 #[inline(always)]
 pub(crate) fn append_if_room(entry: impl FnOnce() -> Entry) -> bool {
-    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as
-    // long as the thread can run this; `Owned::drop` points it back first.
+    // SAFETY: CURSOR points at VACANT, or at the cursor of the stream that OWNED keeps alive while
+    // the thread can run this; `OwnedStream::drop` resets it first.
     let cursor = unsafe { &*CURSOR.get() };
-    // SAFETY: no other code writes through the cursor of this thread's stream.
+    // SAFETY: only this thread writes through the cursor of its stream.
     unsafe { cursor.push(entry) }
 }
 
-/// Appends all entries, one after the other, or none, as for an allocation. A thread without a
-/// stream uses a stream that threads share, under its lock, because an allocator may call this
-/// where a thread-local with a destructor is out of reach: before the thread has its name, and
-/// while it ends.
+/// Appends all entries next to each other, or none, as an allocation's. A thread without a stream
+/// uses a shared stream under a lock, because an allocator may call this where thread-locals with
+/// destructors are unavailable: before the thread has a name, and while it ends.
 #[inline(always)]
 pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     // SAFETY: see `append_if_room`.
@@ -112,7 +111,7 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
     append_all_slow(entries)
 }
 
-/// Appends entries that describe the next call, as many as there is room for.
+/// Appends entries that describe the next call, as far as there is room.
 #[inline]
 pub(crate) fn append_slice(entries: &[Entry]) {
     // SAFETY: see `append_if_room`.
@@ -128,7 +127,7 @@ pub(crate) fn append_slice(entries: &[Entry]) {
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     let is_vacant = ptr::eq(CURSOR.get(), &raw const VACANT);
-    // Without a stream every allocation comes here: too often for a system call.
+    // Without a stream every allocation takes this path, too often for a system call.
     if !is_vacant {
         process::check();
     }
@@ -137,10 +136,10 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
     }
     let _own = ledger::own();
     if is_vacant {
-        let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
-        let appended = registry::with_shared_stream(place, |stream| {
+        let address = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
+        let appended = registry::with_shared_stream(address, |stream| {
             // SAFETY: the thread that holds the lock of a shared stream is its only writer. The
-            // clock is read under the lock: time does not run backwards in a stream.
+            // clock is read under the lock, so that time does not run backwards in a stream.
             unsafe { stream.append_all(&entries(), registry::make_room) }
         });
         return appended.unwrap_or(false);
@@ -158,9 +157,9 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .unwrap_or(false)
 }
 
-/// Returns the ordinal of this thread's stream, and the position of its next entry; `None` while
-/// the thread is ending, or if there is no memory for a stream. Takes the stream's lock, which only
-/// readers share.
+/// Returns the ordinal of this thread's stream and the position of its next entry; `None` while the
+/// thread is ending, or if there is no memory for a stream. Takes the stream's lock, for which only
+/// readers compete.
 pub(crate) fn next_place() -> Option<(u32, u64)> {
     if ledger::is_own() {
         return None;
@@ -183,8 +182,8 @@ pub(crate) fn addresses() -> [usize; 2] {
     [ptr::from_ref(cursor).addr(), cursor.published().addr()]
 }
 
-/// Appends an entry that found no room: it is the thread's first, the chunk is full, or the budget
-/// is spent.
+/// Appends an entry that does not fit the current chunk: the thread's first entry, or one that
+/// finds the chunk full. Returns false if the budget is spent.
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
@@ -199,24 +198,24 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.stream()?;
-        process::forget_with(Part::Stream, become_child);
+        process::on_fork(Part::Stream, become_child);
         CURSOR.set(stream.cursor());
         Some(stream)
     }) else {
-        // The thread is ending and its thread-locals are gone.
+        // The thread is ending and its thread-locals are destroyed.
         if entry.loses_range() {
             Loss::EndingThread.count();
         }
         return false;
     };
     let Some(stream) = stream else {
-        // A thread that has recorded nothing owes no ends: the future's polls were lost, too.
+        // A thread without a stream owes no ends: the polls of this future were lost, too.
         if entry.loses_range() || entry.begins_task_end() {
             Loss::NoMemory.count();
         }
         return false;
     };
-    // A signal handler may have filled the new chunk by now.
+    // A loop, because a signal handler may already have filled the new chunk.
     while stream.grow(may_overdraw, registry::make_room) {
         let (owed, count) = OWED.replace(([Entry::EMPTY; 8], 0));
         for owed in &owed[..count] {
@@ -234,7 +233,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     false
 }
 
-/// Refuses an entry without room while the thread makes room, or does other work of the profiler.
+/// Refuses an entry while the thread works for the profiler: counts a begin, keeps an end.
 fn refuse(entry: Entry) {
     if entry.loses_range() {
         Loss::Reentry.count();
@@ -243,20 +242,20 @@ fn refuse(entry: Entry) {
     }
 }
 
-/// Keeps an end that finds no room: its begin may have found some, and without an end it would
-/// enclose everything that follows.
+/// Keeps an end that found no room for the next chunk. Its begin may be recorded, and without an
+/// end that range would enclose everything that follows.
 fn owe(entry: Entry) {
     let (mut owed, count) = OWED.get();
     if entry.is_of_an_end()
-        && let Some(place) = owed.get_mut(count)
+        && let Some(slot) = owed.get_mut(count)
     {
-        *place = entry;
+        *slot = entry;
         OWED.set((owed, count + 1));
     }
 }
 
-/// Returns whether an append belongs to a range of the parent: this process was forked, and has no
-/// session of its own.
+/// Returns whether an append belongs to a range of the parent, because this process was forked and
+/// has no session of its own.
 fn is_of_the_parent() -> bool {
     let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
     if is_of_the_parent {
@@ -265,13 +264,12 @@ fn is_of_the_parent() -> bool {
     is_of_the_parent
 }
 
-/// Detaches this thread from its stream, which belongs to the process that this one was forked
-/// from.
+/// Detaches this thread from its stream, which belongs to the parent process.
 fn become_child() {
     CURSOR.set(&raw const VACANT);
 }
 
-/// Makes this thread leave its chunk: it writes no more into it.
+/// Makes this thread leave its chunk, into which it writes no more.
 pub(crate) fn leave_chunk() {
     let cursor = CURSOR.get();
     if !ptr::eq(cursor, &raw const VACANT) {
@@ -280,7 +278,7 @@ pub(crate) fn leave_chunk() {
     }
 }
 
-/// Makes this thread leave its chunk if that is not from the current source of chunks.
+/// Makes this thread leave its chunk if the chunk is not from the current source of chunks.
 pub(crate) fn move_on() {
     let _own = ledger::own();
     let is_behind = OWNED.try_with(|owned| {

@@ -1,57 +1,59 @@
-//! The remains of discarded entries: the ranges that are still open, and counts of everything else.
+//! What is kept of discarded entries: the ranges that are still open, and counts of everything
+//! else.
 //!
-//! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either way
-//! the begin of a range can go while its end stays. So the begins of open ranges are carried over,
-//! with their descriptions: the reader decodes them before the entries that are kept, nesting stays
-//! whole, and each range is counted exactly once: shown, or overwritten. `thread_stream` uses it
-//! for chunks, `registry::Log::cut` for a moment.
+//! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either can
+//! discard the begin of a range and keep its end. So the begins of open ranges are carried over
+//! with their descriptions, and readers decode them before the kept entries. Nesting stays intact,
+//! and each range is counted exactly once, as shown or as overwritten. `thread_stream` uses this
+//! for chunks, `registry::Log::cut` for a cut in time.
 
 use super::entry::{Action, Entry, Tag};
-use super::skip_whole::{Open, Stretch};
+use super::skip_whole::{OpenRange, Stretch};
 
-/// Maximum number of descriptions that wait for a begin: any more are left over from begins that
+/// Maximum number of description entries that wait for a begin. If there are more, their begins
 /// found no room.
-const MOST_PENDING: usize = 512;
+const MAX_PENDING: usize = 512;
 
-/// The state of a thread's stream after the entries that were absorbed.
+/// State of a thread's stream after the absorbed entries.
 #[derive(Clone, Debug, Default)]
 pub struct Carry {
-    /// Begins of open ranges, outermost first, each after its description; then the descriptions of
-    /// a begin to come.
+    /// Begins of open ranges, outermost first, each after its description; then the description of
+    /// the next begin.
     entries: Vec<Entry>,
-    /// Start of the entries of each open range, and its begin.
+    /// Begin of each open range, with the index of its first entry in `entries`.
     open: Vec<(usize, Entry)>,
-    /// Start of the descriptions of the next begin.
+    /// Index in `entries` of the next begin's description.
     pending: usize,
     /// Number of ranges whose begin and end were both absorbed.
     pub overwritten: u64,
-    /// Number of ends whose begin was never there.
+    /// Number of ends without a begin.
     pub began_before: u64,
     /// Number of allocations and releases.
     pub(crate) allocations: u64,
-    /// Changes of each device's memory, by the device's number.
+    /// Change of each device's memory in bytes, by the device's number.
     pub changes: Vec<(u32, i64)>,
     /// Ticks of the last entry.
     pub(crate) last: u64,
 }
 
 impl Carry {
-    /// Returns the entries that have to be decoded before those that are kept.
+    /// Returns the entries that readers decode before the kept ones.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Creates the state of a stream of which only the number of overwritten ranges is known.
+    /// Creates the state of a stream for which only the number of overwritten ranges is known.
     pub fn of_overwritten(ranges: u64) -> Self {
         Self { overwritten: ranges, ..Self::default() }
     }
 
-    /// Absorbs `entries`, the next ones of the stream, as far as there is memory for what remains
-    /// of them, and returns how many it absorbed. Costs a few instructions per entry.
+    /// Absorbs the next entries of the stream, as far as there is memory for what is kept of them.
+    /// Returns the number of absorbed entries. Costs a few instructions per entry.
     pub(crate) fn absorb(&mut self, entries: &[Entry]) -> usize {
         let (mut rest, mut open) = (entries, Vec::new());
         while let [first, others @ ..] = rest {
-            // Pending descriptions belong to the next begin, whether or not its range is whole.
+            // A pending description belongs to the next begin, so that begin cannot be part of a
+            // stretch.
             if self.pending == self.entries.len() {
                 let length = self.absorb_stretch(rest, &mut open);
                 rest = &rest[length..];
@@ -59,7 +61,7 @@ impl Carry {
                     continue;
                 }
             }
-            if !self.has_room(1, 1) {
+            if !self.try_reserve(1, 1) {
                 break;
             }
             self.take(*first);
@@ -72,18 +74,18 @@ impl Carry {
         count
     }
 
-    /// Returns whether there is memory for so many more entries and open ranges, and for one more
-    /// device's change.
-    fn has_room(&mut self, entries: usize, open: usize) -> bool {
+    /// Reserves memory for `entries` more entries, `open` more open ranges and one more device's
+    /// change; returns false if there is none.
+    fn try_reserve(&mut self, entries: usize, open: usize) -> bool {
         let lists = self.entries.try_reserve(entries).and_then(|()| self.open.try_reserve(open));
         lists.and_then(|()| self.changes.try_reserve(1)).is_ok()
     }
 
-    /// Absorbs as many entries as possible at once, and returns how many those were.
-    fn absorb_stretch(&mut self, entries: &[Entry], open: &mut Vec<Open>) -> usize {
-        let Stretch { length, whole, open, pending } = Stretch::of(entries, open);
+    /// Absorbs the longest prefix that can be handled at once; returns its length.
+    fn absorb_stretch(&mut self, entries: &[Entry], open: &mut Vec<OpenRange>) -> usize {
+        let Stretch { length, whole, open, pending } = Stretch::scan(entries, open);
         let described: usize = open.iter().map(|open| open.begin + 1 - open.from).sum();
-        if !self.has_room(described + length - pending, open.len()) {
+        if !self.try_reserve(described + length - pending, open.len()) {
             return 0;
         }
         self.overwritten += whole;
@@ -94,15 +96,15 @@ impl Carry {
         length
     }
 
-    /// Absorbs the entries before `ticks`, and returns how many those were. The description of a
-    /// range that is kept is carried over.
+    /// Absorbs the entries before `ticks`, and returns their number. The description of the first
+    /// kept range is carried over.
     pub(crate) fn absorb_until(&mut self, entries: &[Entry], ticks: u64) -> usize {
         let kept = entries.iter().position(|entry| entry.is_timed() && entry.value() >= ticks);
         let count = kept.unwrap_or(entries.len());
         let mut done = 0;
         while done < count {
             done += self.absorb(&entries[done..count]);
-            // This is memory of the reader: without it the process ends.
+            // This is the reader's memory: if there is none, the process aborts.
             self.entries.reserve(1);
             self.open.reserve(1);
             self.changes.reserve(1);
@@ -127,15 +129,16 @@ impl Carry {
             Some(Tag::Block) => self.allocate(entry),
             Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),
             Some(Tag::StepMark | Tag::Measured | Tag::MeasuredAt) => {}
-            // A range whose begin another has replaced: see `cursor`.
+            // An empty slot stands for a range whose begin a signal handler's entry has replaced:
+            // see `cursor`.
             None => self.overwritten += u64::from(entry.is_empty()),
-            Some(_) if self.entries.len() - self.pending < MOST_PENDING => self.entries.push(entry),
+            Some(_) if self.entries.len() - self.pending < MAX_PENDING => self.entries.push(entry),
             Some(_) => self.entries.truncate(self.pending),
         }
     }
 
     fn end(&mut self, end: Entry) {
-        // The innermost range, with nothing pending: the usual case.
+        // The usual case: the innermost range ends, and nothing is pending.
         if self.pending == self.entries.len()
             && let Some((from, _)) = self.open.pop_if(|(_, begin)| end.ends(*begin))
         {
@@ -158,7 +161,7 @@ impl Carry {
         self.pending -= to - from;
     }
 
-    /// Adds an entry that, unlike other descriptions, comes after its begin to the innermost range.
+    /// Adds an entry to the innermost range, for descriptions that follow their begin.
     fn add_to_innermost(&mut self, entry: Entry) {
         if self.pending == self.entries.len() && !self.open.is_empty() {
             self.entries.push(entry);
@@ -166,11 +169,11 @@ impl Carry {
         }
     }
 
-    /// Counts an allocation at its second entry; the first one is pending.
+    /// Counts an allocation at its second entry, while the first one is pending.
     fn allocate(&mut self, block: Entry) {
         self.allocations += 1;
-        let waiting = self.entries[self.pending..].iter().rev().find(|entry| entry.tag() == Some(Tag::Memory));
-        let Some((device, action)) = waiting.map(|first| (first.site(), Action::from_u32(first.argument()))) else {
+        let memory = self.entries[self.pending..].iter().rev().find(|entry| entry.tag() == Some(Tag::Memory));
+        let Some((device, action)) = memory.map(|first| (first.site(), Action::from_u32(first.argument()))) else {
             return;
         };
         self.consume(Tag::Memory);
@@ -186,7 +189,7 @@ impl Carry {
         }
     }
 
-    /// Removes the pending descriptions of this kind.
+    /// Removes the pending entries with this tag.
     fn consume(&mut self, tag: Tag) {
         let mut kept = self.pending;
         for at in self.pending..self.entries.len() {
@@ -198,7 +201,7 @@ impl Carry {
         self.entries.truncate(kept);
     }
 
-    /// Adds the counts of another stream to this one's; `None` if there is no memory for them.
+    /// Adds the counts of another stream; returns `None` if there is no memory for them.
     pub(crate) fn add_counts(&mut self, other: &Self) -> Option<()> {
         self.changes.try_reserve(other.changes.len()).ok()?;
         self.overwritten += other.overwritten;
@@ -213,9 +216,9 @@ impl Carry {
         Some(())
     }
 
-    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they
-    /// had begun at `ticks`, or as shortly before as their ends admit: for a stream whose past is
-    /// unknown.
+    /// Creates the state of a stream whose earlier entries are lost: it has a begin for each range
+    /// that ends in `entries` but does not begin there. These ranges begin at `ticks`, or as
+    /// shortly before as their ends' names permit.
     pub fn of_orphans<'a>(entries: impl Iterator<Item = &'a Entry>, ticks: u64) -> Self {
         let (mut open, mut orphans) = (Vec::new(), Vec::new());
         for entry in entries {

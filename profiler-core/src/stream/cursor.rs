@@ -1,12 +1,13 @@
-//! The position at which a thread writes its next entry.
+//! The position at which a thread writes its next entry, in its current chunk.
 //!
-//! Only the stream's owner moves `next`, which is moved with release after the entries before it
-//! are written, so every thread may read up to it, and only the owner touches `end`. `buffer` and
+//! Only the stream's owner moves `next`, with release ordering and after the entries before it are
+//! written, so every thread may read up to it. Only the owner touches `end`. `buffer` and
 //! `thread_stream` are the only users.
 //!
 //! # Signal handlers
 //!
-//! A handler may interrupt its thread between any two instructions here, and record ranges itself:
+//! A signal handler may interrupt its thread between any two instructions here, and record ranges
+//! itself:
 //!
 //! ```text
 //! interrupted push    reads next = n                                    writes n        next += 1
@@ -14,11 +15,11 @@
 //! stream afterwards   n: the interrupted entry │ n+1 … n+k-1: the handler's │ n+k: never written
 //! ```
 //!
-//! `next` is not stored but incremented, by one instruction: entries that a handler has published
-//! stay published, except for its first, which the interrupted one replaces. A chunk's memory is
-//! zero until it is written, so the slot that was never written is an empty entry: the reader
-//! counts it as the range that is lost. `next` may pass `end` in this way, by an entry for each
-//! interruption; so "full" is "not before `end`".
+//! `next` is incremented by one instruction, not stored. So entries that a handler has published
+//! stay published, except for its first, which the interrupted entry replaces. A chunk's memory is
+//! zero until it is written, so the slot that was skipped is an empty entry, which readers count as
+//! the lost range. `next` may pass `end` in this way, by one entry per interruption, so a chunk is
+//! full once `next` is not before `end`.
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -27,17 +28,18 @@ use std::sync::atomic::compiler_fence;
 use super::entry::Entry;
 use super::sync::{AtomicPtr, Ordering, advance};
 
-/// A position in the current chunk. It has its own cache lines: no other thread writes near it.
+/// A position in the current chunk, alone on its cache lines, so that no other thread writes near
+/// it.
 #[repr(align(128))]
 pub(crate) struct Cursor {
     /// Next free entry.
     next: AtomicPtr<Entry>,
-    /// End of the memory that the owner may write. It is no atomic: the comparison with it would be
-    /// one more instruction for every entry.
+    /// End of the memory that the owner may write. Not an atomic, which would cost every entry one
+    /// more instruction for the comparison.
     end: UnsafeCell<*mut Entry>,
 }
 
-const _: () = assert!(size_of::<Cursor>() == align_of::<Cursor>(), "nothing else lies on its lines");
+const _: () = assert!(size_of::<Cursor>() == align_of::<Cursor>(), "nothing else lies on its cache lines");
 
 // SAFETY: only the owning thread touches `end`; `next` is atomic.
 unsafe impl Send for Cursor {}
@@ -61,7 +63,7 @@ impl Cursor {
     /// # Safety
     /// The caller is the only writer.
     pub(crate) unsafe fn enter(&self, start: *mut Entry, end: *mut Entry) {
-        // A handler that interrupts this finds no room.
+        // A handler that interrupts this finds the chunk full.
         // SAFETY: `end` belongs to the writer.
         unsafe { self.end.get().write_volatile(ptr::null_mut()) };
         compiler_fence(Ordering::SeqCst);
@@ -72,7 +74,7 @@ impl Cursor {
         unsafe { self.end.get().write_volatile(end) };
     }
 
-    /// Gives up the rest of the chunk: the next entry asks for another.
+    /// Gives up the rest of the chunk, so that the next entry takes another one.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -83,7 +85,7 @@ impl Cursor {
         unsafe { *self.end.get() = next };
     }
 
-    /// Returns whether the chunk has no room left.
+    /// Returns whether the chunk is full.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -93,8 +95,8 @@ impl Cursor {
         self.next.load(Ordering::Relaxed) >= unsafe { *self.end.get() }
     }
 
-    /// Writes an entry and publishes it; returns false if there is no room. `entry` runs as late as
-    /// possible.
+    /// Writes an entry and publishes it; returns false if the chunk is full. `entry` runs as late
+    /// as possible.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -106,17 +108,17 @@ impl Cursor {
         if next >= unsafe { *self.end.get() } {
             return false;
         }
-        // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the
-        // writer writes, and which no reader reads before it is published (except where a handler
-        // has published there meanwhile).
+        // SAFETY: `next < end`, so it points at a free entry of the current chunk. Only the writer
+        // writes there, and no reader reads there before the entry is published (except where a
+        // handler has published meanwhile).
         unsafe { next.write(entry()) };
-        // ORDERING: publishes the entry to a reader that loads with acquire.
+        // ORDERING: publishes the entry to readers, which load with acquire.
         advance(&self.next, 1);
         true
     }
 
-    /// Pushes several entries, published together, as [`push`](Self::push) does one; false if there
-    /// is no room for all.
+    /// Writes several entries and publishes them together; returns false if the chunk has no room
+    /// for all.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -136,7 +138,8 @@ impl Cursor {
         true
     }
 
-    /// Pushes any number of entries as [`push_array`](Self::push_array) does.
+    /// Writes a slice of entries and publishes them together, as [`push_array`](Self::push_array)
+    /// does.
     ///
     /// # Safety
     /// The caller is the only writer.

@@ -1,38 +1,38 @@
-//! The only content of a thread's buffer: 16-byte entries.
+//! Entries: the 16-byte records that make up a thread's stream.
 //!
-//! A range is two entries, its begin and its end, in the order in which the thread ran them, so
-//! that nesting needs no depth counter, a range that is still open at stop is known, and the stream
-//! of a killed process can be read up to its last entry. Other properties of a begin (its
-//! arguments, the task of a poll) are entries of their own *before* it: the reader holds them until
-//! the begin of the same site arrives. `model::decode` is the reader.
+//! A range is two entries, its begin and its end, in the order in which the thread ran them. So
+//! nesting needs no depth counter, ranges that are still open at a stop can be found, and the
+//! stream of a killed process can be read up to its last entry. Further properties of a begin (its
+//! arguments, the task of a poll) are separate entries *before* it, which the reader
+//! (`model::decode`) keeps until the begin of the same site arrives.
 //!
-//! The ranges of an attribute's site end in the reverse order of their begins: an end names the
-//! site, and ends its innermost range. Guards are values, which a program may keep and drop in any
-//! order: the end of a guard also names the begin, by the low 31 bits of its ticks. If two open
-//! ranges of one site have these bits in common (0.7 s apart to the tick at 3 GHz, or begun within
-//! one tick of a slow counter), the innermost ends.
+//! Ranges that come from attributes end in the reverse order of their begins, so their ends name
+//! only the site and end its innermost range. Guards are values that a program may keep and drop in
+//! any order, so the end of a guard also names its begin, by the low 31 bits of the begin's ticks.
+//! If two open ranges of one site share these bits (exactly 0.7 s apart at 3 GHz, or begun within
+//! one tick of a slow counter), the innermost one ends.
 
 use super::key::Key;
 use crate::integer::Integer;
 
-/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and
-/// argument.
+/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a header with tag
+/// and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Entry {
-    /// Clock ticks for `Begin`, `End`, `TaskEnd` and `StepMark`; else the payload.
+    /// Clock ticks or a payload, depending on the tag.
     value: u64,
     /// Number of the site (`Site::number`), 0 for none.
     site: u32,
-    /// `tag << 24 | argument`; for a guard's end, [`GUARD`] and the name of its begin.
+    /// `tag << 24 | argument`; for a guard's end, [`GUARD`] and the bits that name its begin.
     head: u32,
 }
 
-/// Mark of a guard's end.
+/// Flag of a guard's end, in the header.
 const GUARD: u32 = 1 << 31;
-/// Mark of a guard's word: [`GUARD`] at its position in the word.
+/// [`GUARD`] at its position in a guard's word.
 const GUARD_WORD: u64 = (GUARD as u64) << 32;
-/// Bits of a begin's ticks that name it.
+/// Mask of the bits of a begin's ticks that name it.
 const IDENTITY: u32 = GUARD - 1;
 
 macro_rules! tags {
@@ -57,65 +57,64 @@ macro_rules! tags {
 }
 
 tags! {
-    /// A range begins; value: ticks, argument [`GUARDED`] if a guard ends it.
+    /// Begin of a range; value: ticks, argument: [`GUARDED`] if a guard ends it.
     Begin = 1;
-    /// A range ends; value: ticks. [`Entry::ends`] tells which one.
+    /// End of a range; value: ticks. [`Entry::ends`] matches it with its begin.
     End = 2;
-    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument
-    /// [`FIRST_POLL`] on its first poll.
+    /// Task of the next begin or `TaskEnd` of this site; value: number of the task, argument:
+    /// [`FIRST_POLL`] or [`ENDS`].
     Task = 3;
-    /// A task completed (argument [`COMPLETED`]) or was dropped; value: ticks.
+    /// End of a task; value: ticks, argument: [`COMPLETED`], or 0 if it was dropped.
     TaskEnd = 4;
-    /// A bare `step()` call; value: ticks.
+    /// Call of `next_step()`; value: ticks.
     StepMark = 5;
-    /// An argument of the next range; value: the first word, see [`Entry::key`]. The others follow
-    /// as `More`.
+    /// Argument of the next range (its key: [`Entry::key`]); value: the first word. Further words
+    /// follow as `More`.
     Argument = 6;
-    /// Two words of the argument before: [`Entry::pair`].
+    /// Two more words of the preceding argument, as an [`Entry::pair`].
     More = 7;
-    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: the
-    /// action. `Block` follows.
+    /// Allocation or release; value: ticks, site: number of the device, argument: the [`Action`].
+    /// `Block` follows.
     Memory = 8;
-    /// The block of the `Memory` before: its address and bytes, [`Entry::pair`].
+    /// Block of the preceding `Memory`: address and bytes, as an [`Entry::pair`].
     Block = 9;
-    /// The range that began just before is timed on the GPU; value: number of the measurement,
-    /// argument: the context's place. Its `OnStream` follows.
+    /// GPU timing of the range that began just before; value: number of the measurement, argument:
+    /// index of the context. `OnStream` follows.
     Timed = 10;
-    /// The stream of the `Timed` before; value: its handle.
+    /// GPU stream of the preceding `Timed`; value: its handle.
     OnStream = 11;
-    /// A measurement has arrived: its number and its length in nanoseconds, [`Entry::pair`]. Its
+    /// Result of a measurement: its number and length in nanoseconds, as an [`Entry::pair`].
     /// `MeasuredAt` follows.
     Measured = 12;
-    /// Begin of the measurement before; value: nanoseconds since the context's reference, as a
-    /// signed number.
+    /// Begin of the preceding `Measured`; value: signed nanoseconds since the context's reference
+    /// event.
     MeasuredAt = 13;
-    /// The thread's CPU clock just before the begin or end of this site that follows; value:
-    /// nanoseconds.
+    /// The thread's CPU clock at the begin or end of this site that follows; value: nanoseconds.
     CpuTime = 14;
 }
 
-/// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
+/// Argument of [`Tag::Task`]: the begin that follows is the task's first poll.
 pub const FIRST_POLL: u32 = 1;
-/// Argument of a `Task` that precedes its `TaskEnd`.
+/// Argument of [`Tag::Task`]: a `TaskEnd` follows.
 pub(crate) const ENDS: u32 = 2;
-/// Argument of [`Tag::Begin`]: its end names this begin.
+/// Argument of [`Tag::Begin`]: the range's end names this begin.
 const GUARDED: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
 pub const COMPLETED: u32 = 1;
 
-/// Event of a block: argument of [`Tag::Memory`].
+/// Event in the life of a block; argument of [`Tag::Memory`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Action {
     /// The block was allocated.
     Alloc = 1,
-    /// The block is freed.
+    /// The block was freed.
     Free = 2,
     /// The block could not be allocated.
     OutOfMemory = 3,
-    /// The block was reallocated: this is the old one. `MovedTo` follows in the stream.
+    /// The old block of a reallocation. `MovedTo` follows in the stream.
     MovedFrom = 4,
-    /// The new block of a reallocation; only now the total changes.
+    /// The new block of a reallocation; totals change here.
     MovedTo = 5,
 }
 
@@ -135,49 +134,48 @@ impl Action {
 
 const ARGUMENT_BITS: u32 = 24;
 const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
-/// Bits of an argument's detail, below its key.
+/// Number of bits for an argument's detail, below its key.
 const DETAIL_BITS: u32 = 8;
 
 impl Entry {
-    /// Memory that was never written.
+    /// An entry that was never written.
     pub(crate) const EMPTY: Self = Self { value: 0, site: 0, head: 0 };
 
-    /// Creates an entry of this kind.
+    /// Creates an entry without an argument.
     #[inline(always)]
     pub const fn new(tag: Tag, site: u32, value: u64) -> Self {
         Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
     }
 
-    /// Returns the word that a guard of `site` keeps for its end: never 0, and negative as a signed
-    /// number.
+    /// Returns the word that a guard of `site` keeps for its end. It is negative as a signed
+    /// number, so never 0.
     #[inline(always)]
     pub const fn guard(site: u32, begin: u64) -> u64 {
         begin << 32 | GUARD_WORD | site as u64
     }
 
-    /// Returns the begin of a guard.
+    /// Creates the begin of a guard's range.
     #[inline(always)]
     pub const fn begin_of_guard(site: u32, ticks: u64) -> Self {
         Self { value: ticks, site, head: (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED }
     }
 
-    /// Returns the end of the guard that keeps `word`.
+    /// Creates the end of the guard that keeps `word`.
     #[inline(always)]
     pub const fn end_of_guard(word: u64, ticks: u64) -> Self {
         // CAST: the halves of the word.
         Self { value: ticks, site: word as u32, head: (word >> 32) as u32 }
     }
 
-    /// Returns whether this entry, an end, ends the range of `begin`.
+    /// Returns whether this end ends the range of `begin`.
     #[inline]
     pub const fn ends(self, begin: Self) -> bool {
-        // CAST: the name of a begin is among its lower bits.
+        // CAST: the bits that name a begin are the low ones.
         let differs = self.head & GUARD != 0 && (self.head ^ begin.value as u32) & IDENTITY != 0;
         self.site == begin.site && !differs
     }
 
-    /// Returns ticks at which the range of this end may have begun, the latest that are not after
-    /// `ticks`.
+    /// Returns the latest ticks up to `ticks` at which the range of this end may have begun.
     pub(crate) const fn begin_before(self, ticks: u64) -> u64 {
         if self.head & GUARD == 0 {
             return ticks;
@@ -187,26 +185,26 @@ impl Entry {
         ticks.saturating_sub(later as u64)
     }
 
-    /// Returns the entry with an argument of at most 24 bits.
+    /// Sets the argument, of at most 24 bits.
     pub const fn with_argument(self, argument: u32) -> Self {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
-    /// Returns the first entry of an argument. `detail` is the number of words that follow, or for
-    /// a number, whether it is negative.
+    /// Creates the first entry of an argument. `detail` is the number of words that follow or, for
+    /// a number, 1 if it is negative.
     #[inline(always)]
     pub const fn argument_of(key: Key, detail: u8, site: u32, value: u64) -> Self {
         Self::new(Tag::Argument, site, value).with_argument(key.to_bits() << DETAIL_BITS | detail as u32)
     }
 
-    /// Returns an argument that is a number.
+    /// Creates an argument that is a number.
     #[inline(always)]
     pub const fn number_of(key: Key, site: u32, number: Integer) -> Self {
         Self::argument_of(key, number.is_negative as u8, site, number.bits)
     }
 
-    /// Writes the words that follow an argument's first, two to an entry: the second of each pair
-    /// has at most 56 bits, and a word after the last is 0.
+    /// Writes the words after an argument's first, two per entry. The second of each pair has at
+    /// most 56 bits; a missing one is 0.
     #[inline(always)]
     pub(crate) fn write_others<T: Copy>(into: &mut [Self], others: &[T], word: impl Fn(T) -> u64) {
         for (entry, pair) in into.iter_mut().zip(others.chunks(2)) {
@@ -214,21 +212,21 @@ impl Entry {
         }
     }
 
-    /// Returns the entry of an argument's first word, with the number of the others that follow it.
+    /// Creates the entry of an argument's first word, with the number of words that follow.
     #[inline(always)]
     pub(crate) const fn first_of((key, site, first): (Key, u32, u64), others: usize) -> Self {
-        // CAST: no argument has more words.
+        // CAST: no argument has more than 255 words.
         Self::argument_of(key, others as u8, site, first)
     }
 
-    /// Returns the key of an argument.
+    /// Returns an argument's key.
     pub const fn key(self) -> Key {
         Key::from_bits(self.argument() >> DETAIL_BITS)
     }
 
-    /// Returns the number of words that follow, or for a number, whether it is negative.
+    /// Returns the number of words that follow or, for a number, 1 if it is negative.
     pub const fn detail(self) -> u8 {
-        // CAST: only the low bits are wanted.
+        // CAST: the detail is the low bits.
         self.argument() as u8
     }
 
@@ -237,14 +235,14 @@ impl Entry {
         Integer { bits: self.value, is_negative: self.detail() != 0 }
     }
 
-    /// Creates an entry of two numbers; the second, of at most 56 bits, takes the place of argument
-    /// and site.
+    /// Creates an entry of two numbers. The second, of at most 56 bits, is stored in argument and
+    /// site.
     pub const fn pair(tag: Tag, first: u64, second: u64) -> Self {
         // CAST: the halves of the number.
         Self::new(tag, second as u32, first).with_argument((second >> 32) as u32)
     }
 
-    /// Returns the meaning of this entry; `None` for a number that this version does not know.
+    /// Returns the entry's tag; `None` for a number that this version does not define.
     #[inline]
     pub const fn tag(self) -> Option<Tag> {
         if self.head & GUARD != 0 {
@@ -259,7 +257,7 @@ impl Entry {
         self.head & ARGUMENT_MASK
     }
 
-    /// Returns the number of the site.
+    /// Returns the site's number.
     #[inline]
     pub const fn site(self) -> u32 {
         self.site
@@ -288,24 +286,25 @@ impl Entry {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
     }
 
-    /// Returns whether a range is lost if there is no room for this entry: it precedes the begin,
-    /// which is not tried then, or is the begin. A description without room is left out, and an
-    /// end's begin is already there.
+    /// Returns whether dropping this entry loses its range. That holds for begins and for entries
+    /// without which the begin is not written. A dropped description only leaves a gap, and an end
+    /// is kept for the next chunk.
     pub(crate) const fn loses_range(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::StepMark)) && !self.begins_task_end()
     }
 
-    /// Returns whether the entry names the task of the `TaskEnd` after it.
+    /// Returns whether a `TaskEnd` follows, whose task this entry names.
     pub(crate) const fn begins_task_end(self) -> bool {
         matches!(self.tag(), Some(Tag::Task)) && self.argument() == ENDS
     }
 
-    /// Returns whether the entry belongs to an end whose begin may be recorded.
+    /// Returns whether the entry is part of an end, whose begin may be recorded.
     pub(crate) const fn is_of_an_end(self) -> bool {
         self.is_end() || self.begins_task_end() || matches!(self.tag(), Some(Tag::TaskEnd))
     }
 
-    /// Returns the name of the guard that begins or ends here; 0 for all other entries.
+    /// Returns the bits that name the begin of a guard, for its begin and its end; 0 for all other
+    /// entries.
     #[inline(always)]
     pub(crate) const fn guard_name(self) -> u32 {
         const BEGIN: u32 = (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED;
@@ -315,26 +314,27 @@ impl Entry {
         (of_begin | of_end) & IDENTITY
     }
 
-    /// Returns 0 if both entries are equal except for their values, and for the begins that guards'
-    /// ends name.
+    /// Returns 0 if both entries are equal except for their values and, for guards' ends, the
+    /// begins that they name.
     #[inline(always)]
     pub(crate) const fn difference(self, other: Self) -> u32 {
-        // All ones for a guard's end. CAST: the sign is shifted in.
+        // All ones for a guard's end.
+        // CAST: an arithmetic shift copies the sign bit.
         let is_guard = (self.head as i32 >> 31) as u32;
         (self.site ^ other.site) | (self.head ^ other.head) & !(is_guard & IDENTITY)
     }
 
-    /// Returns whether the entry describes the range that begins next, and has no other effect.
+    /// Returns whether the entry only describes the next range.
     pub(crate) const fn describes(self) -> bool {
         matches!(self.tag(), Some(Tag::Argument | Tag::More | Tag::CpuTime))
     }
 
-    /// Returns whether this is zeroed memory that was never written.
+    /// Returns whether the entry was never written.
     pub const fn is_empty(self) -> bool {
         self.head == 0
     }
 
-    /// Returns the second number of a [`Entry::pair`].
+    /// Returns the second number of an [`Entry::pair`].
     pub const fn second(self) -> u64 {
         (self.argument() as u64) << 32 | self.site as u64
     }
@@ -360,7 +360,7 @@ mod tests {
         }
     }
 
-    /// A1: an end names its begin, up to a wrap-around of the bits that it keeps.
+    /// A1: an end names its begin, up to a wrap-around of the bits that name it.
     #[test]
     fn a_guards_end_names_its_begin_and_another_end_its_site() {
         let begin = |ticks| Entry::new(Tag::Begin, 7, ticks);

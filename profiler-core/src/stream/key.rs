@@ -1,21 +1,21 @@
-//! The keys of arguments: the properties of a range besides its times, one row for each.
+//! Keys of arguments: one table row for each property of a range other than its times.
 //!
-//! An argument is one entry with its key and the first word of its value, and entries of two words
-//! each for the rest. The recorder, the carry-over of a ring, the spool and the model's decoder
-//! handle all rows alike, by the kind of their value. All come before the begin of their range. A
-//! program's own keys, `args(tokens = n)`, have no row: they are numbered by their index in the
-//! list of their site, which has the names.
+//! An argument is one entry with its key and the first word of its value, followed by entries of
+//! two words each. It precedes the begin of its range. The recorder, a ring's carry-over, the spool
+//! and the model's decoder treat all rows alike, by the kind of their value. User-defined
+//! arguments, `args(tokens = n)`, have no row: their key is an index into the list of names of
+//! their site.
 
-/// Kind of an argument's value, by which its words are read.
+/// Encoding of an argument's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// An integer: see [`Entry::number`](super::entry::Entry::number).
     Number,
-    /// An input: its dtype, perhaps with a mark, then its dims.
+    /// An input: its dtype, possibly with a flag, then its dims.
     Shape,
-    /// Strides of the input before, as signed numbers.
+    /// Strides of the preceding input, as signed numbers.
     Strides,
-    /// A text: its length in bytes, then fifteen bytes in each pair of words.
+    /// A string: its length in bytes, then fifteen bytes per pair of words.
     Text,
     /// Addresses.
     Stack,
@@ -25,7 +25,7 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(u16);
 
-/// First key of a site's own arguments.
+/// First key of user-defined arguments.
 const OWN: u16 = 1 << 8;
 
 macro_rules! keys {
@@ -44,7 +44,7 @@ macro_rules! keys {
 keys! {
     /// Floating point operations.
     FLOPS "flops" Number;
-    /// The user's own index of a step.
+    /// Index of a step, as the user counts it.
     INDEX "index" Number;
     /// An input of an op.
     INPUT "Input Dims" Shape;
@@ -57,22 +57,22 @@ keys! {
 }
 
 impl Key {
-    /// Returns the key of the argument at this index in its site's list.
-    pub const fn own(place: u16) -> Self {
-        Self(OWN + place)
+    /// Returns the key of the user-defined argument at this index in its site's list.
+    pub const fn own(index: u16) -> Self {
+        Self(OWN + index)
     }
 
-    /// Returns the index in its site's list.
-    pub(crate) fn own_place(self) -> Option<usize> {
+    /// Returns the index of a user-defined argument in its site's list.
+    pub(crate) fn own_index(self) -> Option<usize> {
         self.0.checked_sub(OWN).map(usize::from)
     }
 
-    /// Returns the name in the table.
+    /// Returns the name of a key in the table.
     pub(crate) fn common_name(self) -> Option<&'static str> {
         Some(ROWS.get(usize::from(self.0))?.0)
     }
 
-    /// Returns the kind of the value; `None` for a key that this version does not know.
+    /// Returns the encoding of the value; `None` for a key that this version does not define.
     #[inline]
     pub fn value(self) -> Option<Value> {
         if self.0 >= OWN { Some(Value::Number) } else { Some(ROWS.get(usize::from(self.0))?.1) }

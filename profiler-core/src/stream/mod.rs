@@ -1,5 +1,4 @@
-//! Streams: the recorded entries of each thread, written by that thread alone and read by others
-//! meanwhile.
+//! Streams: each thread's recorded entries, written by that thread alone while others read them.
 //!
 //! ```text
 //! thread-local pointer ─► cursor ─► chunk │ chunk │ chunk        one stream, in the registry's list
@@ -8,46 +7,46 @@
 //!
 //! # The protocol
 //!
-//! **Owner and readers.** A stream has one owner, its thread. The owner appends through the
-//! [`cursor`]; every other thread is a reader and takes the stream's lock. The [`registry`] owns
-//! the streams themselves, so a reader finds those of threads that are blocked or have ended.
+//! **Owner and readers.** A stream has one owner, its thread, which appends through the [`cursor`].
+//! Every other thread is a reader and takes the stream's lock. The [`registry`] holds all streams,
+//! so that readers find those of blocked and ended threads.
 //!
-//! **Publish.** The owner writes an entry and then advances `next` with release: the hot path does
-//! no more. A reader loads `next` with acquire and reads the entries before it. No published entry
-//! is ever written again.
+//! **Publish.** The owner writes an entry and then advances `next` with release; the hot path does
+//! nothing else. A reader loads `next` with acquire and reads the entries before it. No published
+//! entry is ever written again.
 //!
-//! **Next chunk.** When the cursor is full, the owner takes the lock, takes a [`chunk`] (within the
-//! budget for a begin; an end may overdraw it, so that a range that has begun ends), *seals* the
-//! old one and enters the new one. Memory comes first: a begin finds room only if there is room for
-//! its end, too.
+//! **Next chunk.** When the current chunk is full, the owner takes the lock, allocates a [`chunk`],
+//! *seals* the old one and enters the new one. A begin must stay within the budget; an end may
+//! exceed it, so that every range that has begun also ends. A begin is accepted only if there is
+//! memory for its end, too.
 //!
-//! **Seal.** A sealed chunk has its length, and a number in the order in which all chunks were
-//! sealed. It is not written any more; readers hold it by [`segment`]s, each a counted reference.
+//! **Seal.** A sealed chunk is no longer written. It has a final length, and a number in the order
+//! in which the chunks of all threads were sealed. Readers hold chunks through [`segment`]s, which
+//! are counted references.
 //!
-//! **Cut.** A session is the part between two sets of [`registry::Marks`], one position for each
-//! stream. Beginning a session discards the part before it: of the chunks whose last entry lies
-//! before the marks, only the one that is being written is kept.
+//! **Cut.** A session is the part between two sets of [`registry::Marks`], one position per stream.
+//! A session that begins discards what is before it: all chunks that end before the marks, except
+//! the ones being written.
 //!
 //! **Ring.** When the budget is spent, the chunk that was sealed first, on any thread, is
-//! overwritten: its open ranges and counts stay in a [`carry_over`], its memory goes to the thread
-//! that asked once it is not read any more, or if it is, at once beside the budget.
-//! [`ring::horizon`] is the time from which every entry is there.
+//! overwritten. Its open ranges and counts stay in a [`carry_over`]. Its room goes to the thread
+//! that needs a chunk; if it is still being read, that thread gets other memory, in excess of the
+//! budget. From [`ring::horizon`] on, no entry is missing.
 //!
-//! **Move to a store.** A session with a spool installs a [`store`]: its number rises, and the
-//! gate's `MOVING` bit sends each thread out of line once, where it leaves its chunk for one of the
-//! store. A chunk that was taken before and is entered after the switch is noticed under the lock
-//! and taken again.
+//! **Move to a store.** A session with a spool installs a [`store`]. That increments
+//! [`store::number`], and the gate's `MOVING` bit sends each thread out of line once, where it
+//! leaves its chunk for one of the store's. A chunk that was allocated before the switch and would
+//! be entered after it is detected under the lock and replaced.
 //!
-//! **End of a thread.** Its thread-local's destructor finishes the stream: the last chunk is sealed
-//! and, if it is mostly empty, copied into one that fits ([`chunk::Chunk::fitted`]). A finished
-//! stream leaves the list with the first cut that needs nothing of it; ranges after that are
-//! counted as lost.
+//! **End of a thread.** A thread-local's destructor finishes the stream: it seals the last chunk
+//! and, if that is mostly empty, replaces it with a copy that fits ([`chunk::Chunk::fitted`]). The
+//! first cut that needs nothing of a finished stream removes it from the list. Ranges that the
+//! thread begins after the destructor are counted as lost.
 //!
-//! **Fork.** A child has copies of all of this and one thread. It makes its own list, budget and
-//! store anew and leaks its parent's ([`process`](crate::process)); its pointer points to no
-//! stream, so its next range enrols it.
+//! **Fork.** A child has copies of all of this, and one thread. It starts with a new list, budget
+//! and store and leaks its parent's ([`process`](crate::process)). Its thread-local pointer is
+//! reset, so its next range registers a new stream.
 
-mod ahead;
 pub(crate) mod buffer;
 pub mod carry_over;
 pub mod chunk;
@@ -57,6 +56,7 @@ pub mod key;
 pub mod losses;
 mod owner;
 pub mod prealloc;
+mod prefetch;
 pub mod registry;
 pub(crate) mod ring;
 pub mod segment;

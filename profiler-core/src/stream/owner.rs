@@ -1,8 +1,8 @@
-//! The writer of a stream, described without an allocation: a thread's first range allocates only
-//! its stream.
+//! The owner of a stream: a thread's number, id and name, kept without an allocation, because a
+//! thread's first range must allocate only its stream.
 //!
-//! A thread is shown under the name that it was spawned with, or, if it is renamed later
-//! (`pthread_setname_np`, `prctl`), under the last name, of which Linux keeps 15 bytes.
+//! Artifacts show a thread under the name with which it was spawned. If it was renamed later
+//! (`pthread_setname_np`, `prctl`), they show its last name, of which Linux keeps 15 bytes.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -10,10 +10,10 @@ use std::thread::{self, Thread};
 
 use crate::label;
 
-/// A name as the operating system stores it: ends with a zero.
+/// A thread's name as the operating system stores it, terminated by a zero.
 type OsName = [u8; 16];
 
-/// Writer of a stream.
+/// Identity of a stream's owner, as readers see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadIdentity {
     /// Number in this process, from 1, in order of first use; never reused.
@@ -24,72 +24,70 @@ pub struct ThreadIdentity {
     pub name: String,
 }
 
-/// A thread, or several that share a stream.
-pub(crate) struct Writer {
+/// Owner of a stream: a thread, or several that share the stream.
+pub(crate) struct StreamOwner {
     /// Number in this process, from 1, in order of first use; never reused.
     pub(crate) ordinal: u32,
     /// The operating system's thread id; 0 for several threads.
     pub(crate) os_id: u64,
     thread: Option<Thread>,
-    /// The thread's name when it began to write.
+    /// The thread's name when the stream was created.
     first_name: OsName,
     /// The thread's name when it ended.
     last_name: OnceLock<OsName>,
 }
 
-impl Writer {
-    /// Creates the writer for the calling thread.
+impl StreamOwner {
+    /// Creates the owner for the calling thread.
     pub(crate) fn this_thread(ordinal: u32) -> Self {
         let (thread, first_name) = (Some(thread::current()), os_name());
         Self { ordinal, os_id: os_thread_id(ordinal), thread, first_name, last_name: OnceLock::new() }
     }
 
-    /// Creates a writer for threads that have no stream of their own.
-    pub(crate) const fn several(ordinal: u32) -> Self {
+    /// Creates the owner of a stream that threads share.
+    pub(crate) const fn shared(ordinal: u32) -> Self {
         Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
     }
 
-    /// Notes the last name of this writer, the calling thread, which ends: afterwards its name
-    /// cannot be read.
-    pub(crate) fn ends(&self) {
+    /// Stores the last name of the calling thread, which is ending; the name cannot be read later.
+    pub(crate) fn set_last_name(&self) {
         let _ = self.last_name.set(os_name());
     }
 
-    /// Returns the writer as readers see it.
+    /// Returns the owner's identity, with its current or last name.
     pub(crate) fn identity(&self) -> ThreadIdentity {
         let Self { ordinal, os_id, .. } = *self;
         let now = self.last_name.get().copied().or_else(|| os_name_of(os_id));
         ThreadIdentity { ordinal, os_id, name: self.with_name(now, str::to_owned) }
     }
 
-    /// Calls `use_it` with the name that the thread had when it began to write. Allocates nothing.
+    /// Calls `use_it` with the thread's name when the stream was created. Allocates nothing.
     pub(crate) fn with_first_name<R>(&self, use_it: impl FnOnce(&str) -> R) -> R {
         self.with_name(Some(self.first_name), use_it)
     }
 
-    /// Calls `use_it` with the thread's name, given that the operating system calls it `now`.
+    /// Calls `use_it` with the thread's name, given the operating system's current name for it.
     fn with_name<R>(&self, now: Option<OsName>, use_it: impl FnOnce(&str) -> R) -> R {
         let Some(thread) = &self.thread else { return use_it("allocations of threads without ranges") };
         if let Some(new) = now.filter(|now| self.is_new(thread, now)) {
             return with_text(&new, use_it);
         }
         match thread.name() {
-            Some(name) => label::with_cut(name, use_it),
+            Some(name) => label::with_truncated(name, use_it),
             None => with_number(self.os_id, use_it),
         }
     }
 
-    /// Returns whether the thread has been renamed to this since it was spawned.
+    /// Returns whether the thread has been renamed to `now` since it was spawned.
     fn is_new(&self, thread: &Thread, now: &OsName) -> bool {
-        // The first thread is called `main` by Rust, and by the system as the program.
+        // Rust calls the first thread `main`; the system calls it by the program's name.
         let spawned_as = thread.name().filter(|_| self.os_id != u64::from(std::process::id()));
-        let before = spawned_as.map_or(self.first_name, |name| cut(name.as_bytes()));
+        let before = spawned_as.map_or(self.first_name, |name| truncated(name.as_bytes()));
         *now != before && now[0] != 0
     }
 }
 
-/// Calls `use_it` with a name as the operating system stores it; bytes that are no text are
-/// replaced.
+/// Calls `use_it` with a name from the operating system, with bytes that are not UTF-8 replaced.
 fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
     const REPLACED: &str = "\u{fffd}";
     let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
@@ -114,11 +112,11 @@ fn with_number<R>(number: u64, use_it: impl FnOnce(&str) -> R) -> R {
     use_it(str::from_utf8(&text[..text.len() - left]).unwrap_or("thread"))
 }
 
-/// Cuts the name as the operating system does.
-fn cut(name: &[u8]) -> OsName {
+/// Truncates the name as the operating system does.
+fn truncated(name: &[u8]) -> OsName {
     let mut kept = [0; 16];
-    let most = kept.len() - 1;
-    kept.iter_mut().zip(name.iter().take(most)).for_each(|(to, from)| *to = *from);
+    let limit = kept.len() - 1;
+    kept.iter_mut().zip(name.iter().take(limit)).for_each(|(to, from)| *to = *from);
     kept
 }
 
@@ -130,7 +128,7 @@ pub fn os_thread_id(_ordinal: u32) -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
-/// Returns `ordinal`: no id of the operating system is known here.
+/// Returns `ordinal`, because the system's thread id is not available here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
@@ -149,7 +147,7 @@ fn os_name() -> OsName {
 #[cfg(all(target_os = "linux", not(miri)))]
 fn os_name_of(os_id: u64) -> Option<OsName> {
     let name = std::fs::read(format!("/proc/self/task/{os_id}/comm")).ok()?;
-    Some(cut(name.strip_suffix(b"\n").unwrap_or(&name)))
+    Some(truncated(name.strip_suffix(b"\n").unwrap_or(&name)))
 }
 
 #[cfg(any(not(target_os = "linux"), miri))]
@@ -177,20 +175,20 @@ mod tests {
     fn a_renamed_thread_has_its_last_name() {
         let long = "a name of more than fifteen bytes";
         let spawned = thread::Builder::new().name(long.to_owned()).spawn(move || {
-            let writer = Writer::this_thread(1);
-            assert_eq!(writer.identity().name, long);
+            let owner = StreamOwner::this_thread(1);
+            assert_eq!(owner.identity().name, long);
             rename(b"two\0");
-            assert_eq!(writer.identity().name, "two");
-            writer.ends();
+            assert_eq!(owner.identity().name, "two");
+            owner.set_last_name();
             rename(b"end\0");
-            writer
+            owner
         });
         assert_eq!(spawned.unwrap().join().unwrap().identity().name, "two");
         let unnamed = thread::spawn(|| {
-            let writer = Writer::this_thread(2);
-            assert_eq!(writer.identity().name, format!("thread {}", writer.os_id), "an inherited name is none");
+            let owner = StreamOwner::this_thread(2);
+            assert_eq!(owner.identity().name, format!("thread {}", owner.os_id), "an inherited name does not count");
             rename(b"own\0");
-            writer.identity().name
+            owner.identity().name
         });
         assert_eq!(unnamed.join().unwrap(), "own");
     }

@@ -1,58 +1,55 @@
-//! Memory for the chunks of new threads, allocated ahead: a thread's first range allocates only its
-//! stream.
+//! Preallocated memory for the chunks of new threads, because a thread's first range must allocate
+//! only its stream.
 //!
-//! A session's start makes memory ready for [`COUNT`] threads, and so does every later chunk of a
-//! thread that records already.
+//! The start of a session preallocates for [`COUNT`] threads, and so does every later chunk of a
+//! thread that is already recording.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::chunk::{self, Chunk};
-use super::shared::Room;
+use super::shared::Allocation;
 use crate::ledger;
 use crate::process::PerProcess;
 
-/// Number of threads that memory is made ready for.
+/// Number of threads for which memory is preallocated.
 const COUNT: usize = 32;
-/// Number of places that are kept ready: one for a thread's first chunk, and its
+/// Maximum number of preallocated headers: two per thread, one for its first chunk and one as its
 /// [spare](super::thread_stream).
-const PLACES_READY: usize = 2 * COUNT;
+const MAX_READY: usize = 2 * COUNT;
 
-/// Memory for the header of a chunk.
-pub(crate) type Place = Room<Chunk>;
+/// Memory for a chunk's header.
+pub(crate) type ChunkAllocation = Allocation<Chunk>;
 
-static PLACES: PerProcess<Mutex<Vec<Place>>> = PerProcess::new(|_| Mutex::default());
+static READY: PerProcess<Mutex<Vec<ChunkAllocation>>> = PerProcess::new(|_| Mutex::default());
 
-fn places() -> MutexGuard<'static, Vec<Place>> {
-    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
+fn ready() -> MutexGuard<'static, Vec<ChunkAllocation>> {
+    READY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes
-/// about a fifth of a millisecond, once in a process.
+/// Prepares memory for the first entries of a recording, so that they cause no page faults. Takes
+/// about a fifth of a millisecond, once per process.
 pub fn warm() {
     let _own = ledger::own();
     chunk::warm();
-    make_ready();
+    refill();
 }
 
-/// Prepares memory for threads that are about to record for the first time.
-pub(crate) fn make_ready() {
+/// Preallocates memory for threads that are about to record for the first time: headers up to
+/// [`MAX_READY`] and chunks, as long as there is memory.
+pub(crate) fn refill() {
     let _own = ledger::own();
-    refill();
+    let mut ready = ready();
+    let missing = MAX_READY.saturating_sub(ready.len());
+    if ready.try_reserve(missing).is_ok() {
+        ready.extend((0..missing).map_while(|_| ChunkAllocation::new()));
+    }
+    drop(ready);
     chunk::reserve(COUNT);
 }
 
-/// Allocates places, up to `PLACES_READY`, as long as there is memory.
-fn refill() {
-    let mut places = places();
-    let missing = PLACES_READY.saturating_sub(places.len());
-    if places.try_reserve(missing).is_ok() {
-        places.extend((0..missing).map_while(|_| Place::new()));
-    }
-}
-
-/// Returns a place that is ready, or a new one; `None` if there is no memory.
-pub(crate) fn place() -> Option<Place> {
-    // Allocates outside the lock.
-    let ready = places().pop();
-    ready.or_else(Place::new)
+/// Takes preallocated memory, or allocates; returns `None` if there is no memory.
+pub(crate) fn take() -> Option<ChunkAllocation> {
+    // In two statements, so that the allocation happens outside the lock.
+    let ready = ready().pop();
+    ready.or_else(ChunkAllocation::new)
 }

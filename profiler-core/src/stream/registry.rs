@@ -1,7 +1,7 @@
-//! Every thread's stream, and the positions that cut a session out of them.
+//! The registry of every thread's stream, and the marks that cut a session out of them.
 //!
-//! Streams belong to this registry, not to thread-locals: a stop reads the streams of blocked
-//! threads, and of threads that have ended.
+//! The registry holds the streams, not the thread-locals, so that a stop can read the streams of
+//! threads that are blocked or have ended.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,26 +9,26 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::carry_over::Carry;
 use super::entry::Entry;
 use super::losses::Losses;
-use super::owner::Writer;
+use super::owner::StreamOwner;
 pub use super::owner::{ThreadIdentity, os_thread_id};
 use super::segment::Run;
-use super::shared::{Room, Shared};
+use super::shared::{Allocation, Shared};
 use super::store::Store;
 use super::thread_stream::Runs;
 use super::thread_stream::{Stream, Taken};
-use super::{ahead, chunk, ring, store};
+use super::{chunk, prefetch, ring, store};
 use crate::ledger;
 use crate::process::PerProcess;
 
-/// All streams, in order of their threads' numbers.
+/// All streams, in order of their threads' ordinals.
 static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
-/// Number of threads that may begin to record in a session before the list of streams grows.
+/// Number of threads that can start recording in a session before the list of streams has to grow.
 const EXPECTED_THREADS: usize = 256;
 
-/// Position of every stream at one moment.
+/// The positions of all streams at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    /// Marks in order of the threads' numbers.
+    /// Marks in order of the threads' ordinals.
     threads: Vec<Mark>,
     losses: Losses,
 }
@@ -47,13 +47,13 @@ pub struct ThreadLog {
     pub thread: Named,
     /// Recorded entries.
     pub runs: Runs,
-    /// Remains of the entries before them, if there were any: decoded first.
+    /// Open ranges and counts of earlier, discarded entries; decoded before `runs`.
     pub carry: Option<Box<Carry>>,
-    /// Ranges for which there was no room.
+    /// Number of ranges for which there was no room.
     pub lost: u64,
 }
 
-/// A thread whose name is read when it is needed: the system takes a while, and a stop has
+/// A thread whose name is read on demand: reading it takes the system a while, and a stop may have
 /// thousands of threads.
 pub struct Named {
     stream: Option<Shared<Stream>>,
@@ -67,50 +67,50 @@ impl From<ThreadIdentity> for Named {
 }
 
 impl Named {
-    fn of(stream: &Shared<Stream>) -> Self {
+    fn from_stream(stream: &Shared<Stream>) -> Self {
         Self { stream: Some(stream.clone()), identity: OnceLock::new() }
     }
 
-    /// Returns the thread's identity, with the name that it has now, or had when it ended.
+    /// Returns the thread's identity, with its current name or the one that it had when it ended.
     pub fn identity(&self) -> &ThreadIdentity {
-        let nobody = || ThreadIdentity { ordinal: 0, os_id: 0, name: String::new() };
-        self.identity.get_or_init(|| self.stream.as_ref().map_or_else(nobody, |stream| stream.thread.identity()))
+        let unknown = || ThreadIdentity { ordinal: 0, os_id: 0, name: String::new() };
+        self.identity.get_or_init(|| self.stream.as_ref().map_or_else(unknown, |stream| stream.thread.identity()))
     }
 }
 
-/// All threads' parts of a session.
+/// The recorded entries of a session, by thread.
 #[derive(Default)]
 pub struct Log {
-    /// One part for each thread that recorded or lost something.
+    /// One log for each thread that recorded or lost something.
     pub threads: Vec<ThreadLog>,
     /// Losses that no thread of the list counts.
     pub losses: Losses,
-    /// Ranges without room, of threads that are not in the list.
+    /// Number of ranges without room, of threads that are not in the list.
     pub lost_elsewhere: u64,
-    /// Counts of overwritten entries, of threads that are not in the list.
+    /// Counts of the overwritten entries of threads that are not in the list.
     pub gone: Carry,
-    /// Ticks after which nothing was overwritten; 0 if nothing was.
+    /// Ticks after which no entry was overwritten; 0 if none was.
     pub horizon: u64,
 }
 
 /// Creates a stream for the calling thread; `None` if there is no memory for one.
 pub(crate) fn new_stream() -> Option<Shared<Stream>> {
-    enrol(Writer::this_thread)
+    register(StreamOwner::this_thread)
 }
 
-/// Number of streams for the allocations of threads that have none of their own.
+/// Number of shared streams, for the allocations of threads without a stream of their own.
 const SHARED: usize = 16;
 
-/// Calls `write` with a stream that threads share, if there is memory for one. `place` is an
-/// address in the calling thread's own memory, which spreads the threads over the streams.
-pub(crate) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
+/// Calls `write` with a shared stream, if there is memory for one. `address` lies in the calling
+/// thread's own memory and distributes the threads over the streams.
+pub(crate) fn with_shared_stream<R>(address: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
     static STREAMS: PerProcess<[Mutex<Option<Shared<Stream>>>; SHARED]> =
         PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
-    // Threads' own memory is pages apart.
-    let shared = &STREAMS[(place >> 12) % SHARED];
+    // The thread-locals of different threads are pages apart.
+    let shared = &STREAMS[(address >> 12) % SHARED];
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
     if shared.is_none() {
-        *shared = enrol(Writer::several);
+        *shared = register(StreamOwner::shared);
     }
     shared.as_deref().map(write)
 }
@@ -121,32 +121,32 @@ fn next_ordinal() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Adds a stream to the list, for a thread that `writer` describes by its number. `None` if there
+/// Adds a stream to the list; `owner` creates its owner from a new ordinal. Returns `None` if there
 /// is no memory.
-fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
-    let room = Room::new()?;
-    // Reserved first: a number is used once.
+fn register(owner: impl FnOnce(u32) -> StreamOwner) -> Option<Shared<Stream>> {
+    let room = Allocation::new()?;
+    // Reserved before the ordinal is taken, because an ordinal is used only once.
     streams(|all| all.try_reserve(1)).ok()?;
-    let stream = room.fill(Stream::new(writer(next_ordinal())));
+    let stream = room.fill(Stream::new(owner(next_ordinal())));
     let ordinal = stream.thread.ordinal;
     streams(|all| {
-        // Another thread may have taken the room.
+        // Another thread may have used the reserved memory.
         all.try_reserve(1).ok()?;
-        // The usual case: at the end.
-        let place = all.partition_point(|other| other.thread.ordinal < ordinal);
-        all.insert(place, stream.clone());
+        // Usually at the end.
+        let index = all.partition_point(|other| other.thread.ordinal < ordinal);
+        all.insert(index, stream.clone());
         Some(())
     })?;
     store::announce_thread(&stream.thread);
     Some(stream)
 }
 
-/// Removes the stream of a thread that has ended, unless it holds something of interest.
-pub(crate) fn leave(stream: &Shared<Stream>) {
+/// Removes the stream of a thread that has ended, unless a session still needs its entries.
+pub(crate) fn remove(stream: &Shared<Stream>) {
     let ordinal = stream.thread.ordinal;
     let gone = streams(|all| {
-        let place = all.binary_search_by_key(&ordinal, |other| other.thread.ordinal).ok()?;
-        all[place].is_over().then(|| all.remove(place))
+        let index = all.binary_search_by_key(&ordinal, |other| other.thread.ordinal).ok()?;
+        all[index].is_over().then(|| all.remove(index))
     });
     drop(gone);
 }
@@ -156,34 +156,34 @@ fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
 }
 
 impl Marks {
-    /// Reads the marks now.
+    /// Reads the current marks.
     pub fn now() -> Self {
         let _own = ledger::own();
-        streams(|all| Self::of(all))
+        streams(|all| Self::read(all))
     }
 
-    fn of(all: &[Shared<Stream>]) -> Self {
+    fn read(all: &[Shared<Stream>]) -> Self {
         let of = |stream: &Shared<Stream>| Mark {
             ordinal: stream.thread.ordinal,
             position: stream.length(),
             lost: stream.losses(),
         };
         let mut threads = Vec::with_capacity(all.len());
-        threads.extend(ahead::of(all).map(of));
-        Self { threads, ..Self::without_threads() }
+        threads.extend(prefetch::iter(all).map(of));
+        Self { threads, ..Self::counters() }
     }
 
-    fn without_threads() -> Self {
+    fn counters() -> Self {
         Self { threads: Vec::new(), losses: Losses::now() }
     }
 
-    /// Returns each thread's number and position.
+    /// Returns each thread's ordinal and position.
     pub fn positions(&self) -> Vec<(u32, u64)> {
         self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
     }
 
-    /// Returns a function that gives a thread's position and losses, for numbers in ascending
-    /// order.
+    /// Returns a lookup of a thread's position and losses. It must be called with ordinals in
+    /// ascending order.
     fn in_order(&self) -> impl FnMut(u32) -> (u64, u64) + '_ {
         let mut rest = self.threads.iter().peekable();
         move |ordinal| {
@@ -194,13 +194,13 @@ impl Marks {
 }
 
 impl ThreadLog {
-    /// Returns the pages of the recorded entries, in order, after the entries carried over from
-    /// before them. Memory that stands for a file is released behind the reader.
+    /// Returns the carried-over entries and then the recorded ones, in pages. Memory mapped from a
+    /// file is released once it has been read.
     pub fn pages(&self) -> impl Iterator<Item = &[Entry]> {
         std::iter::once(self.carried()).chain(Pages { runs: self.runs.iter(), last: None })
     }
 
-    /// Returns the entries carried over from before the recorded ones.
+    /// Returns the entries carried over from discarded ones.
     pub fn carried(&self) -> &[Entry] {
         self.carry.as_deref().map_or(&[], Carry::entries)
     }
@@ -211,7 +211,7 @@ impl ThreadLog {
     }
 }
 
-/// Iterator over runs, which releases each when the next is read.
+/// Iterator over the entries of segments, which releases each segment when the next one is read.
 pub struct Pages<'a> {
     pub runs: std::slice::Iter<'a, Run>,
     last: Option<&'a Run>,
@@ -238,22 +238,22 @@ impl<'a> Iterator for Pages<'a> {
 }
 
 impl Log {
-    fn of(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: ring::Gone, horizon: u64) -> Self {
+    fn new(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: ring::Gone, horizon: u64) -> Self {
         let losses = to.losses.since(from.losses);
         Self { threads, losses, lost_elsewhere: gone.lost, gone: gone.carry, horizon }
     }
 
-    /// Leaves out the entries before `ticks`, except for the ranges that were open then.
+    /// Discards the entries before `ticks`, except for those of ranges that were open then.
     pub fn cut(&mut self, ticks: u64) {
         for thread in &mut self.threads {
             let mut first_kept = thread.runs.len();
             let carry = thread.carry.get_or_insert_default();
-            for (place, run) in thread.runs.iter_mut().enumerate() {
+            for (index, run) in thread.runs.iter_mut().enumerate() {
                 let count = carry.absorb_until(run.entries(), ticks);
                 let all = count == run.entries().len();
                 run.skip(count);
                 if !all {
-                    first_kept = place;
+                    first_kept = index;
                     break;
                 }
                 run.release();
@@ -262,11 +262,11 @@ impl Log {
         }
     }
 
-    /// Returns the counts of entries that were overwritten or cut off, over all threads.
+    /// Returns the counts of overwritten and cut-off entries, over all threads.
     pub fn left_out(&self) -> Carry {
         let mut all = self.gone.clone();
         for carry in self.threads.iter().filter_map(|thread| thread.carry.as_deref()) {
-            // This is memory of the reader: without it the process ends.
+            // This is the reader's memory: if there is none, the process aborts.
             all.changes.reserve(carry.changes.len());
             all.add_counts(carry);
         }
@@ -274,54 +274,55 @@ impl Log {
     }
 }
 
-/// Returns a thread's part, if it recorded, lost or overwrote something.
-fn part(stream: &Shared<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
-    let is_something = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
-    is_something.then(|| ThreadLog { thread: Named::of(stream), runs, carry, lost })
+/// Returns a thread's log, if it recorded, lost or overwrote something.
+fn thread_log(stream: &Shared<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
+    let has_content = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
+    has_content.then(|| ThreadLog { thread: Named::from_stream(stream), runs, carry, lost })
 }
 
-/// Returns the entries recorded between two marks. Reads in place: copies nothing.
+/// Returns the entries recorded between two sets of marks, without copying them.
 pub fn collect(from: &Marks, to: &Marks) -> Log {
     let _own = ledger::own();
     let (mut begins, mut ends) = (from.in_order(), to.in_order());
     let mut threads = Vec::new();
     let (horizon, gone) = streams(|all| {
-        threads.extend(ahead::of(all).filter_map(|stream| {
+        threads.extend(prefetch::iter(all).filter_map(|stream| {
             let ordinal = stream.thread.ordinal;
             let ((from, lost_before), (to, lost)) = (begins(ordinal), ends(ordinal));
             let (runs, carry) = stream.runs(from, to);
-            part(stream, runs, carry, lost.saturating_sub(lost_before))
+            thread_log(stream, runs, carry, lost.saturating_sub(lost_before))
         }));
-        // A stream is either among them or gone: code that overwrites it holds this lock.
+        // Every stream is either in the list or counted as gone, because `ring::overwrite` runs
+        // under this lock.
         (ring::horizon(), ring::gone())
     });
-    Log::of(threads, from, to, gone, horizon)
+    Log::new(threads, from, to, gone, horizon)
 }
 
-/// Takes the entries recorded since the marks: does the work of [`collect`] up to now and of
-/// [`forget`]. Visits each stream once: there may be tens of thousands.
+/// Takes the entries recorded since the marks, as [`collect`] and [`forget`] would. Visits each
+/// stream only once, because there may be tens of thousands.
 pub fn take(from: &Marks) -> Log {
     let _own = ledger::own();
     let mut begins = from.in_order();
     let (threads, gone, horizon, over) = streams(|all| {
         let mut threads = Vec::with_capacity(all.len());
         let mut over = Vec::new();
-        for stream in ahead::of(all) {
+        for stream in prefetch::iter(all) {
             let ordinal = stream.thread.ordinal;
             let Taken { runs, carry, lost, is_over } = stream.take(begins(ordinal).0);
-            threads.extend(part(stream, runs, carry, lost));
+            threads.extend(thread_log(stream, runs, carry, lost));
             over.extend(is_over.then_some(ordinal));
         }
         let (horizon, gone) = (ring::horizon(), ring::gone());
         ring::forget();
-        (threads, gone, horizon, leave_all(all, &over))
+        (threads, gone, horizon, remove_all(all, &over))
     });
     drop(over);
-    Log::of(threads, from, &Marks::without_threads(), gone, horizon)
+    Log::new(threads, from, &Marks::counters(), gone, horizon)
 }
 
-/// Removes the streams with these numbers, which are in order.
-fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stream>> {
+/// Removes the streams with these ordinals, which are in ascending order.
+fn remove_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stream>> {
     if ordinals.is_empty() {
         return Vec::new();
     }
@@ -330,15 +331,15 @@ fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stre
     over
 }
 
-/// Frees the room of a list from which most streams are gone.
+/// Shrinks the list if most streams are gone.
 fn shrink(all: &mut Vec<Shared<Stream>>) {
     if all.capacity() > 4 * (all.len() + EXPECTED_THREADS) {
         all.shrink_to(all.len() + EXPECTED_THREADS);
     }
 }
 
-/// Returns the number of ranges lost since the marks. Allocates nothing: a spool's thread calls it
-/// every second.
+/// Returns the number of ranges lost since the marks. Allocates nothing, because a spool's thread
+/// calls it every second.
 pub fn lost_since(from: &Marks) -> u64 {
     let _own = ledger::own();
     let mut begins = from.in_order();
@@ -347,12 +348,12 @@ pub fn lost_since(from: &Marks) -> u64 {
     of_threads + Losses::now().since(from.losses).ranges()
 }
 
-/// Makes room by overwriting chunks; returns false if there is nothing to overwrite.
+/// Makes room by overwriting the oldest chunks; returns false if there is nothing to overwrite.
 pub(crate) fn make_room() -> bool {
     streams(ring::overwrite)
 }
 
-/// Takes chunks from this store from now on.
+/// Installs a store, from which chunks are allocated from now on.
 pub fn record_into(store: &Arc<dyn Store>) {
     store::install(store, identities);
 }
@@ -362,42 +363,42 @@ fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
 }
 
-/// Returns whether a thread still writes into a chunk from a former source of chunks.
+/// Returns whether any thread is still writing into a chunk from a former source of chunks.
 pub fn is_one_behind() -> bool {
     streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }
 
-/// Begins a recording: frees everything recorded before, as [`forget`] does. It all happens at one
-/// moment, also where threads record already and overwrite each other's entries.
+/// Begins a recording: frees everything recorded before and returns the marks, atomically, even
+/// while threads record and overwrite each other's entries.
 pub fn begin() -> Marks {
     let _own = ledger::own();
     let (marks, gone) = streams(|all| {
         ring::forget();
         let mut threads = Vec::with_capacity(all.len());
         let mut over = Vec::new();
-        for stream in ahead::of(all) {
+        for stream in prefetch::iter(all) {
             let ordinal = stream.thread.ordinal;
             let (position, lost) = stream.forget_all();
             threads.push(Mark { ordinal, position, lost });
             over.extend(stream.is_over().then_some(ordinal));
         }
-        let gone = leave_all(all, &over);
-        // For threads to come, so that their first ranges do not have to grow the list.
+        let gone = remove_all(all, &over);
+        // Reserved so that the first ranges of new threads do not have to grow the list.
         all.reserve(EXPECTED_THREADS);
-        (Marks { threads, ..Marks::without_threads() }, gone)
+        (Marks { threads, ..Marks::counters() }, gone)
     });
     drop(gone);
     marks
 }
 
-/// Frees the entries recorded before the marks, and the streams of threads that have ended. Readers
-/// of a [`Log`] keep the entries that they still read.
+/// Frees the entries recorded before the marks, and the streams of ended threads. A [`Log`] keeps
+/// its own entries alive.
 pub fn forget(before: &Marks) {
     let _own = ledger::own();
     let mut begins = before.in_order();
     let gone = streams(|all| {
         ring::forget();
-        for stream in ahead::of(all) {
+        for stream in prefetch::iter(all) {
             let (position, lost) = begins(stream.thread.ordinal);
             stream.forget(position, lost);
         }
@@ -408,7 +409,7 @@ pub fn forget(before: &Marks) {
     drop(gone);
 }
 
-/// Returns the bytes that all recordings of this process take now.
+/// Returns the bytes that the recordings of this process occupy now.
 pub fn bytes_in_use() -> usize {
     chunk::bytes_in_use()
 }

@@ -1,5 +1,4 @@
-//! A part of a thread's stream, as its readers hold it: published, and kept in place for as long as
-//! it is held.
+//! Segments: published parts of a thread's stream, which readers hold by reference.
 
 use super::chunk::{Chunk, ENTRIES};
 use super::entry::Entry;
@@ -14,10 +13,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// Creates a run of the entries `from..to` of a chunk, as far as the chunk has them.
+    /// Creates a segment of the entries `from..to` of a chunk, clamped to the chunk.
     ///
     /// # Safety
-    /// The writer has published a length of at least `to`, which the caller has read with acquire
+    /// The writer has published a length of at least `to`, and the caller has read it with acquire
     /// ordering.
     pub unsafe fn new(chunk: Shared<Chunk>, from: usize, to: usize) -> Self {
         Self { chunk, from: from.min(to).min(ENTRIES), to: to.min(ENTRIES) }
@@ -30,30 +29,30 @@ impl Run {
 
     /// Returns the entries, in the order in which they were recorded.
     pub fn entries(&self) -> &[Entry] {
-        // SAFETY: promised by the caller of `new`.
+        // SAFETY: ensured by the caller of `new`.
         unsafe { self.chunk.published(self.from, self.to) }
     }
 
-    /// Releases the entries while they are not read: memory that stands for a file is freed until
+    /// Releases the memory while the entries are not being read: pages of a file are dropped until
     /// the next read.
     pub fn release(&self) {
         self.chunk.release();
     }
 
-    /// Leaves out the last entry.
+    /// Drops the last entry from the segment.
     pub fn drop_last(&mut self) {
         self.to = self.to.saturating_sub(1).max(self.from);
     }
 
-    /// Leaves out the first `count` entries.
+    /// Drops the first `count` entries from the segment.
     pub fn skip(&mut self, count: usize) {
         self.from = (self.from + count).min(self.to);
     }
 }
 
-/// Runs for tests of readers.
+/// Constructor for tests of readers.
 impl Run {
-    /// Creates runs with these entries, as a thread would have recorded them.
+    /// Creates segments with these entries, as if a thread had recorded them.
     pub fn of(entries: &[Entry]) -> Vec<Self> {
         let pieces = entries.chunks(ENTRIES);
         let runs = pieces.filter_map(|piece| {

@@ -1,8 +1,8 @@
-//! A value with several owners that tolerates a failed allocation: `Arc` aborts the process if
+//! A reference-counted value like `Arc`, with fallible allocation: `Arc` aborts the process if
 //! there is no memory.
 //!
-//! Memory comes first, as a [`Room`]; filling it cannot fail. So code that would have to undo
-//! something if there is no memory asks for the memory first.
+//! Memory is allocated first, as an [`Allocation`], and filling it cannot fail. So code that could
+//! not roll back allocates before it changes anything.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::Deref;
@@ -15,20 +15,20 @@ struct Counted<T> {
     value: T,
 }
 
-/// Memory for one [`Shared`].
-pub(crate) struct Room<T>(NonNull<Counted<T>>);
+/// Uninitialised memory for one [`Shared`].
+pub(crate) struct Allocation<T>(NonNull<Counted<T>>);
 
-/// A value that lives as long as one of its owners.
+/// A value that lives as long as any of its owners.
 pub struct Shared<T>(NonNull<Counted<T>>);
 
-// SAFETY: memory that no other code has.
-unsafe impl<T> Send for Room<T> {}
+// SAFETY: no other code has a pointer to the memory.
+unsafe impl<T> Send for Allocation<T> {}
 // SAFETY: owners on several threads share the value, and the last of them drops it.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
-impl<T> Room<T> {
+impl<T> Allocation<T> {
     const LAYOUT: Layout = Layout::new::<Counted<T>>();
 
     /// Allocates the memory; `None` if the program's allocator has none.
@@ -37,7 +37,7 @@ impl<T> Room<T> {
         NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast()).map(Self)
     }
 
-    /// Moves a value into the memory; it has one owner.
+    /// Moves a value into the memory; returns its first owner.
     pub(crate) fn fill(self, value: T) -> Shared<T> {
         let counted = self.0;
         mem::forget(self);
@@ -47,7 +47,7 @@ impl<T> Room<T> {
     }
 }
 
-impl<T> Drop for Room<T> {
+impl<T> Drop for Allocation<T> {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout; it holds no value.
         unsafe { dealloc(self.0.as_ptr().cast(), Self::LAYOUT) };
@@ -55,10 +55,10 @@ impl<T> Drop for Room<T> {
 }
 
 impl<T> Shared<T> {
-    /// Creates a value with one owner, for readers: without memory the process ends, as it does for
-    /// an `Arc`.
+    /// Creates a value with one owner. Aborts if there is no memory, as `Arc` does, so only readers
+    /// use it.
     pub fn new(value: T) -> Self {
-        Room::new().unwrap_or_else(|| handle_alloc_error(Room::<T>::LAYOUT)).fill(value)
+        Allocation::new().unwrap_or_else(|| handle_alloc_error(Allocation::<T>::LAYOUT)).fill(value)
     }
 
     /// Returns the number of owners.
@@ -68,7 +68,7 @@ impl<T> Shared<T> {
     }
 
     fn counted(&self) -> &Counted<T> {
-        // SAFETY: the memory lives as long as one of its owners.
+        // SAFETY: the memory lives as long as any of its owners.
         unsafe { self.0.as_ref() }
     }
 }
@@ -85,7 +85,8 @@ impl<T> Deref for Shared<T> {
 impl<T> Clone for Shared<T> {
     #[inline]
     fn clone(&self) -> Self {
-        // ORDERING: the caller is an owner already; passing the clone to a thread synchronises.
+        // ORDERING: the caller is already an owner; passing the clone to another thread
+        // synchronises.
         self.counted().owners.fetch_add(1, Ordering::Relaxed);
         Self(self.0)
     }
@@ -94,13 +95,13 @@ impl<T> Clone for Shared<T> {
 impl<T> Drop for Shared<T> {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING: the other owners' accesses to the value come before its drop.
+        // ORDERING: the other owners' accesses happen before the drop.
         if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
-            // A load and no fence, because ThreadSanitizer does not know fences.
+            // A load instead of a fence, because ThreadSanitizer does not support fences.
             let _owners = self.counted().owners.load(Ordering::Acquire);
             // SAFETY: this was the last owner; the memory is freed once, even if the drop unwinds.
             unsafe {
-                let _room = Room(self.0);
+                let _room = Allocation(self.0);
                 ptr::drop_in_place(&raw mut (*self.0.as_ptr()).value);
             }
         }
@@ -115,13 +116,13 @@ impl<T: fmt::Debug> fmt::Debug for Shared<T> {
 
 /// Moves a value into a box; `None` if the program's allocator has no memory.
 pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
-    const { assert!(size_of::<T>() > 0, "a box of nothing takes no memory") };
+    const { assert!(size_of::<T>() > 0, "a zero-sized box must not allocate") };
     // SAFETY: the layout's size is not zero.
-    let place: NonNull<T> = NonNull::new(unsafe { alloc(Layout::new::<T>()) }.cast())?;
+    let memory: NonNull<T> = NonNull::new(unsafe { alloc(Layout::new::<T>()) }.cast())?;
     // SAFETY: allocated with the layout of a box's value; no other code has it.
     unsafe {
-        place.write(value);
-        Some(Box::from_raw(place.as_ptr()))
+        memory.write(value);
+        Some(Box::from_raw(memory.as_ptr()))
     }
 }
 
@@ -136,8 +137,8 @@ mod tests {
     #[test]
     fn the_last_owner_drops_the_value() {
         let value = Arc::new(());
-        drop(Room::<Arc<()>>::new().unwrap());
-        let shared = Room::new().unwrap().fill(Arc::clone(&value));
+        drop(Allocation::<Arc<()>>::new().unwrap());
+        let shared = Allocation::new().unwrap().fill(Arc::clone(&value));
         let others: Vec<_> = (0..4).map(|_| shared.clone()).collect();
         assert_eq!((shared.owners(), Arc::strong_count(&value)), (5, 2));
         let threads: Vec<_> = others.into_iter().map(|one| thread::spawn(move || drop(one))).collect();

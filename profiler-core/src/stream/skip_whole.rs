@@ -1,47 +1,46 @@
-//! The quick way through discarded entries: it counts the ranges that are whole, and leaves the
-//! rest to its caller.
+//! Fast path through discarded entries: counts complete ranges in bulk and leaves the rest to its
+//! caller.
 //!
-//! A ring discards as many entries as it records, so this has to be cheap beside recording.
-//! Programs are loops: after a range has ended, the entries that follow are compared with those of
-//! the range, and skipped for as long as they are the same, at some three instructions each. They
-//! have the same effect, which is none: whole ranges leave only their number. The caller,
-//! `carry_over`, handles every entry that is not part of a whole range.
+//! A ring discards as many entries as it records, so discarding must be cheap compared with
+//! recording. Programs are loops: after a range has ended, the entries that follow are compared
+//! with the range's own and skipped while they are equal, at about three instructions each. Nothing
+//! but the number of complete ranges is kept, so equal entries need no further look. The caller,
+//! `carry_over`, handles every entry that is not part of a complete range.
 
 use super::entry::{Entry, Tag};
 
-/// Number of entries that are compared at once.
+/// Number of entries compared at once.
 const BLOCK: usize = 8;
 
-/// Result of one stretch of entries.
+/// A prefix of entries that can be discarded at once.
 #[derive(Debug)]
 pub(crate) struct Stretch<'a> {
-    /// Number of entries: it ends before an entry that is neither a begin, nor the end of the
-    /// innermost range that began in it, nor a description; where there is no memory for more open
-    /// ranges; or with the last entry.
+    /// Number of entries. The stretch ends before the first entry that is neither a begin, nor the
+    /// end of the stretch's innermost open range, nor a description; or where there is no memory
+    /// for more open ranges.
     pub(crate) length: usize,
-    /// Number of ranges that began and ended in it.
+    /// Number of complete ranges.
     pub(crate) whole: u64,
-    /// Ranges that began in it and are open, outermost first.
-    pub(crate) open: &'a mut Vec<Open>,
-    /// Start of the description of a begin to come.
+    /// Ranges that begin in the stretch and stay open, outermost first.
+    pub(crate) open: &'a mut Vec<OpenRange>,
+    /// Index of the next begin's description.
     pub(crate) pending: usize,
 }
 
 /// An open range.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Open {
-    /// Index of the first entry: that of the description, or the begin.
+pub(crate) struct OpenRange {
+    /// Index of the range's first entry: its description, or else its begin.
     pub(crate) from: usize,
     /// Index of the begin.
     pub(crate) begin: usize,
-    /// Number of whole ranges before it.
+    /// Number of complete ranges before it.
     whole: u64,
 }
 
 impl<'a> Stretch<'a> {
-    /// Returns the stretch at the front of `entries`; `open` is lent, so that one allocation serves
-    /// many stretches.
-    pub(crate) fn of(entries: &[Entry], open: &'a mut Vec<Open>) -> Self {
+    /// Finds the stretch at the front of `entries`. `open` is a reusable buffer.
+    pub(crate) fn scan(entries: &[Entry], open: &'a mut Vec<OpenRange>) -> Self {
         open.clear();
         let mut stretch = Self { length: 0, whole: 0, open, pending: 0 };
         while let Some(&entry) = entries.get(stretch.length) {
@@ -50,7 +49,7 @@ impl<'a> Stretch<'a> {
                 if stretch.open.try_reserve(1).is_err() {
                     break;
                 }
-                stretch.open.push(Open { from: stretch.pending, begin: at, whole: stretch.whole });
+                stretch.open.push(OpenRange { from: stretch.pending, begin: at, whole: stretch.whole });
                 stretch.pending = at + 1;
             } else if entry.is_end()
                 && stretch.pending == at
@@ -59,7 +58,7 @@ impl<'a> Stretch<'a> {
                 stretch.whole += 1;
                 stretch.pending = at + 1;
                 stretch.length = at + 1;
-                stretch.skip_what_repeats(open, entries);
+                stretch.skip_repetitions(open, entries);
                 continue;
             } else if !entry.describes() {
                 break;
@@ -69,14 +68,14 @@ impl<'a> Stretch<'a> {
         stretch
     }
 
-    /// Skips repetitions of a range that has just ended: equal ranges after it, one after the
-    /// other, have ended too.
-    fn skip_what_repeats(&mut self, range: Open, entries: &[Entry]) {
+    /// Skips repetitions of a range that has just ended. Entries equal to the range's own are
+    /// complete ranges, too.
+    fn skip_repetitions(&mut self, range: OpenRange, entries: &[Entry]) {
         let (before, next) = (&entries[range.from..], &entries[self.length..]);
         let length = self.length - range.from;
-        let mut times = common(before, next) / length;
+        let mut times = common_prefix(before, next) / length;
         if before[..length].iter().any(|entry| entry.guard_name() != 0) {
-            while times > 0 && !ends_what_it_begins(&next[..times * length]) {
+            while times > 0 && !guards_balance(&next[..times * length]) {
                 times /= 2;
             }
         }
@@ -86,18 +85,17 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Returns whether the guards that end in `entries` are those that begin there, if there are as
-/// many of both: entries that repeat by their sites alone may still be a guard that replaces the
-/// one before it again and again.
-fn ends_what_it_begins(entries: &[Entry]) -> bool {
+/// Returns whether the guards that end in `entries` are those that begin there, given equal numbers
+/// of both. Entries whose sites repeat may still be guards that each replace their predecessor.
+fn guards_balance(entries: &[Entry]) -> bool {
     entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
 }
 
-/// Returns how many entries at the front of both are equal except for their values, and for the
-/// begins that ends name; counted in whole blocks.
-fn common(one: &[Entry], other: &[Entry]) -> usize {
+/// Returns the length of the common prefix, in whole blocks. Ignores the entries' values and the
+/// begins that guards' ends name.
+fn common_prefix(one: &[Entry], other: &[Entry]) -> usize {
     let is_same = |(one, other): &(&[Entry; BLOCK], &[Entry; BLOCK])| {
-        // All are compared before any result is tested: one branch for all.
+        // Compares all before it tests the result, so that there is one branch per block.
         let differences = one.iter().zip(*other).map(|(one, other)| one.difference(*other));
         differences.fold(0, |all, one| all | one) == 0
     };
@@ -113,7 +111,7 @@ mod tests {
         Entry::new(tag, site, 1)
     }
 
-    /// Returns a range with a description, and `leaves` ranges in it.
+    /// Returns a range with a description and `leaves` ranges inside.
     fn range(leaves: usize) -> Vec<Entry> {
         let leaf = [entry(Tag::Begin, 2), entry(Tag::End, 2)];
         let mut range = vec![entry(Tag::Argument, 1), entry(Tag::Begin, 1)];
@@ -127,7 +125,7 @@ mod tests {
         for leaves in [0, 1, 3, 20] {
             for times in [1, 2, 100] {
                 let mut open = Vec::new();
-                let stretch = Stretch::of(&range(leaves).repeat(times), &mut open);
+                let stretch = Stretch::scan(&range(leaves).repeat(times), &mut open);
                 let ranges = (times * (leaves + 1)) as u64;
                 assert_eq!((stretch.whole, stretch.open.len()), (ranges, 0), "{leaves} leaves, {times} times");
                 assert_eq!(stretch.length, times * (3 + 2 * leaves));
@@ -136,28 +134,28 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_in_part_is_not_taken_for_whole() {
+    fn a_partial_repetition_is_not_counted_as_complete() {
         let mut entries = range(3).repeat(2);
         let begun = entries.len();
         entries.extend(&range(3)[..6]);
         let mut open = Vec::new();
-        let stretch = Stretch::of(&entries, &mut open);
+        let stretch = Stretch::scan(&entries, &mut open);
         assert_eq!((stretch.whole, stretch.length), (10, entries.len()));
         let open: Vec<_> = stretch.open.iter().map(|open| (open.from, open.begin)).collect();
         assert_eq!(open, [(begun, begun + 1)]);
     }
 
-    /// A1: entries that repeat by their sites alone may be guards that replace each other.
+    /// A1: entries whose sites repeat may be guards that replace each other.
     #[test]
     fn guards_that_replace_each_other_are_no_loop() {
         let begin = |ticks| Entry::begin_of_guard(1, ticks);
         let end = |of| Entry::end_of_guard(Entry::guard(1, of), of + 7);
         let whole: Vec<_> = (1..40).flat_map(|ticks| [begin(10 * ticks), end(10 * ticks)]).collect();
         let (mut open, others) = (Vec::new(), &mut Vec::new());
-        assert_eq!(Stretch::of(&whole, &mut open).whole, 39);
+        assert_eq!(Stretch::scan(&whole, &mut open).whole, 39);
         let replaced = (40..80).flat_map(|ticks| [begin(10 * ticks + 10), end(10 * ticks)]);
         let entries: Vec<_> = whole.into_iter().chain([begin(400)]).chain(replaced).collect();
-        let stretch = Stretch::of(&entries, others);
+        let stretch = Stretch::scan(&entries, others);
         assert_eq!((stretch.whole, stretch.length, stretch.open.len()), (39, 80, 2));
     }
 
@@ -165,7 +163,7 @@ mod tests {
     fn a_stretch_ends_where_a_guard_outlives_the_one_around_it() {
         let entries = [entry(Tag::Begin, 1), entry(Tag::Begin, 2), entry(Tag::End, 1), entry(Tag::End, 2)];
         let mut open = Vec::new();
-        let stretch = Stretch::of(&entries, &mut open);
+        let stretch = Stretch::scan(&entries, &mut open);
         assert_eq!((stretch.length, stretch.whole, stretch.open.len()), (2, 0, 2));
     }
 }

@@ -1,16 +1,16 @@
-//! Memory for chunks, two megabytes at a time.
+//! Allocates memory for chunks from slabs of two megabytes.
 //!
-//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock
-//! reads. So memory is mapped in slabs that the kernel can back with one huge page each, and cut
-//! into chunks. Up to [`IDLE_SLABS`] empty slabs are kept, so that consecutive sessions touch the
-//! same pages.
+//! A growing recording causes a page fault every 4 KiB, which costs as much as many clock reads. So
+//! memory is mapped in slabs that the kernel can back with one huge page each, and divided into
+//! chunks. Up to [`IDLE_SLABS`] empty slabs are kept, so that consecutive sessions reuse the same
+//! pages.
 //!
-//! A chunk is zero when it is taken: memory that was never written is an empty entry (see
-//! `cursor`). On Linux slabs come from the kernel itself, so that a signal handler never waits here
-//! for an allocator that it interrupted.
+//! A chunk is zeroed when it is taken, because readers treat zeros as empty entries (see `cursor`).
+//! On Linux slabs come from the kernel, so that a signal handler never waits here for an allocator
+//! that it interrupted.
 //!
-//! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has
-//! many record little.
+//! A thread's first chunk is a piece of [`SMALL_BYTES`], because in a program with many threads
+//! most record little.
 
 use std::ptr::NonNull;
 
@@ -18,33 +18,34 @@ use std::ptr::NonNull;
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Bytes of a thread's first chunk.
 pub(crate) const SMALL_BYTES: usize = 4 << 10;
-/// Number of chunks of a slab: one bit each.
+/// Number of chunks per slab, one bit each.
 const CHUNKS: usize = u32::BITS as usize;
 const SLAB_BYTES: usize = CHUNKS * CHUNK_BYTES;
-/// Number of empty slabs that are kept: 16 MiB.
+/// Maximum number of empty slabs that are kept: 16 MiB.
 const IDLE_SLABS: usize = 8;
 
 /// All slabs of the process.
 pub(crate) struct Slabs {
     slabs: Vec<Slab>,
-    /// Chunks that are cut into small ones.
-    cut: Vec<Cut>,
+    /// Chunks that are divided into small ones.
+    divided: Vec<Divided>,
 }
 
-struct Cut {
+/// A chunk that is divided into small ones.
+struct Divided {
     chunk: NonNull<u8>,
-    /// Free pieces: a set bit is a free piece.
+    /// Bit set of the free pieces.
     free: u16,
 }
 
-const _: () = assert!(CHUNK_BYTES / SMALL_BYTES == u16::BITS as usize, "a bit for each piece");
+const _: () = assert!(CHUNK_BYTES / SMALL_BYTES == u16::BITS as usize, "one bit per piece");
 
-// SAFETY: it owns its memory, and each piece has one holder.
-unsafe impl Send for Cut {}
+// SAFETY: the value owns its memory, and each piece has one holder.
+unsafe impl Send for Divided {}
 
 struct Slab {
     start: NonNull<u8>,
-    /// Free chunks: a set bit is a free chunk.
+    /// Bit set of the free chunks.
     free: u32,
 }
 
@@ -53,11 +54,11 @@ unsafe impl Send for Slab {}
 
 impl Slabs {
     pub(crate) const fn new() -> Self {
-        Self { slabs: Vec::new(), cut: Vec::new() }
+        Self { slabs: Vec::new(), divided: Vec::new() }
     }
 
-    /// Takes memory for one chunk, zero and aligned to its size; `None` if the system has none
-    /// left.
+    /// Takes memory for one chunk, zeroed and aligned to its size; returns `None` if the system has
+    /// none.
     pub(crate) fn take(&mut self) -> Option<NonNull<u8>> {
         if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.free != 0) {
             return Some(slab.take());
@@ -79,17 +80,17 @@ impl Slabs {
         }
     }
 
-    /// Takes memory for a small chunk, zero and aligned to its size; `None` if the system has none
-    /// left.
+    /// Takes memory for a small chunk, zeroed and aligned to its size; returns `None` if the system
+    /// has none.
     pub(crate) fn take_small(&mut self) -> Option<NonNull<u8>> {
-        // The newest is the one with room, if there is one.
-        if let Some(cut) = self.cut.iter_mut().rev().find(|cut| cut.free != 0) {
-            return Some(cut.take());
+        // Usually only the newest has free pieces.
+        if let Some(divided) = self.divided.iter_mut().rev().find(|divided| divided.free != 0) {
+            return Some(divided.take());
         }
-        self.cut.try_reserve(1).ok()?;
-        let mut cut = Cut { chunk: self.take()?, free: u16::MAX };
-        let piece = cut.take();
-        self.cut.push(cut);
+        self.divided.try_reserve(1).ok()?;
+        let mut divided = Divided { chunk: self.take()?, free: u16::MAX };
+        let piece = divided.take();
+        self.divided.push(divided);
         Some(piece)
     }
 
@@ -97,19 +98,19 @@ impl Slabs {
     pub(crate) fn give_small(&mut self, piece: NonNull<u8>) {
         let within = piece.addr().get() % CHUNK_BYTES;
         let chunk = piece.addr().get() - within;
-        let Some(at) = self.cut.iter().position(|cut| cut.chunk.addr().get() == chunk) else { return };
-        self.cut[at].free |= 1 << (within / SMALL_BYTES);
-        if self.cut[at].free == u16::MAX {
-            let cut = self.cut.swap_remove(at);
-            self.give(cut.chunk);
+        let Some(at) = self.divided.iter().position(|divided| divided.chunk.addr().get() == chunk) else { return };
+        self.divided[at].free |= 1 << (within / SMALL_BYTES);
+        if self.divided[at].free == u16::MAX {
+            let divided = self.divided.swap_remove(at);
+            self.give(divided.chunk);
         }
     }
 
     /// Maps another slab if fewer than `chunks` chunks are free. An untouched slab costs only
-    /// addresses.
+    /// address space.
     pub(crate) fn reserve(&mut self, chunks: usize) {
-        // For the chunks of threads, so that no thread has to grow these lists.
-        let _ = self.cut.try_reserve(chunks);
+        // The lists are grown here, so that recording threads do not have to.
+        let _ = self.divided.try_reserve(chunks);
         let _ = self.slabs.try_reserve(chunks);
         let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
         if free.sum::<usize>() < chunks && self.slabs.try_reserve(1).is_ok() {
@@ -117,7 +118,8 @@ impl Slabs {
         }
     }
 
-    /// Ensures that the next chunks cause no page faults: writes to every page of one slab, once.
+    /// Maps the first slab and writes to each of its pages, so that the first chunks cause no page
+    /// faults.
     pub(crate) fn warm(&mut self) {
         if self.slabs.is_empty()
             && self.slabs.try_reserve(1).is_ok()
@@ -129,8 +131,8 @@ impl Slabs {
     }
 }
 
-impl Cut {
-    /// Takes the lowest free piece; the caller has checked that there is one.
+impl Divided {
+    /// Takes the lowest free piece; there must be one.
     fn take(&mut self) -> NonNull<u8> {
         let index = self.free.trailing_zeros() as usize % (CHUNK_BYTES / SMALL_BYTES);
         self.free &= !(1 << index);
@@ -144,7 +146,7 @@ impl Slab {
         Some(Self { start: memory::map()?, free: u32::MAX })
     }
 
-    /// Takes the lowest free chunk; the caller has checked that there is one.
+    /// Takes the lowest free chunk; there must be one.
     fn take(&mut self) -> NonNull<u8> {
         let index = self.free.trailing_zeros() as usize % CHUNKS;
         self.free &= !(1 << index);
@@ -162,7 +164,7 @@ impl Slab {
 
     fn touch(&self) {
         for page in (0..SLAB_BYTES).step_by(4096) {
-            // SAFETY: the page lies inside the slab, of which no chunk is taken yet.
+            // SAFETY: the page lies inside the slab, from which no chunk has been taken yet.
             unsafe { self.start.add(page).write_volatile(0) };
         }
     }
@@ -170,7 +172,7 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: mapped by `map`; every chunk has come back.
+        // SAFETY: mapped by `map`, and every chunk has been returned.
         unsafe { memory::unmap(self.start) };
     }
 }
@@ -183,14 +185,14 @@ mod memory {
     use super::SLAB_BYTES;
     use crate::process;
 
-    /// Maps a slab's memory, zero and aligned to its size.
+    /// Maps a slab's memory, zeroed and aligned to its size.
     pub(crate) fn map() -> Option<NonNull<u8>> {
         // Twice the size contains an aligned slab; the rest is unmapped.
-        let all = process::pages(2 * SLAB_BYTES)?.as_ptr().cast::<libc::c_void>();
+        let all = process::map_pages(2 * SLAB_BYTES)?.as_ptr().cast::<libc::c_void>();
         let before = all.addr().next_multiple_of(SLAB_BYTES) - all.addr();
         let slab = all.wrapping_byte_add(before);
-        // SAFETY: both parts lie inside the mapping and outside the slab; advice that is refused
-        // changes nothing.
+        // SAFETY: both unmapped parts lie inside the mapping and outside the slab; failed advice
+        // has no effect.
         unsafe {
             if before > 0 {
                 libc::munmap(all, before);
@@ -206,7 +208,7 @@ mod memory {
     /// # Safety
     /// The memory is from [`map`], and no part of it is held.
     pub(crate) unsafe fn unmap(slab: NonNull<u8>) {
-        // SAFETY: promised by the caller.
+        // SAFETY: ensured by the caller.
         unsafe { libc::munmap(slab.as_ptr().cast(), SLAB_BYTES) };
     }
 }
@@ -224,7 +226,7 @@ mod memory {
         Err(_) => unreachable!(),
     };
 
-    /// Allocates a slab's memory, zero and aligned to its size.
+    /// Allocates a slab's memory, zeroed and aligned to its size.
     pub(crate) fn map() -> Option<NonNull<u8>> {
         // SAFETY: the layout's size is not zero.
         NonNull::new(unsafe { alloc_zeroed(LAYOUT) })
@@ -263,8 +265,8 @@ mod tests {
         let mut pieces: Vec<_> = (0..40).map(|_| slabs.take_small().unwrap()).collect();
         pieces.sort_unstable();
         assert!(pieces.windows(2).all(|pair| pair[1].addr().get() - pair[0].addr().get() >= SMALL_BYTES));
-        assert_eq!((slabs.cut.len(), slabs.slabs.len()), (3, 1));
+        assert_eq!((slabs.divided.len(), slabs.slabs.len()), (3, 1));
         pieces.into_iter().for_each(|piece| slabs.give_small(piece));
-        assert!(slabs.cut.is_empty() && slabs.slabs[0].free == u32::MAX);
+        assert!(slabs.divided.is_empty() && slabs.slabs[0].free == u32::MAX);
     }
 }

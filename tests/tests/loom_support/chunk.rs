@@ -120,7 +120,7 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         FREE.with_borrow_mut(|free| free.extend(self.memory.take()));
         self.give_up();
-        store::note_change();
+        store::bump_generation();
     }
 }
 

@@ -14,8 +14,8 @@ pub mod chunk;
 #[path = "../../../profiler-core/src/stream/cursor.rs"]
 mod cursor;
 pub mod entry;
-#[path = "../../../profiler-core/src/few.rs"]
-mod few;
+#[path = "../../../profiler-core/src/small_vec.rs"]
+mod small_vec;
 mod owner;
 mod prealloc;
 pub mod reader;

@@ -1,7 +1,7 @@
 //! Who a stream belongs to.
 
 #[derive(Clone, Debug)]
-pub struct Writer {
+pub struct StreamOwner {
     pub ordinal: u32,
     pub os_id: u64,
 }

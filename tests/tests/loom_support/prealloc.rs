@@ -4,17 +4,17 @@ use super::chunk::Chunk;
 use super::sync::Shared;
 
 /// Memory that the product asks for ahead.
-pub(super) struct Place;
+pub(super) struct ChunkAllocation;
 
-impl Place {
+impl ChunkAllocation {
     pub(super) fn fill(self, chunk: Chunk) -> Shared<Chunk> {
         Shared::new(chunk)
     }
 }
 
 /// There always is some.
-pub(super) fn place() -> Option<Place> {
-    Some(Place)
+pub(super) fn take() -> Option<ChunkAllocation> {
+    Some(ChunkAllocation)
 }
 
-pub(super) fn make_ready() {}
+pub(super) fn refill() {}

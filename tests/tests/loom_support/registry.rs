@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-use super::owner::Writer;
+use super::owner::StreamOwner;
 use super::thread_stream::Stream;
 
 type Streams = Mutex<Vec<Arc<Stream>>>;
@@ -33,7 +33,7 @@ pub fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
 
 /// A stream for the calling thread, as `buffer` asks for it.
 pub fn enrol(ordinal: u32) -> Arc<Stream> {
-    let stream = Arc::new(Stream::new(Writer { ordinal, os_id: u64::from(ordinal) }));
+    let stream = Arc::new(Stream::new(StreamOwner { ordinal, os_id: u64::from(ordinal) }));
     // SAFETY: the stream is alive. See `sync::AtomicPtr` for why it is touched.
     let _ = unsafe { (*stream.cursor()).is_full() };
     // SAFETY: as above.

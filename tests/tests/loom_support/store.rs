@@ -36,13 +36,13 @@ pub(super) fn number() -> u64 {
 pub fn switch() {
     // ORDERING: the product's.
     shared().fetch_add(1, Ordering::Relaxed);
-    note_change();
+    bump_generation();
 }
 
 pub(super) fn generation() -> u64 {
     GENERATION.get()
 }
 
-pub(super) fn note_change() {
+pub(super) fn bump_generation() {
     GENERATION.set(GENERATION.get() + 1);
 }

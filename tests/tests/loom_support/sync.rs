@@ -1,6 +1,6 @@
 //! Loom's in place of the standard library's.
 
-pub(super) use super::few::Few;
+pub(super) use super::small_vec::SmallVec;
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) use loom::sync::{Arc as Shared, Mutex, MutexGuard};
 pub(super) use std::sync::PoisonError;

@@ -1,4 +1,4 @@
-//! The state that is carried over, for every split of a stream.
+//! Tests of the state that is carried over, for streams split at any point.
 
 use proptest::collection::vec;
 use proptest::test_runner::Config as ProptestConfig;
@@ -15,7 +15,7 @@ fn entry(tag: Tag, site: u32, value: u64) -> Entry {
 }
 
 #[test]
-fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
+fn open_ranges_are_carried_over_and_ended_ones_counted() {
     let stream = [
         Entry::argument_of(Key::INDEX, 0, OUTER, 7),
         entry(Tag::Begin, OUTER, 10),
@@ -26,7 +26,7 @@ fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
         Entry::argument_of(Key::FLOPS, 0, INNER, 98),
     ];
     let mut carry = Carry::default();
-    // For every split of the stream, the result is the same.
+    // The result does not depend on how the stream is split.
     for piece in stream.chunks(3) {
         carry.absorb(piece);
     }
@@ -49,7 +49,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
 
     #[test]
-    fn whole_ranges_are_let_go_at_once_as_they_are_one_by_one(
+    fn discarding_in_bulk_equals_discarding_one_by_one(
         pieces in vec((vec((0..9_u8, 1..4_u32), 1..12), 1..20_usize), 1..6),
         (cut, back) in (1..40_usize, 1..5_u64),
     ) {
@@ -59,12 +59,12 @@ proptest! {
         let mut stream = Vec::new();
         for (loop_body, times) in pieces {
             let body = loop_body.into_iter().map(|(tag, site)| (TAGS[usize::from(tag)], site));
-            // In a loop, because repetitions take another path.
+            // Repeated, because repetitions take another code path.
             let body: Vec<_> = body.collect();
             stream.extend(body.repeat(times));
         }
         let entry = |(value, (tag, site))| match tag {
-            // Guards of the third site, some of which end before others that began after them.
+            // The third site has guards, some of which end before guards that began later.
             Tag::Begin if site == 3 => Entry::begin_of_guard(site, value),
             Tag::End if site == 3 => Entry::end_of_guard(Entry::guard(site, value - 1 - value % back), value),
             _ => Entry::new(tag, site, value),
@@ -80,7 +80,7 @@ proptest! {
 }
 
 #[test]
-fn a_tie_to_the_gpu_stays_with_its_range() {
+fn a_gpu_link_stays_with_its_range() {
     let stream = [entry(Tag::Begin, OUTER, 1), entry(Tag::Timed, OUTER, 8), entry(Tag::OnStream, OUTER, 9)];
     let inner = [entry(Tag::Begin, INNER, 2), entry(Tag::Timed, INNER, 8), entry(Tag::End, INNER, 3)];
     let mut carry = Carry::default();
@@ -89,7 +89,7 @@ fn a_tie_to_the_gpu_stays_with_its_range() {
 }
 
 #[test]
-fn a_cut_falls_before_the_description_of_what_is_kept() {
+fn a_cut_keeps_the_description_of_the_first_kept_range() {
     let stream = [
         entry(Tag::Begin, OUTER, 10),
         entry(Tag::End, OUTER, 11),
@@ -102,7 +102,7 @@ fn a_cut_falls_before_the_description_of_what_is_kept() {
 }
 
 #[test]
-fn allocations_that_go_change_the_level_at_which_the_rest_begins() {
+fn discarded_allocations_change_the_initial_memory_level() {
     let pair = |action: Action, bytes| {
         [entry(Tag::Memory, 3, 5).with_argument(action as u32), Entry::pair(Tag::Block, 0xABC, bytes)]
     };
@@ -120,9 +120,9 @@ fn ends_without_a_begin_become_ranges_that_were_open() {
     assert_eq!(carry.entries(), [entry(Tag::Begin, OUTER, 4), entry(Tag::Begin, INNER, 4)]);
 }
 
-/// A1: the ring overwrites the begin of a guard while another of its site is open.
+/// A1: the ring overwrites the begin of a guard while another guard of its site is open.
 #[test]
-fn of_two_guards_of_a_site_the_one_that_ended_goes() {
+fn the_guard_that_ended_is_removed_not_another_of_its_site() {
     let begin = |ticks| Entry::begin_of_guard(OUTER, ticks);
     let end = |of| Entry::end_of_guard(Entry::guard(OUTER, of), 90);
     let mut carry = Carry::default();
@@ -132,8 +132,8 @@ fn of_two_guards_of_a_site_the_one_that_ended_goes() {
     assert_eq!((carry.entries().len(), carry.overwritten, carry.began_before), (0, 3, 0));
 }
 
-/// A1: a recovered ring has the ends of guards whose begins are gone, and younger guards of the
-/// same site.
+/// A1: a recovered ring has ends of guards whose begins are gone, and later guards of the same
+/// site.
 #[test]
 fn an_orphans_begin_is_one_that_its_end_names() {
     let (begin, end) = (Entry::begin_of_guard(OUTER, 60), |of| Entry::end_of_guard(Entry::guard(OUTER, of), 90));

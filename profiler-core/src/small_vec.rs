@@ -1,24 +1,24 @@
-//! Lists that are almost always short: their first entries are stored inline, so that a thread's
-//! first range, or a stop that visits every thread, needs no allocation.
+//! A vector that stores its first entries inline, so that a thread's first range, or a stop that
+//! visits every thread, needs no allocation.
 //!
-//! A library that annotates itself compiles this crate, so the list is written here instead of
-//! adding a dependency.
+//! Every annotated library compiles this crate, so it has its own implementation instead of one
+//! more dependency.
 
 use std::fmt;
 use std::mem::{self, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 use std::slice;
 
-/// A list whose first `N` entries need no allocation.
-pub struct Few<T, const N: usize>(Place<T, N>);
+/// A vector whose first `N` entries need no allocation.
+pub struct SmallVec<T, const N: usize>(Place<T, N>);
 
 enum Place<T, const N: usize> {
-    /// Inline entries, and how many of them are initialized.
+    /// Inline entries, and the number of initialized ones.
     Inline([MaybeUninit<T>; N], usize),
     Heap(Vec<T>),
 }
 
-impl<T, const N: usize> Few<T, N> {
+impl<T, const N: usize> SmallVec<T, N> {
     /// Creates an empty list.
     pub const fn new() -> Self {
         Self(Place::Inline([const { MaybeUninit::uninit() }; N], 0))
@@ -33,9 +33,9 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Returns whether there is room for `count` more entries, and allocates where there is none
-    /// inline.
-    pub fn has_room(&mut self, count: usize) -> bool {
+    /// Reserves room for `count` more entries, allocating if they do not fit inline. Returns false
+    /// if there is no memory.
+    pub fn try_reserve(&mut self, count: usize) -> bool {
         let length = match &mut self.0 {
             Place::Inline(_, length) => *length,
             Place::Heap(list) => return list.try_reserve(count).is_ok(),
@@ -44,26 +44,26 @@ impl<T, const N: usize> Few<T, N> {
             return true;
         }
         let mut list = Vec::new();
-        let has_room = list.try_reserve(length + count).is_ok();
-        if has_room {
-            self.spill(list);
+        if list.try_reserve(length + count).is_err() {
+            return false;
         }
-        has_room
+        self.spill(list);
+        true
     }
 
-    /// Moves the inline entries into a list that has room for them.
+    /// Moves the inline entries into `list`, which has room for them.
     fn spill(&mut self, mut list: Vec<T>) {
         if let Place::Inline(entries, length) = &mut self.0 {
             let count = mem::take(length);
-            // SAFETY: the first `count` entries are initialized, and the inline copies are not read
-            // again.
+            // SAFETY: the first `count` entries are initialized and not read again from the inline
+            // array.
             list.extend(entries[..count].iter().map(|entry| unsafe { entry.assume_init_read() }));
             self.0 = Place::Heap(list);
         }
     }
 
-    /// Adds an entry at the end. Aborts if there is no memory for it: call
-    /// [`has_room`](Self::has_room) before.
+    /// Appends an entry. Aborts if there is no memory, unless [`try_reserve`](Self::try_reserve)
+    /// has reserved it.
     #[inline]
     pub fn push(&mut self, entry: T) {
         match &mut self.0 {
@@ -88,7 +88,7 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Removes the entry at index `at`, which must exist; those after it move up.
+    /// Removes the entry at index `at`, which must exist, and shifts later entries down.
     #[inline]
     pub fn remove(&mut self, at: usize) -> T {
         match &mut self.0 {
@@ -115,7 +115,7 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Removes the first `count` entries, which must exist.
+    /// Removes and returns the first `count` entries, which must exist.
     pub fn remove_first(&mut self, count: usize) -> Vec<T> {
         match &mut self.0 {
             Place::Inline(..) => (0..count).map(|_| self.remove(0)).collect(),
@@ -123,13 +123,13 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Returns whether the entries are in allocated memory.
+    /// Returns whether the entries are on the heap.
     pub const fn is_spilled(&self) -> bool {
         matches!(self.0, Place::Heap(_))
     }
 }
 
-impl<T, const N: usize> Deref for Few<T, N> {
+impl<T, const N: usize> Deref for SmallVec<T, N> {
     type Target = [T];
 
     #[inline]
@@ -142,7 +142,7 @@ impl<T, const N: usize> Deref for Few<T, N> {
     }
 }
 
-impl<T, const N: usize> DerefMut for Few<T, N> {
+impl<T, const N: usize> DerefMut for SmallVec<T, N> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.0 {
@@ -155,31 +155,31 @@ impl<T, const N: usize> DerefMut for Few<T, N> {
     }
 }
 
-impl<T, const N: usize> Drop for Few<T, N> {
+impl<T, const N: usize> Drop for SmallVec<T, N> {
     fn drop(&mut self) {
         while self.pop().is_some() {}
     }
 }
 
-impl<T, const N: usize> Default for Few<T, N> {
+impl<T, const N: usize> Default for SmallVec<T, N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Clone, const N: usize> Clone for Few<T, N> {
+impl<T: Clone, const N: usize> Clone for SmallVec<T, N> {
     fn clone(&self) -> Self {
         self.iter().cloned().collect()
     }
 }
 
-impl<T: fmt::Debug, const N: usize> fmt::Debug for Few<T, N> {
+impl<T: fmt::Debug, const N: usize> fmt::Debug for SmallVec<T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T, const N: usize> FromIterator<T> for Few<T, N> {
+impl<T, const N: usize> FromIterator<T> for SmallVec<T, N> {
     fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
         let mut list = Self::new();
         entries.into_iter().for_each(|entry| list.push(entry));
@@ -187,13 +187,13 @@ impl<T, const N: usize> FromIterator<T> for Few<T, N> {
     }
 }
 
-impl<T, const N: usize> From<Vec<T>> for Few<T, N> {
+impl<T, const N: usize> From<Vec<T>> for SmallVec<T, N> {
     fn from(list: Vec<T>) -> Self {
         Self(Place::Heap(list))
     }
 }
 
-impl<'a, T, const N: usize> IntoIterator for &'a Few<T, N> {
+impl<'a, T, const N: usize> IntoIterator for &'a SmallVec<T, N> {
     type Item = &'a T;
     type IntoIter = slice::Iter<'a, T>;
 
@@ -209,20 +209,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_what_a_vector_would_be() {
+    fn a_small_vec_behaves_like_a_vec() {
         for count in 0..9_u8 {
             let value = Rc::new(());
-            let mut list: Few<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
+            let mut list: SmallVec<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
             let mut expected: Vec<_> = (0..count).collect();
-            let numbers = |list: &Few<(u8, Rc<()>), 3>| list.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+            let numbers = |list: &SmallVec<(u8, Rc<()>), 3>| list.iter().map(|(number, _)| *number).collect::<Vec<_>>();
             assert_eq!((numbers(&list), list.is_spilled()), (expected.clone(), count > 3));
             while let Some(at) = expected.len().checked_sub(1).map(|last| last / 2) {
                 assert_eq!(list.remove(at).0, expected.remove(at));
                 assert_eq!(numbers(&list.clone()), expected);
             }
-            assert!(list.has_room(1) && list.pop().is_none());
+            assert!(list.try_reserve(1) && list.pop().is_none());
             assert_eq!(Rc::strong_count(&value), 1);
-            let mut list: Few<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
+            let mut list: SmallVec<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
             assert_eq!(list.remove_first(usize::from(count) / 2).len(), usize::from(count) / 2);
             drop(list);
             assert_eq!(Rc::strong_count(&value), 1);

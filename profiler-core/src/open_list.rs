@@ -1,41 +1,40 @@
-//! Open ranges of a thread, in the order in which they began. Each ends by its own key, because
-//! guards may be dropped in any order.
+//! A list of a thread's open ranges, in the order in which they began. Each ends by its own key,
+//! because guards may be dropped in any order.
 //!
-//! Used by everything that a range does out of line (`range`, `hooks`); the fast path keeps only
-//! its begin.
+//! The out-of-line paths of ranges use it (`range`, `hooks`); the fast path keeps no list.
 
-use crate::few::Few;
 use crate::ledger;
+use crate::small_vec::SmallVec;
 
-/// Open entries and their keys. More than four at once are rare.
+/// Open entries with their keys. More than four at once are rare.
 pub(super) struct OpenList<T> {
     last: u64,
-    open: Few<(u64, T), 4>,
+    open: SmallVec<(u64, T), 4>,
 }
 
 impl<T> OpenList<T> {
     pub(super) const fn new() -> Self {
-        Self { last: 0, open: Few::new() }
+        Self { last: 0, open: SmallVec::new() }
     }
 
-    /// Returns whether there is room for another entry; a full list asks the allocator for it.
+    /// Ensures that another entry fits, allocating if the list is full. Returns false if there is
+    /// no memory.
     #[inline]
-    pub(super) fn has_room(&mut self) -> bool {
+    pub(super) fn try_reserve(&mut self) -> bool {
         !self.open.is_full() || self.grow()
     }
 
     #[cold]
     fn grow(&mut self) -> bool {
-        // The list's memory is not the program's.
+        // The list's memory counts as the profiler's.
         let _own = ledger::own();
-        self.open.has_room(1)
+        self.open.try_reserve(1)
     }
 
-    /// Adds an entry that has just begun. Returns its key, which is unique and never 0; `None` if
-    /// there is no room.
+    /// Adds an entry. Returns its key, which is unique and never 0; `None` if there is no memory.
     #[inline]
     pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
-        if !self.has_room() {
+        if !self.try_reserve() {
             return None;
         }
         self.last += 1;
@@ -43,7 +42,7 @@ impl<T> OpenList<T> {
         Some(self.last)
     }
 
-    /// Removes the entry with this key. Returns it, and the number of open entries that began
+    /// Removes the entry with this key. Returns it with the number of open entries that began
     /// before it.
     #[inline]
     pub(super) fn end(&mut self, key: u64) -> Option<(T, usize)> {
@@ -52,8 +51,8 @@ impl<T> OpenList<T> {
     }
 
     /// Returns the open entry at this index in the order of begins.
-    pub(super) fn at(&mut self, place: usize) -> Option<&mut T> {
-        self.open.get_mut(place).map(|(_, open)| open)
+    pub(super) fn at(&mut self, index: usize) -> Option<&mut T> {
+        self.open.get_mut(index).map(|(_, open)| open)
     }
 
     /// Returns the number of open entries.
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_open_ends_in_any_order_and_once() {
+    fn entries_end_once_and_in_any_order() {
         let mut list = OpenList::new();
         let keys: Vec<_> = (0..6).filter_map(|number| list.begin(number)).collect();
         assert_eq!([1, 5, 5, 4].map(|at| list.end(keys[at])), [Some((1, 1)), Some((5, 4)), None, Some((4, 3))]);
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_replaces_the_one_before_it_takes_its_room() {
+    fn an_entry_that_replaces_another_reuses_its_memory() {
         let mut list = OpenList::new();
         let mut key = list.begin(0);
         for number in 1..1000 {
