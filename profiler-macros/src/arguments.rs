@@ -1,8 +1,7 @@
-//! Syntax of an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
+//! Parses an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
 //!
-//! Knows no option by name: [`crate::options`] gives the arguments their meaning. The parser
-//! reports a syntax error and skips to the next comma, so that the arguments after the error are
-//! still checked.
+//! The parser does not interpret option names; [`crate::options`] does. It reports a syntax error
+//! and skips to the next comma, so that the arguments after the error are still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -12,7 +11,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, Token, parenthesized, token};
 
-use crate::expand::ours_at;
+use crate::expand::generated_at;
 use crate::fragment;
 use crate::mistakes::Mistakes;
 
@@ -30,8 +29,8 @@ pub(crate) enum Argument {
     Named(Ident, Vec<(Ident, Value)>),
 }
 
-/// An expression and the tokens in which it was written: an expression that `syn` has parsed and
-/// printed again has lost the precedence of a macro's fragments.
+/// An expression with its original tokens. Printing a parsed expression would lose the precedence
+/// of a macro's fragments.
 pub(crate) struct Value {
     pub(crate) expression: Expr,
     tokens: TokenStream,
@@ -52,8 +51,7 @@ impl ToTokens for Value {
 }
 
 impl Value {
-    /// Returns `&value`, with parentheses around the value where `&` would bind only to a part of
-    /// it.
+    /// Returns `&value`, with parentheses if `&` would bind only to a part of the value.
     pub(crate) fn borrowed(&self) -> TokenStream {
         match &self.expression {
             Expr::Path(_)
@@ -63,13 +61,13 @@ impl Value {
             | Expr::Index(_)
             | Expr::Macro(_)
             | Expr::Paren(_)
-            | Expr::Group(_) => quote_spanned!(ours_at(self.expression.span())=> &#self),
-            other => quote_spanned!(ours_at(other.span())=> &(#self)),
+            | Expr::Group(_) => quote_spanned!(generated_at(self.expression.span())=> &#self),
+            other => quote_spanned!(generated_at(other.span())=> &(#self)),
         }
     }
 }
 
-/// Reads the arguments between the attribute's parentheses.
+/// Parses the arguments between the attribute's parentheses.
 pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Argument> {
     let all = |input: ParseStream<'_>| {
         let mut arguments = Vec::new();
@@ -135,7 +133,7 @@ fn is_assignment(input: ParseStream<'_>) -> bool {
 fn named(input: ParseStream<'_>) -> syn::Result<(Ident, Value)> {
     if !is_assignment(input) {
         let error = input.error("expected a name and its value, as in `tokens = n`");
-        // The tokens that remain would be reported as a second mistake.
+        // Consumes the remaining tokens, which would be reported as a second mistake.
         input.parse::<TokenStream>()?;
         return Err(error);
     }

@@ -1,9 +1,9 @@
-//! `flops = 2 * rows * inner * cols`, computed so that it cannot overflow.
+//! Rewrites the arithmetic of `flops = 2 * rows * inner * cols` so that it cannot overflow.
 //!
-//! The operands have the user's types, in which the product may not fit. So each goes to the
-//! runtime's `count`, and the operators work on the results. Only arithmetic in the option itself
-//! counts: sums, products, quotients, parentheses and casts to a wide type. Blocks, closures and
-//! calls are operands, computed as written.
+//! The product may not fit the types of the user's operands. So each operand is passed to the
+//! runtime's `count`, and the operators are applied to the results. Only arithmetic in the option
+//! itself is rewritten: sums, products, quotients, parentheses and casts to a wide type. Blocks,
+//! closures and calls are operands and are computed as written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -11,16 +11,16 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprLit, Lit, LitInt, Path, Type};
 
 use crate::arguments::Value;
-use crate::expand::ours_at;
+use crate::expand::generated_at;
 use crate::fragment;
 
-/// Integer types in which a cast loses nothing of a count.
+/// Integer types to which a count can be cast without loss.
 const WIDE: [&str; 6] = ["u64", "u128", "usize", "i64", "i128", "isize"];
 
-/// Returns the value with its arithmetic in the runtime's numbers, or as it was written if it has
-/// no arithmetic.
+/// Returns the value with its arithmetic rewritten to the runtime's numbers, or as written if it
+/// has none.
 pub(crate) fn checked(value: &Value, krate: &Path) -> TokenStream {
-    if is_arithmetic(&value.expression) { part(&value.expression, krate) } else { value.to_token_stream() }
+    if is_arithmetic(&value.expression) { rewritten(&value.expression, krate) } else { value.to_token_stream() }
 }
 
 fn is_arithmetic(expression: &Expr) -> bool {
@@ -41,25 +41,25 @@ fn is_wide(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if WIDE.iter().any(|wide| path.path.is_ident(wide)))
 }
 
-fn part(expression: &Expr, krate: &Path) -> TokenStream {
-    let place = ours_at(expression.span());
+fn rewritten(expression: &Expr, krate: &Path) -> TokenStream {
+    let span = generated_at(expression.span());
     match expression {
         Expr::Binary(binary) if operates(&binary.op) => {
-            let (left, operator, right) = (part(&binary.left, krate), &binary.op, part(&binary.right, krate));
-            let operator = respanned(operator.to_token_stream(), place);
-            quote_spanned!(place=> (#left #operator #right))
+            let (left, operator, right) = (rewritten(&binary.left, krate), &binary.op, rewritten(&binary.right, krate));
+            let operator = respanned(operator.to_token_stream(), span);
+            quote_spanned!(span=> (#left #operator #right))
         }
-        Expr::Paren(inner) => part(&inner.expr, krate),
-        Expr::Group(inner) => part(&inner.expr, krate),
-        Expr::Cast(cast) if is_arithmetic(expression) => part(&cast.expr, krate),
+        Expr::Paren(inner) => rewritten(&inner.expr, krate),
+        Expr::Group(inner) => rewritten(&inner.expr, krate),
+        Expr::Cast(cast) if is_arithmetic(expression) => rewritten(&cast.expr, krate),
         Expr::Lit(ExprLit { lit: Lit::Int(integer), .. }) if integer.suffix().is_empty() => {
-            let literal = LitInt::new(&format!("{}i128", integer.base10_digits()), place);
-            quote_spanned!(place=> #krate::__private::whole(#literal))
+            let literal = LitInt::new(&format!("{}i128", integer.base10_digits()), span);
+            quote_spanned!(span=> #krate::__private::whole(#literal))
         }
         other => {
             let trees: Vec<TokenTree> = other.to_token_stream().into_iter().collect();
             let written = fragment::expressions(&trees);
-            quote_spanned!(place=> #krate::__private::count(#written))
+            quote_spanned!(span=> #krate::__private::count(#written))
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The annotated function, written out: the site, at most one description, and the body handed to
-//! the runtime.
+//! Expands an annotated function: the site, at most one description, and the body passed to the
+//! runtime.
 //!
-//! The user's tokens keep their spans, so that every error in them points at them; generated tokens
-//! are `mixed_site`, so that generated names collide with none of the user's, and lints know that
-//! the user did not write them. Generated code names only `::core` and the runtime's `__private`.
+//! The user's tokens keep their spans, so that errors point at the user's code. Generated tokens
+//! have `mixed_site` spans, so that generated names do not collide with the user's and lints skip
+//! generated code. Generated code refers only to `::core` and the runtime's `__private`.
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -32,8 +32,8 @@ impl Annotated {
             #timed
         };
         let mut braces = Group::new(function.body.delimiter(), body);
-        // The user's span, because rustc reports no function as unused whose last token is a
-        // macro's.
+        // The user's span, because rustc does not report an unused function whose last token comes
+        // from a macro.
         braces.set_span(function.body.span());
         quote_spanned!(Span::mixed_site()=> #before #parameters #after #braces)
     }
@@ -43,10 +43,10 @@ impl Annotated {
         match self.flow {
             Flow::Closure => self.in_closure(),
             Flow::Guard => (self.function.parameters.group().clone(), self.under_guard()),
-            Flow::Async => future::of_async_fn(self),
-            Flow::Future => future::of_opaque(self),
-            Flow::BoxedFuture => future::of_boxed(self),
-            Flow::Returned => future::of_returned(self),
+            Flow::Async => future::expand_async_fn(self),
+            Flow::Future => future::expand_opaque(self),
+            Flow::BoxedFuture => future::expand_boxed(self),
+            Flow::Returned => future::expand_returned(self),
         }
     }
 
@@ -74,8 +74,8 @@ impl Annotated {
 
     fn describe(&self) -> Option<TokenStream> {
         let krate = &self.krate;
-        let tell = self.description.tell(krate)?;
-        Some(quote_spanned!(Span::mixed_site()=> #krate::__private::describe(__profiler_site, #tell);))
+        let describe = self.description.closure(krate)?;
+        Some(quote_spanned!(Span::mixed_site()=> #krate::__private::describe(__profiler_site, #describe);))
     }
 }
 
@@ -87,9 +87,9 @@ pub(crate) fn closure(function: &Function, output: &TokenStream, statements: &To
 
 /// Returns the body as the last expression of a generated block.
 ///
-/// A generated block has the edition of this crate, in which temporaries of the last expression are
-/// dropped before the block's variables, as they are before a function's parameters; the body's own
-/// braces keep the user's edition. The attribute, which allows nothing, keeps lints from reporting
+/// A generated block has this crate's edition, in which temporaries of the last expression are
+/// dropped before the block's variables, as they are dropped before a function's parameters. The
+/// body's own braces keep the user's edition. The empty `#[allow()]` keeps lints from reporting
 /// those braces as unnecessary.
 pub(crate) fn block(function: &Function) -> TokenStream {
     let body = &function.body;
@@ -97,9 +97,9 @@ pub(crate) fn block(function: &Function) -> TokenStream {
 }
 
 impl Description {
-    /// Returns the closure that describes a call to the runtime, which runs it only if a
-    /// description is wanted.
-    pub(crate) fn tell(&self, krate: &Path) -> Option<TokenStream> {
+    /// Returns the closure that describes a call. The runtime runs it only if a description is
+    /// wanted.
+    pub(crate) fn closure(&self, krate: &Path) -> Option<TokenStream> {
         if self.is_empty() {
             return None;
         }
@@ -116,8 +116,8 @@ impl Description {
         let index =
             self.index.as_ref().map(|index| quote_spanned!(Span::mixed_site()=> __profiler_call.index(#index);));
         let values = self.arguments.iter().map(|(_, value)| {
-            let place = ours_at(value.expression.span());
-            quote_spanned!(place=> #krate::__private::integer(#value))
+            let span = generated_at(value.expression.span());
+            quote_spanned!(span=> #krate::__private::integer(#value))
         });
         let arguments = (!self.arguments.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
@@ -127,14 +127,14 @@ impl Description {
         Some(quote_spanned!(Span::mixed_site()=> |__profiler_call| { #shapes #flops #index #arguments }))
     }
 
-    /// Returns the names of the site's own arguments, if it has any.
+    /// Returns the names of the user-defined arguments, if there are any.
     fn names(&self) -> Option<TokenStream> {
         let names = self.arguments.iter().map(|(name, _)| name);
         (!self.arguments.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> , [#(#names),*]))
     }
 }
 
-/// Returns a span with the hygiene of generated code that points at the user's `place` in messages.
-pub(crate) fn ours_at(place: Span) -> Span {
-    Span::mixed_site().located_at(place)
+/// Returns a span with the hygiene of generated code that points at the user's `span` in messages.
+pub(crate) fn generated_at(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
 }

@@ -1,8 +1,7 @@
-//! The time that a function's range covers: its body, or the life of its future.
+//! Decides what a function's range covers: its body, or the life of its future.
 //!
-//! The signature decides where it can: `async`, `impl Future`, a pinned box. Any other path may
-//! also name a boxed future, as an alias or as an associated type; for such a path, the generated
-//! code lets the type decide.
+//! The signature decides if it can: `async`, `impl Future`, a pinned box. Any other path may name a
+//! boxed future, as an alias or an associated type; then the generated code lets the type decide.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -13,10 +12,10 @@ use crate::function::Function;
 /// Part of a call that its range covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// The body, run in a closure: it has no guard's drop flag and unwind edges, so it costs
+    /// The body, run in a closure. Without a guard's drop flag and unwind edges it costs next to
     /// nothing while nothing records.
     Closure,
-    /// The body, under a guard, where a closure would change the meaning of the body.
+    /// The body, under a guard, because a closure would change its meaning.
     Guard,
     /// The life of an `async fn`.
     Async,
@@ -24,13 +23,14 @@ pub(crate) enum Flow {
     Future,
     /// The life of the returned `Pin<Box<impl Future>>`.
     BoxedFuture,
-    /// The life of the returned boxed future if the type is one; else the body, run in a closure.
+    /// The life of the returned value if its type is a boxed future, else the body, run in a
+    /// closure.
     Returned,
 }
 
 impl Flow {
-    /// Returns the flow of `function`; `value` says that its return value is no future.
-    pub(crate) fn of(function: &Function, value: bool) -> Self {
+    /// Determines the flow of `function`; `value` says that its return value is no future.
+    pub(crate) fn new(function: &Function, value: bool) -> Self {
         if function.opening.asyncness.is_some() {
             return Self::Async;
         }
@@ -42,7 +42,7 @@ impl Flow {
             (_, Some(Type::TraitObject(object))) if !value && names_future(&object.bounds) => Self::Returned,
             _ if needs_guard(function, output) => Self::Guard,
             (Some(output), _) if !value && may_be_boxed_future(output) => Self::Returned,
-            _ if may_know_its_caller(function) => Self::Guard,
+            _ if may_observe_caller(function) => Self::Guard,
             _ => Self::Closure,
         }
     }
@@ -51,28 +51,30 @@ impl Flow {
 /// Returns whether a closure would change the meaning of the body.
 fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
     function.is_unclear()
-        || output.is_some_and(is_only_a_functions)
+        || output.is_some_and(cannot_be_a_closures)
         || !function.parameters.are_names()
-        || depends_on_its_frame(function)
+        || depends_on_function(function)
 }
 
-/// Returns whether the body may observe its caller: a trait may give its methods `#[track_caller]`,
-/// out of sight here. That matters where the body asks for its location or panics. A function
-/// without `self` may also be free, so it counts as a trait's only if it mentions `caller`.
-pub(crate) fn may_know_its_caller(function: &Function) -> bool {
-    const TELLING: [&str; 9] =
+/// Returns whether the body may observe its caller, because the trait of a method may declare
+/// `#[track_caller]`, which is not visible here. That matters if the body asks for its location or
+/// panics. A function without `self` is probably free, so it qualifies only if it mentions
+/// `caller`.
+pub(crate) fn may_observe_caller(function: &Function) -> bool {
+    const OBSERVERS: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
-    let tells = |ident: &Ident| {
+    let observes = |ident: &Ident| {
         let name = ident.to_string();
-        TELLING.iter().any(|telling| name.contains(telling))
+        OBSERVERS.iter().any(|observer| name.contains(observer))
     };
     let body = function.body.stream();
-    let asks = || mentions(body.clone(), &|ident| ident == "caller");
+    let names_caller = || mentions(body.clone(), &|ident| ident == "caller");
     let is_method = function.parameters.have_receiver();
-    !function.opening.visible && (asks() || is_method && (indexes(body.clone()) || mentions(body.clone(), &tells)))
+    !function.opening.visible
+        && (names_caller() || is_method && (indexes(body.clone()) || mentions(body.clone(), &observes)))
 }
 
-/// Returns whether a value is followed by brackets, at any depth.
+/// Returns whether the tokens contain an index expression, at any depth.
 fn indexes(tokens: TokenStream) -> bool {
     let mut is_value = false;
     tokens.into_iter().any(|tree| {
@@ -89,29 +91,29 @@ fn indexes(tokens: TokenStream) -> bool {
     })
 }
 
-/// Returns whether only a function can have this return type: a closure cannot return `!` or
+/// Returns whether only a function can have this return type. A closure cannot return `!` or
 /// `impl Trait`, which a macro may hide, and `impl Fn(&str)` gives a returned closure its argument
 /// types only in the function's own tail.
-fn is_only_a_functions(output: &Type) -> bool {
+fn cannot_be_a_closures(output: &Type) -> bool {
     matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
 }
 
-/// Returns whether the body depends on its frame: `Location::caller()` in a closure is the
-/// closure's caller, a closure does not inline across target features, and some lints that
-/// `#[expect]` names look only at a function's own body.
-fn depends_on_its_frame(function: &Function) -> bool {
+/// Returns whether the body depends on running directly in its function. In a closure
+/// `Location::caller()` is the closure's caller, target features prevent inlining, and some lints
+/// that `#[expect]` names inspect only a function's own body.
+fn depends_on_function(function: &Function) -> bool {
     const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
     function.opening.attributes.iter().any(|attribute| {
         mentions(attribute.meta.to_token_stream(), &|ident| ATTRIBUTES.iter().any(|name| ident == name))
     })
 }
 
-/// Returns whether an identifier or keyword that satisfies `such` is among the tokens, at any
+/// Returns whether the tokens contain an identifier or keyword that satisfies `predicate`, at any
 /// depth.
-pub(crate) fn mentions(tokens: TokenStream, such: &dyn Fn(&Ident) -> bool) -> bool {
+pub(crate) fn mentions(tokens: TokenStream, predicate: &dyn Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => such(&ident),
-        TokenTree::Group(group) => mentions(group.stream(), such),
+        TokenTree::Ident(ident) => predicate(&ident),
+        TokenTree::Group(group) => mentions(group.stream(), predicate),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }
@@ -125,13 +127,13 @@ fn ungrouped(ty: &Type) -> &Type {
 }
 
 /// Returns whether the standard library's `Future` is among the bounds, by its bare name or by a
-/// path that leads to it.
+/// path to it.
 fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     const LIBRARIES: [&str; 6] = ["Future", "core", "future", "futures", "futures_util", "std"];
-    let leads_there =
+    let leads_to_library =
         |path: &Path| path.segments.first().is_some_and(|first| LIBRARIES.iter().any(|it| first.ident == it));
     bounds.into_iter().any(|bound| match bound {
-        TypeParamBound::Trait(bound) => ends_in(&bound.path, &["Future"]) && leads_there(&bound.path),
+        TypeParamBound::Trait(bound) => ends_in(&bound.path, &["Future"]) && leads_to_library(&bound.path),
         _ => false,
     })
 }
@@ -142,8 +144,7 @@ fn pinned(ty: &Type) -> Option<&Type> {
     Some(boxed).filter(|path| ends_in(path, &["Box"])).and_then(type_argument)
 }
 
-/// Returns whether a type may be an alias of a boxed future: any path except the listed common
-/// types.
+/// Returns whether a type may be an alias of a boxed future, as any path may except common types.
 fn may_be_boxed_future(ty: &Type) -> bool {
     const OTHERS: [&str; 28] = [
         "Arc", "Box", "Cow", "HashMap", "Option", "Ordering", "Pin", "Rc", "Result", "Self", "String", "Vec", "bool",

@@ -1,17 +1,17 @@
-//! Fragments of a macro, kept whole.
+//! Preserves the precedence of `macro_rules!` fragments in generated token streams.
 //!
 //! `$e:expr` reaches a procedural macro as a group without visible delimiters. The compiler honours
-//! such a group as long as its stream is passed on unchanged; in a stream that a procedural macro
-//! builds, the compiler sees only the group's tokens, and `$e * 2` with `1 + 2` becomes 5. Where a
-//! stream has to be built, the group gets parentheses.
+//! such a group only while its stream is passed on unchanged. In a stream that a procedural macro
+//! builds it sees only the group's tokens, and `$e * 2` with `1 + 2` becomes 5. So groups in
+//! streams that are built here get parentheses.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use syn::buffer::Cursor;
 
-use crate::expand::ours_at;
+use crate::expand::generated_at;
 
-/// Returns the trees between two positions of a parser, as they were written.
+/// Returns the original trees between two positions of a parser.
 pub(crate) fn between(mut begin: Cursor<'_>, end: Cursor<'_>) -> Vec<TokenTree> {
     let mut trees = Vec::new();
     while begin != end {
@@ -22,13 +22,13 @@ pub(crate) fn between(mut begin: Cursor<'_>, end: Cursor<'_>) -> Vec<TokenTree> 
     trees
 }
 
-/// Returns trees where an expression may stand, with parentheses around expressions of more than
-/// one token.
+/// Rebuilds trees that may contain expressions, with parentheses around fragments that are
+/// expressions of more than one token.
 pub(crate) fn expressions(trees: &[TokenTree]) -> TokenStream {
     rebuilt(trees, |fragment| fragment.clone().into_iter().count() > 1 && is_expression(fragment))
 }
 
-/// Returns trees of a signature, with parentheses around fragments that have a `+` or a `|` at
+/// Rebuilds trees of a signature, with parentheses around fragments that have a `+` or a `|` at
 /// their top level.
 pub(crate) fn types(trees: &[TokenTree]) -> TokenStream {
     rebuilt(trees, |fragment| {
@@ -40,15 +40,15 @@ pub(crate) fn types(trees: &[TokenTree]) -> TokenStream {
 }
 
 fn rebuilt(trees: &[TokenTree], needs_parentheses: impl Fn(&TokenStream) -> bool) -> TokenStream {
-    let whole = |tree: &TokenTree| match tree {
+    let parenthesized = |tree: &TokenTree| match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None && needs_parentheses(&group.stream()) => {
             let mut parentheses = Group::new(Delimiter::Parenthesis, group.stream());
-            parentheses.set_span(ours_at(group.span()));
+            parentheses.set_span(generated_at(group.span()));
             TokenTree::Group(parentheses)
         }
         other => other.clone(),
     };
-    trees.iter().map(whole).collect()
+    trees.iter().map(parenthesized).collect()
 }
 
 /// Returns whether a fragment is an expression, rather than a statement, a pattern, a type or an

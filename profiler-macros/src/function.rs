@@ -1,10 +1,9 @@
-//! The annotated item, read just far enough: its signature and where its body begins.
+//! Reads the annotated item: its signature, and where its body begins.
 //!
-//! The body is neither parsed nor taken apart: syntax that `syn` does not know yet passes through,
-//! an unfinished body causes the compiler's own error once, and an annotated function compiles as
-//! fast as it can. Nor are tokens rebuilt without need: an invisible group, which is how a macro's
-//! fragment keeps its precedence, loses its meaning for the compiler when a procedural macro puts
-//! it into a new stream (see [`crate::fragment`]).
+//! The body is not parsed. So syntax newer than `syn` passes through, an unfinished body causes the
+//! compiler's own error only once, and an annotated function compiles as fast as possible. Tokens
+//! are rebuilt only where necessary, because the invisible groups that preserve the precedence of a
+//! macro's fragments lose their meaning in a new stream (see [`crate::fragment`]).
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -12,7 +11,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Abi, Attribute, Token, Type, Visibility};
 
-use crate::expand::ours_at;
+use crate::expand::generated_at;
 use crate::fragment;
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
@@ -20,27 +19,27 @@ use crate::parameters::{self, Parameters};
 
 /// A function or method with a body.
 pub(crate) struct Function {
-    /// The tokens of attributes, visibility, name and generics.
+    /// Tokens of attributes, visibility, name and generics.
     pub(crate) before: TokenStream,
     pub(crate) parameters: Parameters,
-    /// The tokens of the return type and the where clause.
+    /// Tokens of the return type and the where clause.
     pub(crate) after: TokenStream,
-    /// The tokens of the return type alone; empty without one.
+    /// Tokens of the return type alone; empty without one.
     output: TokenStream,
-    /// Return type, if it could be read.
+    /// Return type, if it could be parsed.
     pub(crate) ty: Option<Type>,
     pub(crate) opening: Opening,
-    /// `#![…]` at the start of the body: they must stay at the start of the function.
+    /// `#![…]` attributes of the body, which must stay at the start of the function.
     pub(crate) inner_attributes: TokenStream,
     /// The body in its braces, without its inner attributes.
     pub(crate) body: Group,
 }
 
-/// A function up to its name. The rest is split, and only the parts that matter are parsed: the
-/// compiler itself reports what is unfinished, and accepts what is newer than `syn`.
+/// A function up to its name. After the name only the parts that matter are parsed, so that the
+/// compiler itself reports unfinished code and accepts syntax newer than `syn`.
 pub(crate) struct Opening {
     pub(crate) attributes: Vec<Attribute>,
-    /// True if a visibility is written, which an implementation of a trait forbids.
+    /// True if the function has a visibility, which trait implementations must not have.
     pub(crate) visible: bool,
     pub(crate) constness: Option<Token![const]>,
     pub(crate) asyncness: Option<Token![async]>,
@@ -51,7 +50,7 @@ pub(crate) struct Opening {
 const ITEM_KEYWORDS: [&str; 12] =
     ["struct", "enum", "union", "trait", "impl", "mod", "static", "type", "use", "macro_rules", "macro", "fn"];
 
-/// Reads the item that carries the attribute with these `options`.
+/// Reads the annotated item; `options` are the attribute's arguments.
 pub(crate) fn read(kind: Kind, item: TokenStream, options: TokenStream, mistakes: &mut Mistakes) -> Option<Function> {
     let mut head: Vec<_> = flattened(item).into_iter().collect();
     let body = head.pop().and_then(braces);
@@ -101,16 +100,16 @@ impl Function {
         })
     }
 
-    /// Returns the return type as written, or `()` if none is; errors then point at the function's
-    /// name.
+    /// Returns the return type as written. Without one, returns `()` with the span of the
+    /// function's name for errors.
     pub(crate) fn output(&self) -> TokenStream {
         if self.output.is_empty() {
-            return quote_spanned!(ours_at(self.opening.name.span())=> ());
+            return quote_spanned!(generated_at(self.opening.name.span())=> ());
         }
         self.output.clone()
     }
 
-    /// Returns whether the function has a return type that could not be read.
+    /// Returns whether the function has a return type that could not be parsed.
     pub(crate) fn is_unclear(&self) -> bool {
         self.ty.is_none() && !self.output.is_empty()
     }
@@ -143,7 +142,7 @@ fn safety(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-/// Returns the item without the invisible delimiters around a macro's fragment.
+/// Removes the invisible delimiters around an item that is a macro's fragment.
 fn flattened(item: TokenStream) -> TokenStream {
     let mut trees = item.clone().into_iter();
     match (trees.next(), trees.next()) {
@@ -152,7 +151,7 @@ fn flattened(item: TokenStream) -> TokenStream {
     }
 }
 
-/// Returns the group if it is in braces; a `$body:block` has invisible delimiters around the
+/// Returns the tree if it is a group in braces. A `$body:block` has invisible delimiters around the
 /// braces.
 fn braces(tree: TokenTree) -> Option<Group> {
     match tree {
@@ -173,7 +172,7 @@ fn item_keyword(head: &[TokenTree]) -> Option<Ident> {
     let found = idents.clone().find(|(at, ident)| {
         (*ident == "const" && is_constant(*at)) || ITEM_KEYWORDS.iter().any(|keyword| ident == keyword)
     });
-    // A block of foreign functions and `extern crate` have no keyword of their own.
+    // Foreign blocks and `extern crate` have no keyword but `extern`.
     found.or_else(|| idents.find(|(_, ident)| *ident == "extern")).map(|(_, ident)| ident.clone())
 }
 
@@ -219,8 +218,7 @@ fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// Splits the inner attributes from the body; a body without any stays the very group that the user
-/// wrote.
+/// Splits the inner attributes from the body. Without any, the body stays the user's own group.
 fn split_inner_attributes(body: &Group) -> (TokenStream, Group) {
     let statements: Vec<_> = body.stream().into_iter().collect();
     let is = |at: usize, sign| statements.get(at).is_some_and(|tree| is_punct(tree, sign));

@@ -1,94 +1,98 @@
-//! Functions that return a future: the range is the future's life, from its first poll, and not the
-//! call that makes it.
+//! Expands functions that return a future: the range is the future's instrumented from its first poll, not
+//! the call that creates it.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
 
-use crate::expand::{block, closure, ours_at};
-use crate::flow::{may_know_its_caller, mentions};
+use crate::expand::{block, closure, generated_at};
+use crate::flow::{may_observe_caller, mentions};
 use crate::fragment;
 use crate::function::Function;
 use crate::model::Annotated;
 use crate::parameters::Moved;
 
-/// Expands `async fn`: the body becomes an inner future, which is timed.
+/// Expands an `async fn`: its body becomes an inner future, which is instrumented.
 ///
-/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows
-/// what the inner block returns before it sees the body, as a signature would tell it. Without that
-/// code, a body that returns a `Box<dyn Error>` through a coercion does not compile; and
-/// `impl Trait`, which no body can name, need not be written.
-pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
+/// Both blocks contain unreachable code that returns a value of one type to be inferred. So
+/// inference knows the inner block's return type before it sees the body, as it would from a
+/// signature. Otherwise a body that returns a `Box<dyn Error>` through a coercion would not
+/// compile. The type is not written out, because it may be `impl Trait`, which a body cannot name.
+pub(crate) fn expand_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     let (krate, function) = (&annotated.krate, &annotated.function);
     let Moved { signature, statements } = function.parameters.in_async_block(&function.body);
     let body = block(function);
     let returned = returned(function);
-    let life = life(annotated, &quote_spanned!(Span::mixed_site()=> async move { #returned #statements #body }));
+    let instrumented =
+        instrumented(annotated, &quote_spanned!(Span::mixed_site()=> async move { #returned #statements #body }));
     let timed = match &function.ty {
-        // A value of type `!` makes the code around it unreachable: the inner future returns
-        // another empty type, and the function does not return.
+        // A value of type `!` would make the code around it unreachable, so the inner future
+        // returns another empty type.
         Some(Type::Never(_)) => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::<::core::convert::Infallible>::new();
-            match #life.await {}
+            match #instrumented.await {}
         },
-        // A future in an `async fn` is intended; in an `async` block clippy takes it for forgotten.
+        // Clippy accepts a future returned by an `async fn`, but takes one returned by an `async`
+        // block for a forgotten `.await`.
         Some(output) if mentions_future(output.to_token_stream()) => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::new();
             #returned
             #[allow(clippy::async_yields_async)]
-            let __profiler_output = #life.await;
+            let __profiler_output = #instrumented.await;
             __profiler_output
         },
         _ => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::new();
             #returned
-            #life.await
+            #instrumented.await
         },
     };
     (signature, timed)
 }
 
-/// Expands `-> impl Future`: the body runs now, in a closure if it has a `return`, and its value is
-/// timed.
-pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
+/// Expands `-> impl Future`: the body runs during the call, in a closure if it has a `return`, and
+/// its value is instrumented.
+pub(crate) fn expand_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if returns(body) {
-        // A `return` must leave only the body. The closure is called by a function that takes any
-        // `FnOnce`: called directly, the compiler would take it for an `FnMut`, which may not
-        // return what it borrows.
+        // A `return` must leave only the body. The closure is passed to a function that takes
+        // `FnOnce`, because the compiler would infer `FnMut` for a direct call, and an `FnMut` must
+        // not return borrows of its captures.
         let Moved { signature, statements } = parameters.in_closure(body);
         let closure = closure(&annotated.function, &quote!(_), &statements);
         let none = quote!(::core::option::Option::None);
         let value = quote_spanned!(Span::mixed_site()=> ::core::option::Option::unwrap_or_else(#none, #closure));
-        return (signature, life(annotated, &value));
+        return (signature, instrumented(annotated, &value));
     }
     let body = block(&annotated.function);
-    (parameters.group().clone(), life(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
+    (parameters.group().clone(), instrumented(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
 }
 
-/// Expands `-> Pin<Box<impl Future>>`: a final `Box::pin(async { … })` is timed in place; any other
-/// value is boxed once more.
-pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
+/// Expands `-> Pin<Box<impl Future>>`: a final `Box::pin(async { … })` is instrumented in place;
+/// any other value is boxed again.
+pub(crate) fn expand_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     if let Some(body) = with_timed_tail(annotated) {
         return (annotated.function.parameters.group().clone(), body);
     }
     let krate = &annotated.krate;
-    let (parameters, life) = of_opaque(annotated);
-    (parameters, quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#life)))
+    let (parameters, instrumented) = expand_opaque(annotated);
+    (parameters, quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#instrumented)))
 }
 
-/// Expands a function that may return a boxed future: the type itself decides, in the runtime.
-pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
+/// Expands a function that may return a boxed future: its return type decides, in the runtime.
+pub(crate) fn expand_returned(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if let Some(body) = with_timed_tail(annotated) {
         return (parameters.group().clone(), body);
     }
     let (krate, output) = (&annotated.krate, annotated.function.output());
     let returned = returned(&annotated.function);
-    let call = match annotated.description.tell(&annotated.krate) {
+    let call = match annotated.description.closure(&annotated.krate) {
         None => quote_spanned!(Span::mixed_site()=> ::core::default::Default::default()),
-        Some(tell) => quote_spanned!(Span::mixed_site()=> __profiler_returned.describe(__profiler_site, #tell)),
+        Some(describe) => {
+            quote_spanned!(Span::mixed_site()=> __profiler_returned.describe(__profiler_site, #describe))
+        }
     };
     let opening = quote_spanned! {Span::mixed_site()=>
         use #krate::__private::OfValue as _;
@@ -96,7 +100,7 @@ pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
         #returned
         let __profiler_call = #call;
     };
-    if may_know_its_caller(&annotated.function) && !returns(body) {
+    if may_observe_caller(&annotated.function) && !returns(body) {
         let body = block(&annotated.function);
         let timed = quote_spanned! {Span::mixed_site()=>
             #opening
@@ -114,18 +118,18 @@ pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// Returns code that never runs and gives `__profiler_returned` the return type of the function or
-/// block. The type is not written out: where it is wrong, the compiler reports it once, in the
+/// Returns unreachable code that gives `__profiler_returned` the return type of the function or
+/// block. The type is not written out, so that the compiler reports a wrong type only once, in the
 /// signature.
 fn returned(function: &Function) -> TokenStream {
-    quote_spanned! {ours_at(function.output().span())=>
+    quote_spanned! {generated_at(function.output().span())=>
         if let ::core::option::Option::Some(__profiler_output) = __profiler_returned.none() {
             return __profiler_output;
         }
     }
 }
 
-/// Returns whether a body, or a closure in it, has a `return`.
+/// Returns whether a body, or a closure in it, contains `return`.
 fn returns(body: &Group) -> bool {
     mentions(body.stream(), &|ident| ident == "return")
 }
@@ -134,22 +138,22 @@ fn mentions_future(output: TokenStream) -> bool {
     mentions(output, &|ident| ident == "JoinHandle" || ident.to_string().ends_with("Future"))
 }
 
-/// Returns `future`, timed. Evaluating the result describes the call.
-fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
+/// Returns `future` instrumented. Evaluating the result also describes the call.
+fn instrumented(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     let krate = &annotated.krate;
-    match annotated.description.tell(&annotated.krate) {
+    match annotated.description.closure(&annotated.krate) {
         None => quote_spanned!(Span::mixed_site()=> #krate::__private::instrument(__profiler_site, #future)),
-        Some(tell) => quote_spanned! {Span::mixed_site()=>
+        Some(describe) => quote_spanned! {Span::mixed_site()=>
             #krate::__private::instrument_call(
                 __profiler_site,
-                #krate::__private::describe_async(__profiler_site, #tell),
+                #krate::__private::describe_async(__profiler_site, #describe),
                 #future
             )
         },
     }
 }
 
-/// Returns the body with the async block in its tail timed, if the tail is a literal
+/// Returns the body with the async block in its tail instrumented, if the tail is a literal
 /// `Box::pin(async { … })` and no earlier statement returns.
 fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     let mut statements: Vec<_> = annotated.function.body.stream().into_iter().collect();
@@ -166,9 +170,9 @@ fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
         return None;
     }
     let future = argument.stream();
-    let mut timed = life(annotated, &future);
+    let mut timed = instrumented(annotated, &future);
     if !annotated.description.is_empty() {
-        // The description is written at the first poll, on the thread that polls.
+        // An outer block, so that the description is made at the first poll, on the polling thread.
         timed = quote_spanned!(Span::mixed_site()=> async move { #timed.await });
     }
     let mut timed = Group::new(Delimiter::Parenthesis, timed);
@@ -177,7 +181,7 @@ fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     Some(quote!(#before #function #timed))
 }
 
-/// Returns how many of the last trees form a path.
+/// Returns the number of trailing trees that form a path.
 fn path_length(trees: &[TokenTree]) -> usize {
     let is_path = |tree: &&TokenTree| match tree {
         TokenTree::Ident(_) => true,
@@ -196,7 +200,7 @@ fn is_box_pin(path: &[TokenTree]) -> bool {
     names.ends_with(&["Box".to_owned(), "pin".to_owned()])
 }
 
-/// Returns whether the group holds only `async { … }`, with or without `move`.
+/// Returns whether the group contains only `async { … }`, with or without `move`.
 fn is_async_block(argument: &Group) -> bool {
     let trees: Vec<_> = argument.stream().into_iter().collect();
     let Some((TokenTree::Group(block), keywords)) = trees.split_last() else { return false };

@@ -1,9 +1,9 @@
-//! The three attributes: the name of each, and the options it takes.
+//! The three attributes, with their names and the options that each takes.
 //!
-//! Every message that names an attribute or an option reads them here, so that a new option is one
+//! All messages take the names of attributes and options from here, so that a new option is one
 //! line.
 
-/// Kind of an annotated function; the runtime has an enum with the same variants.
+/// Kind of an annotated function; a subset of the runtime's `Kind`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A named part of the pipeline.
@@ -26,7 +26,7 @@ impl Kind {
         }
     }
 
-    /// Returns the attribute with an argument, for messages that show what to write.
+    /// Returns the attribute with arguments, for messages that show what to write.
     pub(crate) fn written_with(self, arguments: &str) -> String {
         self.attribute().replace(']', &format!("({arguments})]"))
     }
@@ -40,12 +40,12 @@ impl Kind {
         }
     }
 
-    /// Returns the options that this attribute takes.
+    /// Returns the names of the options that this attribute takes.
     pub(crate) fn options(self) -> impl Iterator<Item = &'static str> {
         OPTIONS.iter().filter(move |option| option.kinds.contains(&self)).map(|option| option.name)
     }
 
-    /// Returns the options as a phrase: "`name`, `index`, `args`, `value` and `crate`".
+    /// Returns the option names as a phrase: "`name`, `index`, `args`, `value` and `crate`".
     pub(crate) fn options_phrase(self) -> String {
         let quoted: Vec<_> = self.options().map(|option| format!("`{option}`")).collect();
         match quoted.split_last() {

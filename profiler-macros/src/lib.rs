@@ -1,35 +1,37 @@
-//! Attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use
-//! them from there.
+//! Attribute macros of [`profiler-runtime`](https://docs.rs/profiler-runtime). Use them through its
+//! re-exports.
 //!
-//! An attribute is read (`arguments`, `function`), checked (`options`, `model`) and written out
-//! (`expand`, `future`, `parameters`). The profiler's logic is elsewhere: an annotated function
-//! declares its site and hands its body to the runtime, in few statements.
+//! An attribute is parsed (`arguments`, `function`), checked (`options`, `model`) and expanded
+//! (`expand`, `future`, `parameters`). The profiler's logic is in the runtime: the expansion is a
+//! few statements that declare the site and pass the body to the runtime.
 //!
 //! # Where the attributes go
 //!
-//! On functions and methods with a body: free, associated, in traits and implementations, generic,
-//! `unsafe`, `extern "C"`, `async`, and those that return `!`, `impl Trait`, `impl Future` or a
-//! boxed future. A range covers the body; that of a future covers its life, from its first poll
-//! until it completes or is dropped, and never the call that makes it. The type identifies a boxed
-//! future (`Pin<Box<dyn Future>>`, which `async-trait` writes), whatever its name: `BoxFuture`, an
-//! alias, `Self::Future`. A future of a named type cannot be wrapped: the range is then the call,
-//! as it is with the option `value`.
+//! The attributes go on functions and methods with a body: free, associated, in traits and
+//! implementations, generic, `unsafe`, `extern "C"` and `async` ones, and those that return `!`,
+//! `impl Trait`, `impl Future` or a boxed future. The range covers the body. If the function
+//! returns a future, the range covers the future's life, from its first poll until it completes or
+//! is dropped, and not the call that creates it.
+//!
+//! A boxed future (`Pin<Box<dyn Future>>`, as `async-trait` generates) is recognized by its type,
+//! whatever its name: `BoxFuture`, an alias, `Self::Future`. A future of a named type cannot be
+//! wrapped; the range is then the call, as it is with the option `value`.
 //!
 //! # What stays unchanged
 //!
-//! An annotated function drops, returns and panics as the plain one does, and the compiler reports
-//! the same about both.
+//! An annotated function drops, returns and panics as the plain one does, and gets the same
+//! compiler diagnostics.
 //!
-//! - Parameters are dropped in their order. That time lies inside the range, and outside where the
-//!   body stays in the function: with `#[track_caller]`, `#[target_feature]` or `#[expect]`, where
-//!   the return type is or may hide `!` or `impl Trait`, where a parameter's pattern leaves
-//!   something behind (`_`, `..`, `ref`), and in methods without a visibility whose body may panic.
-//!   The attribute does not see `#[track_caller]` on a trait's method: it assumes that bodies which
-//!   mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index depend on
-//!   it; repeat `#[track_caller]` on any other that does. Where the body stays in the function, a
-//!   call while nothing records costs what a `stage!` costs, 10 to 17 instructions in place of 5,
-//!   because a guard keeps a word until the end. Temporaries of the last expression are dropped
-//!   before the parameters, as in a plain function:
+//! - Parameters are dropped in the usual order. Their drop is part of the range, unless the body
+//!   stays in the function. It does with `#[track_caller]`, `#[target_feature]` or `#[expect]`,
+//!   with a return type that is or may hide `!` or `impl Trait`, with a parameter pattern that
+//!   leaves a part unbound (`_`, `..`, `ref`), and in methods without a visibility whose body may
+//!   panic. The attribute cannot see `#[track_caller]` on a trait's method, so it assumes that
+//!   bodies depend on it if they mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a
+//!   panic or an index; repeat `#[track_caller]` on any other method that does. If the body stays
+//!   in the function, a call costs as much as a `stage!` while nothing records, 10 to 17
+//!   instructions instead of 5, because a guard keeps a word until the end. Temporaries of the last
+//!   expression are dropped before the parameters, as in a plain function:
 //!
 //!   ```edition2021
 //!   # extern crate profiler_core as profiler_runtime;
@@ -39,17 +41,17 @@
 //!   }
 //!   # assert_eq!(last(vec![1].into()), 1);
 //!   ```
-//! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and
-//!   `RefUnwindSafe` where the function's own is. A trait of your own is not passed on: with
-//!   `impl Future + MyTrait`, write `value`. A closure that an `async fn` returns as
-//!   `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
-//! - No lint is added. Some report less, or nothing, in a closure or an `async fn`'s block (not
-//!   with `#[expect]` on a plain function): `unconditional_recursion`, and clippy's `boxed_local`,
-//!   `manual_async_fn`, `needless_lifetimes`, `needless_pass_by_ref_mut`, `needless_pass_by_value`,
-//!   `needless_return`, `only_used_in_recursion`, `ptr_arg`, `unnecessary_wraps`, `unused_async`
-//!   and `used_underscore_binding`.
+//! - An instrumented future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`,
+//!   `UnwindSafe` and `RefUnwindSafe` if the original future is. Your own traits are not forwarded:
+//!   with `impl Future + MyTrait`, write `value`. A closure that an `async fn` returns as
+//!   `impl Fn(&str)` needs explicit argument types: `|text: &str| …`.
+//! - No lint is added. In a closure or an `async fn`'s block some lints report less or nothing
+//!   (unless a plain function has `#[expect]`): `unconditional_recursion`, and clippy's
+//!   `boxed_local`, `manual_async_fn`, `needless_lifetimes`, `needless_pass_by_ref_mut`,
+//!   `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
+//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding`.
 //!
-//! With the feature `enable` off, the attributes check their arguments and return the function
+//! Without the feature `enable`, the attributes check their arguments and return the function
 //! unchanged.
 
 #![forbid(unsafe_code)]
@@ -103,19 +105,19 @@ use root::Root;
 /// | `value` | the return value is no future: the range is the call |
 /// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
-/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and
-/// so on are refused), and its value an integer of at most 64 bits, or a `bool`. The expression
-/// sees the arguments before the body runs.
+/// An argument's name is any identifier that the trace does not use itself (`index`, `stream` and
+/// so on are rejected). Its value is an integer of at most 64 bits or a `bool`. The expression is
+/// evaluated before the body runs and can use the function's parameters.
 ///
-/// Cost while nothing records: one relaxed load and a branch; while something does, 16 bytes for
-/// each of `args`.
+/// Costs one relaxed load and a branch while nothing records; while recording, each of `args` takes
+/// 16 bytes.
 #[proc_macro_attribute]
 pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Stage, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end advances the
-/// schedule.
+/// Times a function as one iteration of a loop, shown as `ProfilerStep#N` in traces. Its end
+/// advances the schedule.
 ///
 /// ```
 /// # extern crate profiler_core as profiler_runtime;
@@ -168,15 +170,15 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `value` | the return value is no future: the range is the call |
 /// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
-/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped`
-/// is recorded by its dims and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone
-/// is a list of integers with one dim.
+/// The expressions are evaluated before the body runs and can use the function's parameters. For a
+/// tensor that is not `Shaped`, give its dims and type, `shapes(Dims(x.dims(), Dtype::F32))`;
+/// `shapes(x.dims())` alone is a list of integers with one dim.
 ///
-/// Sums, products and quotients in `flops` itself are computed in 128 bits, whatever types their
-/// operands have; those in a block, a closure or a called function are computed as written. A
-/// computation that still overflows 64 bits, divides by zero or panics costs the call its FLOPs and
-/// nothing else: it is counted as `descriptions_failed`. (Built with `panic = "abort"`, a panic
-/// there ends the program.)
+/// Sums, products and quotients in `flops` itself are computed in 128 bits, whatever the types of
+/// their operands; those in a block, a closure or a called function are computed as written. If the
+/// result overflows 64 bits, or the computation divides by zero or panics, the call has no FLOPs
+/// and is counted as `descriptions_failed`. (With `panic = "abort"`, a panic there ends the
+/// program.)
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
@@ -200,8 +202,8 @@ pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStrea
     apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Returns the names that an argument of a program's own cannot have, as a slice: `profiler-core`'s
-/// block macros refuse them, too.
+/// Expands to a slice of the names that a user-defined argument must not have, for
+/// `profiler-core`'s block macros.
 #[doc(hidden)]
 #[proc_macro]
 pub fn core_reserved_names(_: TokenStream) -> TokenStream {
@@ -209,11 +211,11 @@ pub fn core_reserved_names(_: TokenStream) -> TokenStream {
     quote::quote!(&[#(#names),*]).into()
 }
 
-/// True if this build of the attributes changes the function.
+/// True if the attributes expand functions in this build.
 const RECORDING: bool = cfg!(feature = "enable");
 
-/// Checks one use of an attribute and, if `recording`, expands it. After a mistake the item stays:
-/// one mistake is one error, not one for each use of a function that is gone.
+/// Checks one use of an attribute and, if `recording`, expands it. After a mistake the item is
+/// kept, so that the mistake does not cause further errors wherever the function is used.
 fn apply(
     kind: Kind,
     root: Root,

@@ -1,7 +1,7 @@
-//! The mistakes of one use of an attribute, collected so that all are reported at once.
+//! Collects the mistakes in one use of an attribute, so that all are reported at once.
 //!
-//! Parsing and checking push mistakes into it and go on; [`Mistakes::finish`] is the only way to a
-//! model, so that no mistake can be forgotten.
+//! Parsing and checking add mistakes and continue. [`Mistakes::finish`] is the only way to a model,
+//! so that no mistake can be forgotten.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -13,9 +13,10 @@ pub(crate) struct Mistakes {
 }
 
 impl Mistakes {
-    /// Adds a mistake at `place`: a sentence, in lower case, that says what to write instead.
-    pub(crate) fn at(&mut self, place: impl ToTokens, sentence: impl std::fmt::Display) {
-        self.add(syn::Error::new_spanned(place, sentence));
+    /// Adds a mistake at the span of `tokens`: a lower-case sentence that says what to write
+    /// instead.
+    pub(crate) fn at(&mut self, tokens: impl ToTokens, sentence: impl std::fmt::Display) {
+        self.add(syn::Error::new_spanned(tokens, sentence));
     }
 
     /// Adds a mistake that the parser has found.
@@ -26,8 +27,8 @@ impl Mistakes {
         }
     }
 
-    /// Returns `model` if there are no mistakes, else a `compile_error!` for each. Without a model
-    /// there is a mistake.
+    /// Returns `model` if there are no mistakes, else a `compile_error!` for each. `model` is
+    /// `None` only after a mistake.
     pub(crate) fn finish<T>(self, model: Option<T>) -> Result<T, TokenStream> {
         match (self.errors, model) {
             (None, Some(model)) => Ok(model),

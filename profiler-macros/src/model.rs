@@ -1,5 +1,4 @@
-//! One use of an attribute, understood and checked: everything that the expansion needs and nothing
-//! else.
+//! The checked model of one use of an attribute, with everything that the expansion needs.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -26,8 +25,8 @@ pub(crate) struct Annotated {
 }
 
 impl Annotated {
-    /// Reads the `tokens` of the attribute's arguments and its `item`. `Err` holds a
-    /// `compile_error!` for each mistake.
+    /// Reads the `tokens` of the attribute's arguments and its `item`. Returns a `compile_error!`
+    /// for each mistake as the error.
     pub(crate) fn read(kind: Kind, root: Root, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut mistakes = Mistakes::default();
         let arguments = arguments::read(tokens.clone(), &mut mistakes);
@@ -51,7 +50,7 @@ impl Annotated {
             name: name.unwrap_or_else(own_name),
             krate: krate.unwrap_or_else(|| root.path()),
             description,
-            flow: Flow::of(&function, value.is_some()),
+            flow: Flow::new(&function, value.is_some()),
             function,
         }
     }

@@ -1,16 +1,15 @@
-//! "Did you mean": the known word that is closest to a misspelt one.
+//! Finds the known word that is closest to a misspelt one, for "did you mean".
 //!
-//! Written here rather than taken from a dependency, because every user of the attributes would
-//! compile the dependency.
+//! Implemented here, because every user of the attributes would have to compile a dependency.
 
-/// Returns the candidate nearest to `word`, if it is near enough to have been meant.
+/// Returns the candidate nearest to `word`, if it is a plausible misspelling of it.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &&str| distance(word, candidate) <= candidate.len().div_ceil(3);
     candidates.into_iter().filter(near).min_by_key(|candidate| distance(word, candidate))
 }
 
-/// Counts the letters to insert, remove, change or swap with their neighbour in order to turn
-/// `from` into `to`.
+/// Returns the edit distance: the number of letters to insert, remove, change or swap with their
+/// neighbour to turn `from` into `to`.
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<_>, Vec<_>) = (from.chars().collect(), to.chars().collect());
     let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_finds_its_word_and_another_word_finds_none() {
+    fn a_misspelt_word_finds_its_candidate_and_another_finds_none() {
         let options = ["name", "shapes", "flops", "index", "crate"];
         assert_eq!(nearest("nmae", options), Some("name"));
         assert_eq!(nearest("shape", options), Some("shapes"));

@@ -1,7 +1,7 @@
-//! The meaning of one attribute's arguments: the name, what an op or a step tells about a call, and
-//! the path of the runtime.
+//! Interprets an attribute's arguments: the name, the description of a call, and the path of the
+//! runtime.
 //!
-//! Each argument is checked by itself and all mistakes are reported; this module does not look at
+//! Each argument is checked on its own and all mistakes are reported. This module does not look at
 //! the function.
 
 use proc_macro2::Ident;
@@ -16,16 +16,16 @@ use crate::nearest::nearest;
 /// The options of one attribute.
 #[derive(Default)]
 pub(crate) struct Options {
-    /// The name; without it, the function's own name is used.
+    /// Name of the site; the function's own name if absent.
     pub(crate) name: Option<LitStr>,
     pub(crate) description: Description,
-    /// Option that says that the function returns a value and no future.
+    /// The option `value`: the return value is no future.
     pub(crate) value: Option<Ident>,
-    /// Path of the runtime, where it is not `::profiler_runtime`.
+    /// Path of the runtime, if it is not `::profiler_runtime`.
     pub(crate) krate: Option<Path>,
 }
 
-/// Properties that a call reports beyond its time.
+/// Properties of a call that are recorded besides its time.
 #[derive(Default)]
 pub(crate) struct Description {
     /// Inputs whose shapes an op records.
@@ -34,7 +34,7 @@ pub(crate) struct Description {
     pub(crate) flops: Option<Value>,
     /// Index of a step.
     pub(crate) index: Option<Value>,
-    /// Integers with names that the user chooses.
+    /// User-defined integer arguments, by name.
     pub(crate) arguments: Vec<(String, Value)>,
 }
 
@@ -44,8 +44,8 @@ impl Description {
     }
 }
 
-/// Names that the trace itself writes, or that its readers look for: a program's own argument
-/// cannot have them.
+/// Names that the trace itself writes or that its readers look for, which a user-defined argument
+/// must not have.
 pub(crate) const RESERVED: [&str; 30] = [
     "Addr",
     "Bytes",
@@ -79,7 +79,7 @@ pub(crate) const RESERVED: [&str; 30] = [
     "wait_on_stream",
 ];
 
-/// Gives the arguments their meaning.
+/// Interprets the arguments.
 pub(crate) fn read(kind: Kind, arguments: Vec<Argument>, mistakes: &mut Mistakes) -> Options {
     let mut reader = Reader { kind, mistakes, seen: Vec::new(), options: Options::default() };
     for (position, argument) in arguments.into_iter().enumerate() {
@@ -117,8 +117,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a key without a value, which only `value` may be. Other known keys need a value, and
-    /// an unknown key may be a name without its quotes.
+    /// Reads a key without a value. Only the key `value` is complete without one; an unknown key
+    /// may be a name without its quotes.
     fn bare(&mut self, key: &Ident) {
         let text = key.to_string();
         if Kind::taking(&text).is_some() {
@@ -138,7 +138,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether `key` is an option of this attribute that has not been given before.
+    /// Returns whether `key` is an option of this attribute that has not been given yet; reports a
+    /// mistake if not.
     fn admits(&mut self, key: &Ident) -> bool {
         let text = key.to_string();
         if self.seen.contains(&text) {
@@ -172,14 +173,14 @@ impl Reader<'_> {
     }
 
     fn listed(&mut self, key: &Ident, values: Vec<Value>) {
-        let nothing = match key.to_string().as_str() {
+        let noun = match key.to_string().as_str() {
             "shapes" => "input",
             "args" if values.is_empty() => "argument",
             _ => return self.wrong_form(key),
         };
         if values.is_empty() {
             let form = form(&key.to_string());
-            self.mistakes.at(key, format!("`{key}()` lists no {nothing}: write `{form}`, or leave it out"));
+            self.mistakes.at(key, format!("`{key}()` lists no {noun}: write `{form}`, or leave it out"));
         } else {
             self.options.description.shapes = values;
         }
@@ -234,7 +235,8 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the string literal, also from a macro's fragment, which has invisible delimiters.
+/// Returns the value if it is a string literal, possibly in the invisible delimiters of a macro's
+/// fragment.
 fn string(value: &Expr) -> Option<&LitStr> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(literal), attrs }) if attrs.is_empty() => Some(literal),

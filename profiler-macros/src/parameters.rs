@@ -1,12 +1,11 @@
-//! The parameters of a function whose body moves into a closure or an async block, and how they
-//! move there.
+//! Moves a function's parameters into the closure or async block that contains its body.
 //!
 //! A function drops its parameters after the variables of its body, the last one first, and with
-//! each parameter the parts of the argument that its pattern does not bind. A closure drops its
-//! captures in the order of first use, and captures only variables that are used. So the moved body
-//! begins with statements that capture every parameter and restore the order: a variable that is
-//! bound anew (`let a = a;`) is dropped with the body's own variables, in reverse; one that is only
-//! mentioned (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
+//! each parameter the parts of the argument that its pattern does not bind. A closure captures only
+//! the variables that it uses, and drops them in the order of first use. So the moved body begins
+//! with statements that capture every parameter and restore the order. A variable that is rebound
+//! (`let a = a;`) is dropped with the body's own variables, in reverse. A variable that is only
+//! mentioned (`let _ = &a;`) is captured, and dropped after those in the order of mention.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -23,9 +22,9 @@ use crate::fragment;
 pub(crate) struct Parameters {
     group: Group,
     list: Vec<Parameter>,
-    /// True if all parameters could be read.
+    /// True if all parameters could be parsed.
     is_clear: bool,
-    /// The attribute's options: a parameter may exist only for them.
+    /// The attribute's options, which may be a parameter's only use.
     options: TokenStream,
     /// True if the function may return a parameter that is a reference.
     may_return_references: bool,
@@ -45,20 +44,20 @@ enum Binding {
     Receiver(Option<Ident>),
     /// A name, with `mut` if it is mutable.
     Name(Ident, Option<Token![mut]>),
-    /// Names, in order, and nothing else: the pattern binds every part of the argument.
+    /// Names, in order, of a pattern that binds every part of the argument.
     Names(Vec<Ident>),
     /// Any other pattern.
     Other,
 }
 
-/// A signature's parameters, and the statements with which the moved body begins.
+/// The signature's parameters, and the statements at the start of the moved body.
 pub(crate) struct Moved {
     pub(crate) signature: Group,
     pub(crate) statements: TokenStream,
 }
 
-/// Reads the parameters of a function that returns `output` from their parentheses. Parameters that
-/// cannot be read stay unchanged.
+/// Parses the parameters of a function that returns `output`. Parameters that cannot be parsed are
+/// left unchanged.
 pub(crate) fn read(group: &Group, output: &TokenStream, options: TokenStream) -> Parameters {
     let all = |input: ParseStream<'_>| {
         let mut list = Vec::new();
@@ -91,14 +90,14 @@ fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
     let pattern = between(begin, colon);
     match (&binding, input.parse::<Option<Token![:]>>()?) {
         (_, Some(_)) => drop(input.parse::<Type>()?),
-        // In a generated statement the compiler would complain about the same pattern again.
+        // The compiler would report the pattern a second time in a generated statement.
         (Binding::Other, None) => return Err(input.error("a pattern without a type")),
         (_, None) => {}
     }
     Ok(Parameter { attributes, pattern, ty: between(colon, input.cursor()), binding })
 }
 
-/// Returns the tokens between two positions of the parser, as they were written.
+/// Returns the original tokens between two positions of the parser.
 fn between(begin: Cursor<'_>, end: Cursor<'_>) -> TokenStream {
     fragment::types(&fragment::between(begin, end))
 }
@@ -115,8 +114,8 @@ impl Binding {
     }
 }
 
-/// Returns whether a pattern binds every part of its value, by value and immutably; `names`
-/// receives what it binds.
+/// Returns whether a pattern binds every part of its value, by value and immutably. Appends the
+/// bound names to `names`.
 fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, mutability: None, subpat: None, ident, .. }) => {
@@ -126,7 +125,7 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
         Pat::Tuple(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::TupleStruct(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::Slice(slice) => slice.elems.iter().all(|element| binds_all(element, names)),
-        // Bound anew, an unused `a` of `S { a }` would get the advice to become `_a`, which is no
+        // If `S { a }` were rebound, rustc would suggest `_a` for an unused `a`, but `_a` is no
         // field.
         Pat::Struct(of) => {
             of.rest.is_none()
@@ -138,19 +137,19 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     }
 }
 
-/// Returns whether a pattern's name is a variable, rather than a constant, a unit struct or a
+/// Returns whether a name in a pattern is a variable, and not a constant, a unit struct or a
 /// variant.
 fn is_variable(ident: &Ident) -> bool {
     !ident.unraw().to_string().starts_with(char::is_uppercase)
 }
 
 impl Parameters {
-    /// Returns the parameters as they were written, in their parentheses.
+    /// Returns the original parameters in their parentheses.
     pub(crate) fn group(&self) -> &Group {
         &self.group
     }
 
-    /// Returns whether all parameters can move into a closure while the signature stays as it is,
+    /// Returns whether all parameters can move into a closure without a change to the signature,
     /// except for `mut`.
     pub(crate) fn are_names(&self) -> bool {
         let is_name = |parameter: &Parameter| {
@@ -164,13 +163,13 @@ impl Parameters {
         self.list.first().is_some_and(|first| matches!(first.binding, Binding::Receiver(_)))
     }
 
-    /// Binds all parameters anew in a closure.
+    /// Rebinds all parameters in a closure.
     pub(crate) fn in_closure(&self, body: &Group) -> Moved {
         self.moved(body, 0)
     }
 
-    /// Binds parameters anew in an async block, which stores a captured variable twice if it is
-    /// bound anew: so only the first parameter that has to be and those after it are bound anew.
+    /// Rebinds parameters in an async block. The block stores a rebound variable twice, so only the
+    /// first parameter that needs it, and those after it, are rebound.
     pub(crate) fn in_async_block(&self, body: &Group) -> Moved {
         let is_captured = |parameter: &Parameter| match &parameter.binding {
             Binding::Receiver(_) => true,
@@ -185,12 +184,12 @@ impl Parameters {
         self.moved(body, self.list.iter().position(|parameter| !is_captured(parameter)).unwrap_or(self.list.len()))
     }
 
-    /// Captures the parameters before `first_bound` and binds the others anew.
+    /// Captures the parameters before `first_bound` and rebinds the others.
     fn moved(&self, body: &Group, first_bound: usize) -> Moved {
         let (captured, bound) = self.list.split_at(first_bound);
         let mentioned = captured.iter().rev().map(|parameter| parameter.mention(body));
-        let bound_anew = bound.iter().enumerate().map(|(at, parameter)| parameter.bind_anew(at, body, self));
-        let statements = quote!(#(#mentioned)* #(#bound_anew)*);
+        let rebound = bound.iter().enumerate().map(|(at, parameter)| parameter.rebind(at, body, self));
+        let statements = quote!(#(#mentioned)* #(#rebound)*);
         if bound.iter().all(Parameter::stays) {
             return Moved { signature: self.group.clone(), statements };
         }
@@ -205,8 +204,8 @@ impl Parameters {
 }
 
 impl Parameter {
-    /// Captures a parameter that is not bound anew: left in the function it would drop last, as
-    /// only `self` may.
+    /// Mentions a parameter that is not rebound, so that it is captured. Left in the function it
+    /// would be dropped last, as only `self` may be.
     fn mention(&self, body: &Group) -> TokenStream {
         match &self.binding {
             Binding::Receiver(Some(this)) if is_among(body.stream(), this) => mention(this),
@@ -216,11 +215,11 @@ impl Parameter {
         }
     }
 
-    fn bind_anew(&self, at: usize, body: &Group, all: &Parameters) -> TokenStream {
+    fn rebind(&self, at: usize, body: &Group, all: &Parameters) -> TokenStream {
         let attributes: Vec<_> = self.attributes.iter().filter(|it| is_about_lints(it) || is_condition(it)).collect();
         let bind = |name: &Ident, mutability: Option<Token![mut]>| {
-            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks parameters
-            // that are mentioned.
+            // Clippy would advise a slice for a `&Vec<T>` that a closure returns; a mention
+            // suppresses that.
             let is_returned = all.may_return_references && has_sign(self.ty.clone(), &['&']);
             let is_mentioned = is_returned || is_among(all.options.clone(), name);
             let (used, allowed) = (is_mentioned.then(|| mention(name)), allowed(name));
@@ -242,7 +241,7 @@ impl Parameter {
         }
     }
 
-    /// Returns whether a parameter that is bound anew is written in the signature as it was.
+    /// Returns whether the signature of a rebound parameter is unchanged.
     fn stays(&self) -> bool {
         let plain = match &self.binding {
             Binding::Receiver(_) => return true,
@@ -253,8 +252,8 @@ impl Parameter {
         plain && !self.attributes.iter().any(is_about_lints)
     }
 
-    /// Returns the parameter for the signature: `mut` and lint levels have moved to the statement
-    /// that binds it.
+    /// Returns the parameter for the signature. `mut` and lint levels move to the statement that
+    /// rebinds it.
     fn in_signature(&self, at: usize) -> TokenStream {
         let Self { attributes, pattern, ty, binding } = self;
         let pattern = match binding {
@@ -273,14 +272,14 @@ fn mention(name: &Ident) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #allowed let _ = &#name;)
 }
 
-/// Allows generated statements, and nothing else, to use a name that begins with an underscore.
+/// Allows a generated statement to use a name that begins with an underscore.
 fn allowed(name: &Ident) -> Option<TokenStream> {
-    let is_meant = name.to_string().starts_with('_');
-    is_meant.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
+    let has_underscore = name.to_string().starts_with('_');
+    has_underscore.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }
 
-/// Returns the name of a parameter whose pattern is no name; documentation shows such names for an
-/// `async fn` anyway.
+/// Returns a name for a parameter whose pattern is no name. Documentation shows such names for any
+/// `async fn`.
 fn argument(at: usize) -> Ident {
     format_ident!("__arg{}", at, span = Span::mixed_site())
 }
@@ -289,7 +288,7 @@ fn is_among(tokens: TokenStream, name: &Ident) -> bool {
     mentions(tokens, &|ident| ident == name)
 }
 
-/// Returns whether one of these punctuation characters is among the tokens, at any depth.
+/// Returns whether the tokens contain one of these punctuation characters, at any depth.
 fn has_sign(tokens: TokenStream, signs: &[char]) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Punct(punct) => signs.contains(&punct.as_char()),

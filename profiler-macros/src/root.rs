@@ -1,10 +1,9 @@
-//! The crate that generated code names: the crate that exports the attribute, which `Cargo.toml`
-//! may have renamed.
+//! Finds the path of the crate that exports the attribute, which `Cargo.toml` may have renamed.
 //!
-//! The arguments of the compiler that runs the attribute name each dependency and its file, which a
-//! new name does not change. So generated code finds a renamed crate without `crate = …`. Where the
-//! arguments cannot be read, as when a build system passes them in a file, it uses the crate's own
-//! name, which an `extern crate` may provide.
+//! The compiler's arguments list each dependency with its file, whose name a renaming does not
+//! change. So a renamed crate is found without `crate = …`. If the arguments cannot be read, as
+//! when a build system passes them in a file, the crate's own name is used, which an `extern crate`
+//! may provide.
 
 use std::env;
 use std::path::Path;
@@ -27,17 +26,17 @@ impl Root {
         }
     }
 
-    /// Returns the path of the exporting crate in the crate that is being compiled.
+    /// Returns the path of the exporting crate, as seen from the crate being compiled.
     pub(crate) fn path(self) -> syn::Path {
-        let renamed = among(self.name(), env::args_os().filter_map(|argument| argument.into_string().ok()));
+        let renamed = renamed_in(self.name(), env::args_os().filter_map(|argument| argument.into_string().ok()));
         let name = Ident::new(renamed.as_deref().unwrap_or(self.name()), Span::call_site());
         parse_quote!(::#name)
     }
 }
 
-/// Returns the new name of a renamed crate, from compiler arguments of the form
+/// Finds the new name of a renamed crate in compiler arguments of the form
 /// `--extern options:name=file`.
-fn among(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
+fn renamed_in(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
     let mut other = None;
     let mut is_dependency = false;
     for argument in arguments {
@@ -56,7 +55,7 @@ fn among(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<St
     other
 }
 
-/// Returns whether a file is the crate's library: `libprofiler_runtime-…`.
+/// Returns whether a file is the crate's library, such as `libprofiler_runtime-….rlib`.
 fn is_library(crate_name: &str, file: &str) -> bool {
     let name = Path::new(file).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.strip_prefix("lib").unwrap_or(name);
@@ -68,10 +67,10 @@ mod tests {
     use super::*;
 
     fn named(arguments: &str) -> Option<String> {
-        among("profiler_runtime", arguments.split(' ').map(str::to_owned))
+        renamed_in("profiler_runtime", arguments.split(' ').map(str::to_owned))
     }
 
-    /// F11: a renamed runtime is found by its file.
+    /// F11: a renamed runtime is found by its file name.
     #[test]
     fn a_renamed_runtime_is_known_by_its_file() {
         let renamed = "rustc a.rs --extern log=liblog-1.rlib --extern rt=/t/libprofiler_runtime-0a1.rmeta";

@@ -1,4 +1,4 @@
-//! Tensors of candle.
+//! `Shaped` for candle's tensors.
 
 use candle_core::{DType, Tensor};
 use profiler_core::{Dtype, ShapeWriter, Shaped};

@@ -1,4 +1,4 @@
-//! Numbers of half, and lists of them.
+//! `Shaped` and `Element` for half's numbers.
 
 use half::{bf16, f16};
 use profiler_core::{Dtype, Element, ShapeWriter, Shaped};

@@ -1,17 +1,17 @@
-//! Shapes of other crates' tensors: what `shapes(…)` records of candle's tensors, half's numbers
-//! and ndarray's arrays.
+//! Implements [`Shaped`](profiler_core::Shaped) for candle's tensors, half's numbers and ndarray's
+//! arrays, so that `shapes(…)` can record them.
 //!
-//! A library that annotates functions of such tensors depends on this crate with the feature of its
-//! tensors, and names it once, `use profiler_shapes as _;`, because the compiler looks into crates
-//! that are named. An application switches the same feature of `profiler-runtime` on. There is one
-//! adapter for each library: two that implement [`Shaped`](profiler_core::Shaped) for one type
-//! leave the compiler to choose, which it does not.
+//! A library that annotates functions with these types depends on this crate with the matching
+//! feature, and names it once, as in `use profiler_shapes as _;`, because the compiler loads only
+//! crates that are named. An application enables the same feature of `profiler-runtime` instead.
+//! There must be one adapter per library: with two implementations for one type, the compiler
+//! reports an ambiguity.
 //!
 //! | feature | default | does |
 //! |---|---|---|
-//! | `candle` | no | shapes of candle's tensors |
-//! | `half` | no | shapes of half's numbers |
-//! | `ndarray` | no | shapes of ndarray's arrays |
+//! | `candle` | no | records the shapes of candle's tensors |
+//! | `half` | no | records half's numbers, and lists of them |
+//! | `ndarray` | no | records the shapes of ndarray's arrays |
 
 #![no_std]
 #![forbid(unsafe_code)]

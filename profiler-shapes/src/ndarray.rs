@@ -1,11 +1,11 @@
-//! Arrays of ndarray.
+//! `Shaped` for ndarray's arrays.
 
 use core::marker::PhantomData;
 
 use ndarray::{ArrayBase, Dimension, RawData};
 use profiler_core::{Element, ShapeWriter, Shaped};
 
-/// Origin of the shapes of ndarray's arrays of elements whose origin is `O`.
+/// Origin of the shapes of ndarray's arrays, given the origin `O` of their elements.
 #[derive(Debug)]
 pub struct Array<O>(PhantomData<O>);
 

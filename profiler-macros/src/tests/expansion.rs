@@ -1,4 +1,4 @@
-//! The full expansion of a user's function.
+//! Tests of full expansions.
 
 use quote::quote;
 
@@ -36,7 +36,7 @@ pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
 }
 
 #[test]
-fn an_op_tells_its_call_before_it_begins() {
+fn an_op_is_described_before_it_begins() {
     let item = quote! {
         fn linear(x: &Tensor, n: usize) -> Vec<u32> {
             x.matmul(n)

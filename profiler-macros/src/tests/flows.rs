@@ -1,4 +1,4 @@
-//! The flow of each kind of function, read from its signature, and the rest of the model.
+//! Tests of the model: the flow of each kind of function, names and options.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote};
@@ -22,7 +22,7 @@ fn plain_functions_run_in_a_closure() {
 }
 
 #[test]
-fn a_guard_stands_where_a_closure_would_change_the_body() {
+fn a_guard_is_used_where_a_closure_would_change_the_body() {
     assert_eq!(flow("fn f() -> ! { loop {} }"), Flow::Guard);
     assert_eq!(flow("fn f() -> Option<impl Fn(&str)> { None }"), Flow::Guard);
     assert_eq!(flow("#[cfg_attr(debug_assertions, track_caller)] fn f() {}"), Flow::Guard);
@@ -33,7 +33,7 @@ fn a_guard_stands_where_a_closure_would_change_the_body() {
 }
 
 #[test]
-fn a_pattern_that_leaves_a_part_behind_keeps_its_place() {
+fn a_pattern_that_leaves_a_part_unbound_uses_a_guard() {
     for pattern in [
         "_",
         "(a, _)",
@@ -50,9 +50,9 @@ fn a_pattern_that_leaves_a_part_behind_keeps_its_place() {
     }
 }
 
-/// F7: an implementation does not show its trait's `#[track_caller]`.
+/// F7: an implementation does not see its trait's `#[track_caller]`.
 #[test]
-fn a_method_that_tells_its_place_keeps_its_frame() {
+fn a_method_that_may_observe_its_caller_uses_a_guard() {
     for body in
         ["{ Location::caller() }", "{ if x { self.0.unwrap() } }", "{ debug_assert_eq!(1, x); }", "{ &self.0[1] }"]
     {
@@ -66,8 +66,7 @@ fn a_method_that_tells_its_place_keeps_its_frame() {
     }
 }
 
-/// F12: the compiler reports parameters that cannot be read, and the function is timed
-/// nevertheless.
+/// F12: the compiler reports parameters that cannot be parsed; the function is timed nevertheless.
 #[test]
 fn an_unfinished_signature_is_no_mistake() {
     assert_eq!(flow("fn f(a: ) -> u32 { 1 }"), Flow::Guard);
@@ -76,7 +75,7 @@ fn an_unfinished_signature_is_no_mistake() {
     assert_eq!(flow("async fn f(a: ) { a. }"), Flow::Async);
 }
 
-/// F12: the compiler complains about a pattern once.
+/// F12: the compiler reports a pattern only once.
 #[test]
 fn a_pattern_without_a_type_stays_where_it_is() {
     let text = model(Kind::Stage, TokenStream::new(), tokens("async fn f((a, _), mut b: u32) {}")).expand().to_string();
@@ -90,8 +89,8 @@ fn a_path_may_be_the_name_of_a_boxed_future() {
         ["Self::Future", "Fut<'a>", "Future", "futures::future::LocalBoxFuture<'_, u32>", "Pin<Box<dyn Future>>"]
     {
         assert_eq!(flow(&format!("fn f() -> {output} {{ g() }}")), Flow::Returned, "{output}");
-        let said = model(Kind::Stage, quote!(value), tokens(&format!("fn f() -> {output} {{ g() }}")));
-        assert_eq!(said.flow, Flow::Closure, "{output}");
+        let with_value = model(Kind::Stage, quote!(value), tokens(&format!("fn f() -> {output} {{ g() }}")));
+        assert_eq!(with_value.flow, Flow::Closure, "{output}");
     }
 }
 

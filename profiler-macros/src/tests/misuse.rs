@@ -1,9 +1,9 @@
-//! One mistake is one error, and the item stays as it is.
+//! Tests of misuse: one mistake is one error, and the item is kept unchanged.
 
 use super::{refused, tokens};
 use crate::kind::Kind;
 
-/// Returns the only sentence, after a check that the item is still there.
+/// Returns the only error's sentence; checks that the item is kept.
 fn only_sentence(kind: Kind, arguments: &str, item: &str) -> String {
     let (mut sentences, kept) = refused(kind, tokens(arguments), tokens(item));
     assert_eq!(kept, tokens(item).to_string());
@@ -14,20 +14,20 @@ fn only_sentence(kind: Kind, arguments: &str, item: &str) -> String {
 #[test]
 fn only_functions_with_a_body_are_timed() {
     let on = |item| only_sentence(Kind::Stage, "", item);
-    let elsewhere = |keyword| {
+    let misplaced = |keyword| {
         let goes = "`#[profiled_stage]` goes on a function with a body";
         format!("{goes}, not on `{keyword}`: put it on the functions to be timed")
     };
-    assert_eq!(on("#[derive(Debug)] pub struct Vae { f: fn() }"), elsewhere("struct"));
-    assert_eq!(on("pub(crate) enum Expert { High }"), elsewhere("enum"));
-    assert_eq!(on("unsafe impl<T> Send for Vae<T> {}"), elsewhere("impl"));
-    assert_eq!(on("unsafe trait Decoder { fn f(); }"), elsewhere("trait"));
-    assert_eq!(on("const DECODE: fn() = decode;"), elsewhere("const"));
-    assert_eq!(on("static DECODE: fn() = decode;"), elsewhere("static"));
-    assert_eq!(on("type Decode = fn();"), elsewhere("type"));
-    assert_eq!(on("extern crate alloc;"), elsewhere("extern"));
-    assert_eq!(on("unsafe extern \"C\" { fn f(); }"), elsewhere("extern"));
-    assert_eq!(on("macro_rules! decode { () => {} }"), elsewhere("macro_rules"));
+    assert_eq!(on("#[derive(Debug)] pub struct Vae { f: fn() }"), misplaced("struct"));
+    assert_eq!(on("pub(crate) enum Expert { High }"), misplaced("enum"));
+    assert_eq!(on("unsafe impl<T> Send for Vae<T> {}"), misplaced("impl"));
+    assert_eq!(on("unsafe trait Decoder { fn f(); }"), misplaced("trait"));
+    assert_eq!(on("const DECODE: fn() = decode;"), misplaced("const"));
+    assert_eq!(on("static DECODE: fn() = decode;"), misplaced("static"));
+    assert_eq!(on("type Decode = fn();"), misplaced("type"));
+    assert_eq!(on("extern crate alloc;"), misplaced("extern"));
+    assert_eq!(on("unsafe extern \"C\" { fn f(); }"), misplaced("extern"));
+    assert_eq!(on("macro_rules! decode { () => {} }"), misplaced("macro_rules"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The attributes as functions from tokens to tokens: these tests compile nothing, `ui-tests` does
-//! that.
+//! Tests of the attributes as functions from tokens to tokens. They compile nothing; `ui-tests`
+//! does that.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -15,23 +15,23 @@ use crate::kind::Kind;
 use crate::model::Annotated;
 use crate::root::Root;
 
-/// Returns Rust source as tokens.
+/// Parses Rust source into tokens.
 fn tokens(source: &str) -> TokenStream {
     source.parse().expect("the source has balanced delimiters")
 }
 
-/// Returns the model of a correct attribute.
+/// Returns the model of a correct use of an attribute.
 fn model(kind: Kind, arguments: TokenStream, item: TokenStream) -> Annotated {
     Annotated::read(kind, Root::Runtime, arguments, item).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// Returns the expansion, formatted.
+/// Returns the formatted expansion.
 fn expanded(kind: Kind, arguments: TokenStream, item: TokenStream) -> String {
     let file = syn::parse2(apply(kind, Root::Runtime, arguments, item, true)).expect("an expansion is a file of items");
     prettyplease::unparse(&file)
 }
 
-/// Returns the sentences of the errors, and the item after them.
+/// Returns the errors' sentences, and the item after them.
 fn refused(kind: Kind, arguments: TokenStream, item: TokenStream) -> (Vec<String>, String) {
     let mut output = apply(kind, Root::Runtime, arguments, item.clone(), true).into_iter();
     let mut sentences = Vec::new();

@@ -1,5 +1,5 @@
-//! Without the feature `enable` a correct attribute changes nothing, and a wrong one is still
-//! wrong.
+//! Tests of the attributes without the feature `enable`: correct uses change nothing, and mistakes
+//! are still reported.
 
 use super::tokens;
 use crate::apply;
