@@ -36,6 +36,7 @@ step "job of four processes" "$built/debug/examples/job" "$log/job" 4
 step "two ranks" "$built/debug/examples/two_ranks" "$log/ranks"
 
 step "formatting" cargo fmt --all --check
+step "spelling" bash tests/typos.sh
 step "clippy" cargo clippy --workspace --features "$PROFILER_FEATURES" --all-targets -- -D warnings
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
 step "clippy, the recorder with and without recording" \

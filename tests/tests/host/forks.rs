@@ -44,7 +44,7 @@ fn assert_parents(bench: &Bench, ranges: usize, ended_by: &str) {
 }
 
 /// The child's session has what the child recorded in it.
-fn assert_childs(bench: &Bench, ranges: usize, ended_by: &str) {
+fn assert_of_child(bench: &Bench, ranges: usize, ended_by: &str) {
     let trace = only_trace(bench, "child", ended_by);
     assert_eq!(["child work", "parent work"].map(|name| trace.count(name)), [ranges, 0]);
     assert_eq!(["missing", "unfinished"].map(|what| trace.losses(what)), [0, 0]);
@@ -103,7 +103,7 @@ fn a_child_of_clone_leaves_its_parent_alone() {
         if story == "clone" {
             assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 1);
         } else {
-            assert_childs(&bench, 2 * IN_CHILD, "exit");
+            assert_of_child(&bench, 2 * IN_CHILD, "exit");
         }
     }
 }
@@ -112,15 +112,15 @@ fn a_child_of_clone_leaves_its_parent_alone() {
 #[test]
 fn a_child_can_have_a_session_of_its_own() {
     for story in ["own session", "double fork"] {
-        each(story, Ended::Exit(0), |bench, _| assert_childs(bench, 2 * IN_CHILD, "exit"));
+        each(story, Ended::Exit(0), |bench, _| assert_of_child(bench, 2 * IN_CHILD, "exit"));
     }
 }
 
 /// G17: the thread that waits for signals is made anew.
 #[test]
-fn a_childs_own_session_is_written_on_sigterm() {
+fn a_child_writes_its_own_session_on_sigterm() {
     let ended = Ended::Signal(libc::SIGTERM);
-    each("own session, term", ended, |bench, _| assert_childs(bench, IN_CHILD, "signal"));
+    each("own session, term", ended, |bench, _| assert_of_child(bench, IN_CHILD, "signal"));
 }
 
 /// B1: a session that was begun before a program became a daemon is the first process's.
@@ -141,7 +141,7 @@ fn a_worker_starts_with_the_configuration_of_its_parent() {
     let bench = Bench::alone();
     let outcome = run(&bench, "configured", 0, false);
     assert!(outcome.stdout.contains("child: Exit(0)"), "{outcome:?}");
-    assert_childs(&bench, IN_CHILD, "exit");
+    assert_of_child(&bench, IN_CHILD, "exit");
 }
 
 /// B3: a child does not hold what tells that its parent lives.

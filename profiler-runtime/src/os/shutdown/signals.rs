@@ -112,7 +112,7 @@ pub(super) fn watch(endings: &[Ending], act: fn(Ending)) {
     }
     if terminations {
         let is_free =
-            |signal: &&c_int| current(**signal).is_some_and(|now| is_default(&now) || is_a_copys(**signal, &now));
+            |signal: &&c_int| current(**signal).is_some_and(|now| is_default(&now) || is_of_a_copy(**signal, &now));
         TERMINATIONS.iter().filter(is_free).for_each(|&signal| install(signal, on_termination));
     }
     if crashes {
@@ -126,7 +126,7 @@ fn is_default(action: &libc::sigaction) -> bool {
 }
 
 /// Returns whether another copy of this code handles the signal, and does not know of this one.
-fn is_a_copys(signal: c_int, action: &libc::sigaction) -> bool {
+fn is_of_a_copy(signal: c_int, action: &libc::sigaction) -> bool {
     before(signal).get().is_none() && is_signed(action)
 }
 

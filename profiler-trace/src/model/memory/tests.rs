@@ -29,7 +29,7 @@ fn stage(trace: &Trace, name: &str) -> StageMemory {
 }
 
 #[test]
-fn a_stages_peak_is_the_processs_and_its_usage_is_its_threads() {
+fn a_stages_peak_is_of_the_process_its_usage_of_its_thread() {
     let mut script = Script::new();
     let (outer, inner, op) =
         (script.site(Kind::Stage, "outer"), script.site(Kind::Stage, "inner"), script.site(Kind::Op, "op"));
