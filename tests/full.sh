@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-steps=(features disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
+steps=(features deny msrv minimal semver docsrs wasm systems disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
 
 allowed=,
 chosen=()
@@ -28,6 +28,7 @@ mkdir -p "$results"
 run() {
   case $1 in
     features) bash tests/full/features.sh ;;
+    deny | msrv | minimal | semver | docsrs | wasm | systems) bash tests/full/crates.sh "$1" ;;
     disk-*) bash tests/full/disks.sh "${1#disk-}" ;;
     ends-*) bash tests/full/ends.sh "${1#ends-}" ;;
     gpu-doubles) bash tests/gpu/run.sh doubles "$results/gpu" ;;
