@@ -86,6 +86,6 @@ impl Bench {
 mod pages {
     #[doc = include_str!("../../README.md")]
     mod readme {}
-    #[doc = include_str!("../../docs/launchers.md")]
+    #[doc = include_str!("../../profiler-runtime/docs/launchers.md")]
     mod launchers {}
 }

@@ -70,7 +70,7 @@ pub(crate) use {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 fn documented(page: &str, part: &str, expected: &str) {
-    let path = format!("{}/../docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     let (begin, end) = (format!("<!-- {part}: begin -->\n"), format!("<!-- {part}: end -->"));
     let (before, rest) = text.split_once(&begin).unwrap();

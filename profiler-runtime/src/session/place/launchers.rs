@@ -234,7 +234,7 @@ pub(crate) fn folder_of_its_own(ranks: Ranks, env: impl Fn(&str) -> Option<OsStr
 mod tests {
     use super::*;
 
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/launchers.md");
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/launchers.md");
     const MARKERS: (&str, &str) = ("<!-- launchers: begin -->\n", "<!-- launchers: end -->");
 
     /// Returns the table of the page, in Markdown.
