@@ -27,6 +27,7 @@ tests() {
 
 # The README's commands first: they must work on a bare machine.
 step "tests" tests cargo test --workspace --features "$PROFILER_FEATURES"
+step "small examples" bash tests/examples.sh
 # With every option, so that the real consumers see every artifact.
 options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"torch_profiler_with_memory":true'
 options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
