@@ -46,3 +46,8 @@ pub fn device() -> Result<candle_core::Device> {
 pub fn device_of(local_rank: usize) -> Result<candle_core::Device> {
     if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(local_rank)?) } else { Ok(candle_core::Device::Cpu) }
 }
+
+/// The README's Rust blocks, which `cargo test` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

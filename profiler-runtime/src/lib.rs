@@ -134,6 +134,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[forbid(unsafe_code)]
+pub mod _documentation;
 mod block_macros;
 mod collect;
 #[forbid(unsafe_code)]

@@ -80,12 +80,3 @@ impl Bench {
         Trace::read(stopped.folder().expect("has a folder"))
     }
 }
-
-/// The Rust blocks of the README and of docs/ compile.
-#[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../../README.md")]
-    mod readme {}
-    #[doc = include_str!("../../profiler-runtime/docs/launchers.md")]
-    mod launchers {}
-}

@@ -19,6 +19,7 @@ pub(crate) const CRATES: [Crate; 3] = [
         name: "profiler-runtime",
         rooms: &[
             "lib",
+            "_documentation",
             "block_macros",
             "control",
             "session",

@@ -1,0 +1,44 @@
+//! The guide: pages about one topic each.
+//!
+//! They are the files of this crate's folder `docs`. There a page links to the next as a file; the
+//! definition in front of the text, which is the first and therefore holds, links to the module.
+
+#[doc = include_str!("../docs/annotate.md")]
+pub mod annotate {}
+
+#[doc = include_str!("../docs/artifacts.md")]
+pub mod artifacts {}
+
+#[doc = "[upstream]: crate::_documentation::upstream"]
+#[doc = ""]
+#[doc = include_str!("../docs/configuration.md")]
+pub mod configuration {}
+
+#[doc = "[launchers]: crate::_documentation::launchers"]
+#[doc = ""]
+#[doc = include_str!("../docs/control.md")]
+pub mod control {}
+
+#[doc = include_str!("../docs/launchers.md")]
+pub mod launchers {}
+
+#[doc = include_str!("../docs/memory.md")]
+pub mod memory {}
+
+#[doc = include_str!("../docs/nvidia.md")]
+pub mod nvidia {}
+
+#[doc = "[launchers]: crate::_documentation::launchers"]
+#[doc = ""]
+#[doc = include_str!("../docs/recorder.md")]
+pub mod recorder {}
+
+#[doc = "[control]: crate::_documentation::control"]
+#[doc = ""]
+#[doc = include_str!("../docs/upstream.md")]
+pub mod upstream {}
+
+/// The package's own page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
