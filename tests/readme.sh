@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the commands of the README and of both docs/ as they are written, in a copy of the repository.
+# Runs the commands of the pages as they are written, in a copy of the repository.
 # Usage: tests/readme.sh [PAGE…]
 # Each block begins with ```sh and a word that says what it takes:
 #   run            nothing; it is run, and must succeed
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CARGO_TERM_COLOR=never
 pages=("$@")
-[ $# -gt 0 ] || pages=(README.md docs/*.md profiler-runtime/docs/*.md)
+[ $# -gt 0 ] || pages=(*.md docs/*.md profiler-runtime/docs/*.md)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$copy"

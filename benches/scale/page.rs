@@ -7,8 +7,8 @@ use profiler_benches::table::{NONE, Table, figure};
 const INTRODUCTION: &str = "\
 # From ten thousand ranges to a hundred million
 
-What a range costs does not depend on how many there are, and neither does the memory that an export takes. Every session
-costs some milliseconds once, which is what a range of a small one costs more.
+What a range costs does not depend on how many there are, and neither does the memory that an export
+takes. Every session costs some milliseconds once, which is why ranges of a small one cost more.
 
 ![CPU time per range, and memory, by number of ranges](scale.svg)
 
@@ -16,15 +16,16 @@ costs some milliseconds once, which is what a range of a small one costs more.
 
 /// After it.
 const NOTES: &str = "
-A stage with nine ops in it, over and over, on one thread; a process of its own for every row. Times are CPU time of all
-threads, the kernel's part included, which is what the disk costs; wall time depends on what else the machine does. *Bytes*
-are those of the trace on the disk. *Added* is the memory that stop and export took beyond the recording's. From ten
-million ranges on the recording lies in a file (`spool: true`): a fresh page of a file costs more than one of memory, and
-leaves it again. `stop_profile` returns before the export begins. A hundred million ranges are written compressed only:
-as plain JSON they take 13 GB. The machine has two cores and
-other work beside this.
+A stage with nine ops in it, over and over, on one thread; each row is a process of its own. Times
+are CPU time of all threads, the kernel's part included, which is what the disk costs; wall time
+depends on what else the machine does. *Bytes* are those of the trace on the disk. *Added* is the
+memory that stop and export took beyond the recording's. From ten million ranges on, the recording
+lies in a file (`spool: true`): a fresh page of a file costs more than one of memory, and leaves
+memory again. `stop_profile` returns before the export begins. A hundred million ranges are written
+compressed only: as plain JSON they take 13 GB. The machine has two cores and does other work at the
+same time.
 
-```sh
+```sh long
 cargo bench -p profiler-benches --bench scale -- --largest 100000000
 ```
 ";

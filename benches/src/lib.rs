@@ -1,6 +1,6 @@
 //! What one span costs: ours beside the peers', measured in one run.
 //!
-//! `cargo bench -p profiler-benches` prints the tables that the README shows. Every sample is taken
+//! `cargo bench -p profiler-benches` prints the tables of `docs/costs.md`. Every sample is taken
 //! in a fresh child process, because most profilers are one global state per process; the children
 //! of all subjects take turns, round after round, so that a noisy machine favours none of them. A
 //! subject that cannot show that it recorded is an error: nothing is ever compared with a no-op.

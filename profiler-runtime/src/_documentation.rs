@@ -19,6 +19,9 @@ pub mod configuration {}
 #[doc = include_str!("../docs/control.md")]
 pub mod control {}
 
+#[doc = include_str!("../docs/features.md")]
+pub mod features {}
+
 #[doc = include_str!("../docs/launchers.md")]
 pub mod launchers {}
 
@@ -37,6 +40,9 @@ pub mod recorder {}
 #[doc = ""]
 #[doc = include_str!("../docs/upstream.md")]
 pub mod upstream {}
+
+#[doc = include_str!("../docs/versions.md")]
+pub mod versions {}
 
 /// The package's own page.
 #[cfg(doctest)]

@@ -22,7 +22,7 @@ if ! nsys --version >/dev/null 2>&1; then
   exit 0
 fi
 cargo build --quiet --manifest-path "$root/Cargo.toml" --workspace ${PROFILER_FEATURES:+--features "$PROFILER_FEATURES"} --example annotated
-# As the README says it: a selected package would be built with features of its own, and candle once more.
+# As the README says it: a package that is selected would be built with other features, and candle once more.
 cargo build --quiet --release --manifest-path "$root/Cargo.toml" --example wan_i2v
 target=${CARGO_TARGET_DIR:-$root/target}
 program=("$target/debug/examples/annotated")

@@ -64,7 +64,7 @@ def check_device_times(data, trace):
 
 
 def check_server(folder, traces):
-    """TensorBoard, started as the README says, lists the session as one run, and answers what its page asks for."""
+    """TensorBoard, started as the guide says, lists the session as one run, and answers what its page asks for."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -21,7 +21,7 @@ use crate::model::{ExportOptions, OpTable};
 pub struct Artifact {
     /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as
     /// `trace` (for two, the JSON), `trace_perfetto` (the other), `ops`, `timing`, `summary` or
-    /// `manifest`; the README lists them all.
+    /// `manifest`; the page `artifacts` of the guide lists them all.
     pub kind: &'static str,
     /// File name; the path if the file lies outside the session's folder.
     pub name: String,
