@@ -74,7 +74,8 @@ fn exists(span: &str, before: &mut Option<PathBuf>) -> bool {
         return found;
     }
     let is_file = [".rs", ".md", ".sh", ".toml"].iter().any(|extension| span.ends_with(extension));
-    if !looks_like_path || !(is_file || span.starts_with("tests/") || span.starts_with("profiler-")) {
+    let is_folder = span.contains('/') && ["tests/", "profiler-"].iter().any(|start| span.starts_with(start));
+    if !looks_like_path || !(is_file || is_folder) {
         return true;
     }
     // A bare name is a file beside the one before it, or a test.
@@ -87,11 +88,14 @@ fn every_path_of_the_maps_exists() {
     let mut wrong = Vec::new();
     for page in MAPS {
         let text = read(page);
-        let mut before = None;
+        let (mut before, mut root) = (None, None);
         for (line, text) in prose(&text) {
-            // Items and rows stand alone; a paragraph goes on with the line before.
+            if text.starts_with('#') {
+                root = text.strip_prefix("### profiler-").and_then(|rest| rest.split_once(':'));
+            }
+            // Rows and paragraphs stand alone; those about a crate name files from its root on.
             if text.is_empty() || text.starts_with('|') {
-                before = None;
+                before = root.map(|(name, _)| Path::new(&format!("profiler-{name}/src/lib.rs")).to_owned());
             }
             let missing = spans(text).filter(|span| !exists(span, &mut before));
             wrong.extend(missing.map(|span| format!("{page}:{line}: `{span}`")));
