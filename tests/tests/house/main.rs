@@ -6,5 +6,6 @@ mod features;
 mod layers;
 mod layers_support;
 mod msrv;
+mod pages;
 mod transparent;
 mod transparent_support;

@@ -14,8 +14,6 @@ pub mod chunk;
 #[path = "../../../profiler-core/src/stream/cursor.rs"]
 mod cursor;
 pub mod entry;
-#[path = "../../../profiler-core/src/small_vec.rs"]
-mod small_vec;
 mod owner;
 mod prealloc;
 pub mod reader;
@@ -23,6 +21,8 @@ pub mod registry;
 pub mod ring;
 #[path = "../../../profiler-core/src/stream/segment.rs"]
 pub mod segment;
+#[path = "../../../profiler-core/src/small_vec.rs"]
+mod small_vec;
 pub mod store;
 mod sync;
 #[path = "../../../profiler-core/src/stream/thread_stream.rs"]

@@ -1,7 +1,5 @@
 //! Pages say where things are: every path that they name exists, and every link leads somewhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
