@@ -8,5 +8,5 @@
 #![allow(clippy::print_stdout)]
 
 fn main() {
-    println!("{}", profiler_runtime::doctor());
+    println!("{}", profiler_runtime::doctor::diagnose());
 }

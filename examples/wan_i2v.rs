@@ -21,7 +21,9 @@ use clap::Parser;
 use profiler_examples::cli::Cli;
 use profiler_examples::wan::Pipeline;
 use profiler_examples::{Progress, chain, device, profiling, wait_for_artifacts};
-use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
+use profiler_runtime::ProfileGuard;
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::memory::ProfilingAllocator;
 
 /// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are
 /// larger than a kilobyte; the many small blocks beside them would fill the trace.

@@ -10,7 +10,8 @@ use std::fs;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{Error, ProfilerConfig, ProfilingAllocator, stage, start_profile_with, stop_profile};
+use profiler_runtime::memory::ProfilingAllocator;
+use profiler_runtime::{Error, ProfilerConfig, stage, start_profile_with, stop_profile};
 
 /// Rounds of which the fastest counts.
 const ROUNDS: u32 = 7;

@@ -7,7 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{Error, GroupBy, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::GroupBy;
+use profiler_runtime::{Error, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
 
 /// Rounds of which the fastest counts.
 const ROUNDS: u32 = 3;

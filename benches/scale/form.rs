@@ -1,7 +1,7 @@
 //! The files that a recording becomes: two formats, each plain and compressed.
 
 use profiler_benches::Result;
-use profiler_runtime::TraceFormat;
+use profiler_runtime::config::TraceFormat;
 use serde::{Deserialize, Serialize};
 
 /// A format of the trace, and whether it is compressed.

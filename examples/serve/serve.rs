@@ -13,7 +13,7 @@
 
 use std::process::ExitCode;
 
-use profiler_runtime::ProfilingAllocator;
+use profiler_runtime::memory::ProfilingAllocator;
 
 /// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it; as in
 /// `wan_i2v`.

@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 
-use profiler_runtime::{ProfilerArgs, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::ProfilerArgs;
 
 use crate::Result;
 use crate::image::{self, Picture};

@@ -6,7 +6,8 @@
 use std::io::{self, Write};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use profiler_runtime::{Error, PrintSummary, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_parsed, profile_with};
+use profiler_runtime::config::{PrintSummary, ProfilerArgs};
+use profiler_runtime::{Error, ProfileGuard, ProfilerConfig, profile_with};
 
 /// What the profiler's log lines have in common.
 const TARGET: &str = "profiler_runtime";
@@ -24,7 +25,7 @@ pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result
         Some(parsed) if parsed.config.is_off() => Ok(None),
         Some(mut parsed) => {
             parsed.config.print_summary = unless_printed(parsed.config.print_summary);
-            profile_parsed(parsed).map(Some)
+            profile_with(parsed).map(Some)
         }
         None => unless_asked.map(|config| profile_with(config.print_summary(PrintSummary::Never))).transpose(),
     }

@@ -5,7 +5,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use profiler_runtime::{Error, Manifest, Stopped};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::{Error, ExportHandle};
 
 use crate::wan::Observer;
 
@@ -39,8 +40,8 @@ impl Observer for Progress {
 /// Waits for the artifacts of a session behind a bar.
 ///
 /// # Errors
-/// As [`Stopped::wait`].
-pub fn wait_for_artifacts(stopped: &Stopped) -> Result<Manifest, Error> {
+/// As [`ExportHandle::wait`].
+pub fn wait_for_artifacts(stopped: &ExportHandle) -> Result<Manifest, Error> {
     const PARTS: f64 = 1000.0;
     let bar = ProgressBar::new(PARTS as u64);
     if let Ok(style) = ProgressStyle::with_template("artifacts {bar:32} {percent} %  {msg}") {

@@ -66,7 +66,6 @@ mod label;
 #[forbid(unsafe_code)]
 pub mod ledger;
 #[cfg(feature = "std")]
-#[doc(hidden)]
 #[forbid(unsafe_code)]
 pub mod memory;
 #[cfg(not(feature = "std"))]
@@ -85,7 +84,6 @@ pub mod process;
 #[forbid(unsafe_code)]
 mod range;
 #[cfg(feature = "std")]
-#[doc(hidden)]
 #[forbid(unsafe_code)]
 pub mod request;
 #[cfg(feature = "std")]
@@ -95,7 +93,6 @@ mod returned;
 #[forbid(unsafe_code)]
 pub mod select;
 #[cfg(feature = "std")]
-#[doc(hidden)]
 pub mod site;
 #[cfg(feature = "std")]
 #[doc(hidden)]
@@ -106,26 +103,43 @@ pub mod stream;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-pub use call::dtype::Dtype;
-pub use call::shape::{Dims, Element, Own, Shaped};
-#[cfg(feature = "std")]
-pub use call::shape_writer::ShapeWriter;
-pub use device::Device;
-pub use kind::Kind;
-#[cfg(feature = "std")]
-pub use memory::{record_alloc, record_free, record_out_of_memory};
+/// Memory that a framework's allocator hands out and takes back; nothing records it here.
 #[cfg(not(feature = "std"))]
-pub use off::{
-    CurrentRequest, Range, RequestScope, ShapeWriter, current_request, op, record_alloc, record_free,
-    record_out_of_memory, request, request_scope, stage, step_named,
-};
+pub mod memory {
+    pub use crate::device::Device;
+    pub use crate::off::{record_alloc, record_free, record_out_of_memory};
+}
+
+/// Requests, which group timings; nothing records them here.
+#[cfg(not(feature = "std"))]
+pub mod request {
+    pub use crate::off::{CurrentRequest, RequestScope, current_request, request, request_scope};
+}
+
+/// Shapes of an op's inputs: what `shapes(…)` can record.
+pub mod shape {
+    pub use crate::call::dtype::Dtype;
+    pub use crate::call::shape::{Dims, Element, Own, Shaped};
+    #[cfg(feature = "std")]
+    pub use crate::call::shape_writer::ShapeWriter;
+    #[cfg(not(feature = "std"))]
+    pub use crate::off::ShapeWriter;
+}
+
+/// Sites, the annotated places in the code; none are listed here.
+#[cfg(not(feature = "std"))]
+pub mod site {
+    pub use crate::kind::Kind;
+}
+
+#[cfg(not(feature = "std"))]
+pub use off::{Range, op, stage, step};
 pub use profiler_runtime_macros::{
     core_profiled_op as profiled_op, core_profiled_stage as profiled_stage, core_profiled_step as profiled_step,
 };
 #[cfg(feature = "std")]
-pub use range::{Range, op, stage, step_named};
-#[cfg(feature = "std")]
-pub use request::{CurrentRequest, RequestScope, current_request, request, request_scope};
+pub use range::{Range, op, stage, step};
+pub use request::{current_request, request, request_scope};
 
 /// Items that the attributes and block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]

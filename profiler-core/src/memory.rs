@@ -1,22 +1,28 @@
-//! Records allocations and releases while a session records memory.
+//! Allocations and releases of memory, reported by allocators and frameworks.
 //!
-//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address, bytes), in
-//! the stream of the allocating thread, so that it is attributed to the range that is open there. A
-//! release is recorded before it happens and an allocation after it, so another thread that gets
-//! the same address always records later. A thread that records ranges takes no lock and allocates
-//! nothing; for other threads see `buffer::append_all`.
+//! A framework reports its device memory with [`record_alloc`], [`record_free`] and
+//! [`record_out_of_memory`]. An allocation is attributed to the range that is open on the allocating
+//! thread. Nothing is recorded unless a session records memory.
 
+// An allocation is two entries, `Memory` (time, action, device) and `Block` (address, bytes), in the
+// stream of the allocating thread. A release is recorded before it happens and an allocation after
+// it, so another thread that gets the same address always records later. A thread that records
+// ranges takes no lock and allocates nothing; for other threads see `buffer::append_all`.
+
+pub use crate::device::Device;
+#[doc(hidden)]
 pub use crate::ledger;
+#[doc(hidden)]
 pub use crate::stream::entry::Action;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-use crate::device::Device;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
 
 /// Allocated bytes per device at one moment.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
     /// True if the program's allocator reports to the profiler.
@@ -47,6 +53,7 @@ impl Device {
     }
 
     /// Returns the device with this number in entries.
+    #[doc(hidden)]
     pub const fn from_number(number: u32) -> Self {
         match number {
             0 => Self::Cpu,
@@ -108,6 +115,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 /// Reports a block of host memory that the program's allocator has handed out.
+#[doc(hidden)]
 #[inline(always)]
 pub fn allocated(address: usize, bytes: usize) {
     // CAST: no layout is larger than `isize::MAX`.
@@ -116,6 +124,7 @@ pub fn allocated(address: usize, bytes: usize) {
 }
 
 /// Reports a block that the program's allocator takes back.
+#[doc(hidden)]
 #[inline(always)]
 pub fn freed(address: usize, bytes: usize) {
     // CAST: see `allocated`.
@@ -124,6 +133,7 @@ pub fn freed(address: usize, bytes: usize) {
 }
 
 /// Returns the begin time of a reallocation, for [`moved`]; 0 while memory is not recorded.
+#[doc(hidden)]
 #[inline(always)]
 pub fn moment() -> u64 {
     let gate = gate::load();
@@ -132,6 +142,7 @@ pub fn moment() -> u64 {
 
 /// Reports that the program's allocator has reallocated a block since `began`. Blocks are
 /// `(address, bytes)`.
+#[doc(hidden)]
 #[inline(always)]
 pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     // CAST: see `allocated`.
@@ -143,6 +154,7 @@ pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
 }
 
 /// Reports that the program's allocator could not allocate `bytes` bytes.
+#[doc(hidden)]
 #[cold]
 pub fn out_of_memory(bytes: usize) {
     record_if_enabled(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
@@ -150,6 +162,7 @@ pub fn out_of_memory(bytes: usize) {
 
 /// Stores the size in bytes below which the program's allocator does not report blocks; does
 /// nothing while memory is not recorded.
+#[doc(hidden)]
 #[inline(always)]
 pub fn least(bytes: usize) {
     // ORDERING: a value for the report. It is read before the write, because it changes once and

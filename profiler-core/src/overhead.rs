@@ -5,8 +5,8 @@
 
 use std::hint::black_box;
 
-use crate::Dims;
 use crate::call::dtype::Dtype;
+use crate::call::shape::Dims;
 use crate::call::shape::Shaped;
 use crate::call::shape_writer::{Described, ShapeWriter};
 use crate::clock::{self, cheapest};

@@ -374,7 +374,7 @@ pub fn op(name: &str) -> Range {
 }
 
 /// Begins a step whose name is known only at run time; see [`stage`].
-pub fn step_named(name: &str) -> Range {
+pub fn step(name: &str) -> Range {
     dynamic(Kind::Step, name)
 }
 

@@ -172,11 +172,13 @@ fn remember(id: &str) {
 }
 
 /// Discards the last request of earlier sessions.
+#[doc(hidden)]
 pub fn forget_last() {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).length = 0;
 }
 
 /// Returns the id of the last request that began in this session.
+#[doc(hidden)]
 pub fn last() -> Option<String> {
     let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let id = String::from_utf8_lossy(&last.bytes[..last.length]);

@@ -32,14 +32,14 @@
 //! | word | means |
 //! |---|---|
 //! | stage | a named part of the pipeline: [`profiled_stage`], [`stage!`] |
-//! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`step()`] |
+//! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`step()`], [`next_step`] |
 //! | op | an operator inside a stage, with shapes and FLOPs: [`profiled_op`], [`op!`] |
-//! | request | one unit of work that timings are grouped by: [`request`], [`request_scope`] |
+//! | request | one unit of work that timings are grouped by: [`request()`], [`request_scope`] |
 //! | range | one execution of any of these |
 //! | session | from [`start_profile`] to its artifacts being on disk |
 //! | rank | one process of a job; each writes its own `*_rank{R}*` files |
-//! | manifest | the list of a session's artifacts, with what is missing and why: [`Manifest`] |
-//! | key averages | the operator table: calls and times of each name: [`KeyAverages`] |
+//! | manifest | the list of a session's artifacts, with what is missing and why: [`artifacts::Manifest`] |
+//! | key averages | the operator table: calls and times of each name: [`artifacts::KeyAverages`] |
 //!
 //! # Cost
 //!
@@ -64,7 +64,7 @@
 //! itself, where ranges repeat as those of a loop do.
 //!
 //! With `spool: true` (Linux) a session records into a file in its folder that is mapped into
-//! memory: for recordings larger than memory, and so that [`recover`] can make the artifacts when
+//! memory: for recordings larger than memory, and so that [`spool::recover`] can make the artifacts when
 //! the process was killed or crashed. Nothing that was stored is lost with the process; a power
 //! failure or a crash of the system costs what had not reached the disk, which is asked for
 //! everything once a second. Blocks are allocated before they are used: a full disk costs ranges,
@@ -74,17 +74,17 @@
 //!
 //! # Memory
 //!
-//! With [`ProfilingAllocator`] as the program's `#[global_allocator]` and
+//! With [`memory::ProfilingAllocator`] as the program's `#[global_allocator]` and
 //! `torch_profiler_with_memory` on, a session shows what was allocated: in the trace, in
 //! `memory_snapshot_rank{R}.pickle` for [MemoryViz](https://pytorch.org/memory_viz), in the chart
 //! `memory_rank{R}.svg`, and per stage in the reports and operator tables. Frameworks report memory
-//! of devices with [`record_alloc`].
+//! of devices with [`memory::record_alloc`].
 //!
 //! # Several ranks
 //!
 //! Rank, size and a common name of the session come from torchrun, Open MPI, MPICH, Slurm, indexed
 //! jobs of Kubernetes, or `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`; the page
-//! `docs/launchers.md` of the repository shows each. [`merge`] writes the ranks' traces into one
+//! `docs/launchers.md` of the repository shows each. [`merge::merge`] writes the ranks' traces into one
 //! for Perfetto, on one clock, and says how well that is known.
 //!
 //! # Nsight Systems
@@ -118,7 +118,7 @@
 //! | `xlsx` | yes | `ops_rank*.xlsx`, the operator tables as a workbook, by rust_xlsxwriter |
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
 //! | `charts` | no | `memory_rank*.svg`, what was allocated over time, drawn by plotters |
-//! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
+//! | `clap` | no | [`config::ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/config/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //! | `cudarc` | no | streams of `cudarc` in [`cuda::stage_on`] and its like, and its device memory in memory profiles. Builds without CUDA, and takes whichever version of CUDA the application pins |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
 //! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
@@ -139,7 +139,7 @@ pub mod _documentation;
 mod block_macros;
 mod collect;
 #[forbid(unsafe_code)]
-mod config;
+pub mod config;
 #[forbid(unsafe_code)]
 mod control;
 #[forbid(unsafe_code)]
@@ -150,7 +150,7 @@ pub mod flops;
 mod logging;
 mod os;
 #[forbid(unsafe_code)]
-mod session;
+pub mod session;
 #[forbid(unsafe_code)]
 mod session_id;
 
@@ -179,32 +179,42 @@ pub mod gpu {
     pub use profiler_trace::records::{gpu as records, unavailable::Unavailable};
 }
 
-pub use collect::ProfilingAllocator;
-pub use config::{
-    Activities, ConfigError, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig, Warning,
-};
-#[cfg(feature = "clap")]
-pub use control::ProfilerArgs;
+/// Memory in profiles: the program's allocator, and what frameworks report of devices.
+pub mod memory {
+    pub use crate::collect::ProfilingAllocator;
+    #[doc(inline)]
+    pub use profiler_core::memory::{Device, record_alloc, record_free, record_out_of_memory};
+}
+
+/// Sites, the annotated places in the code: what a program would record, before it runs.
+pub mod site {
+    #[doc(inline)]
+    pub use profiler_core::site::{Kind, Site, sites};
+}
+
+/// Recordings in files, which outlive the process: artifacts of a session that was killed or
+/// crashed.
+pub mod spool {
+    pub use crate::control::recover;
+    pub use crate::session::recover::Recovered;
+}
+
+#[doc(inline)]
+pub use config::ProfilerConfig;
 #[cfg(feature = "http")]
 pub use control::http;
 pub use control::{
-    Diagnosis, Finding, ProfileGuard, configure, doctor, dump_profile, job, profile_from_env, profile_parsed,
-    profile_with, recover, start_profile, start_profile_with, status, step, stop_profile,
+    ProfileGuard, configure, doctor, dump_profile, job, next_step, profile_from_env, profile_with, start_profile,
+    start_profile_with, status, stop_profile,
 };
 pub use error::Error;
-pub use profiler_core::{
-    CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, current_request, op,
-    record_alloc, record_free, record_out_of_memory, request, request_scope, site::Site, site::sites, stage, step,
-    step_named,
-};
+#[doc(inline)]
+pub use profiler_core::{Range, current_request, op, request, request_scope, shape, stage, step};
 pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
 #[doc(inline)]
-pub use profiler_trace::{
-    Alignment, Artifact, CudaApiNames, ExportProgress, GroupBy, KeyAverage, KeyAverages, Manifest, MergeError,
-    MergeOptions, Merged, MergedRank, Missing, SortBy, Summary, TraceFormat, merge,
-};
-pub use session::{Phase, Progress, Recovered, Status, Stopped};
-pub use session_id::SessionId;
+pub use profiler_trace::{artifacts, merge};
+#[doc(inline)]
+pub use session::{ExportHandle, SessionId};
 
 // Linked for its implementations of `Shaped`.
 #[cfg(any(feature = "candle", feature = "half", feature = "ndarray"))]

@@ -1,7 +1,7 @@
 //! `Shaped` for candle's tensors.
 
 use candle_core::{DType, Tensor};
-use profiler_core::{Dtype, ShapeWriter, Shaped};
+use profiler_core::shape::{Dtype, ShapeWriter, Shaped};
 
 /// Origin of the shapes of candle's tensors.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `Shaped` and `Element` for half's numbers.
 
 use half::{bf16, f16};
-use profiler_core::{Dtype, Element, ShapeWriter, Shaped};
+use profiler_core::shape::{Dtype, Element, ShapeWriter, Shaped};
 
 /// Origin of the shapes of half's numbers.
 #[derive(Debug)]

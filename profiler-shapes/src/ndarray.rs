@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use ndarray::{ArrayBase, Dimension, RawData};
-use profiler_core::{Element, ShapeWriter, Shaped};
+use profiler_core::shape::{Element, ShapeWriter, Shaped};
 
 /// Origin of the shapes of ndarray's arrays, given the origin `O` of their elements.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //!
 //! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a
 //! session is over; programs name it for the types of what it hands out. A tool that reads
-//! artifacts needs this crate alone: [`merge`] makes one trace of the ranks' traces.
+//! artifacts needs this crate alone: [`merge::merge`] makes one trace of the ranks' traces.
 //!
 //! ```text
 //! records (what sources recorded) ─┐
@@ -37,8 +37,13 @@ pub mod records;
 #[forbid(unsafe_code)]
 pub mod text;
 
-pub use export::{
-    Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
-    SortBy, Summary, merge,
-};
-pub use model::{CudaApiNames, GroupBy, KeyAverage, TraceFormat};
+/// Artifacts of a session: the files that it wrote, the operator table, the summary.
+pub mod artifacts {
+    pub use crate::export::{Artifact, KeyAverages, Manifest, MissingArtifact, SortBy, Summary};
+    pub use crate::model::{GroupBy, KeyAverage};
+}
+
+/// Traces of several ranks, merged into one on one clock.
+pub mod merge {
+    pub use crate::export::{Alignment, MergeError, MergeOptions, MergedRank, MergedTrace, merge};
+}

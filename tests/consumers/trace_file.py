@@ -80,7 +80,7 @@ class Trace:
         return total
 
     def threads(self):
-        """The thread of each row of the host: a lane follows its thread. The row of bare `step()` calls is of none."""
+        """The thread of each row of the host: a lane follows its thread. The row of bare `next_step()` calls is of none."""
         threads, last = {}, None
         for event in self.events:
             if event.get("ph") == "M" and event["name"] == "thread_name":

@@ -19,10 +19,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, thread};
 
-use profiler_runtime::{
-    Device, Manifest, ProfilerConfig, TraceFormat, profiled_op, profiled_step, record_alloc, recover,
-    start_profile_with, stop_profile,
-};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::memory::{Device, record_alloc};
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, start_profile_with, stop_profile};
 
 #[profiled_op("linear", shapes(x))]
 fn linear(x: &[f32]) -> f32 {

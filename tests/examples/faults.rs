@@ -21,9 +21,9 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitCode, Stdio};
 use std::{env, thread};
 
-use profiler_runtime::{
-    ProfilerConfig, ProfilingAllocator, profiled_op, profiled_stage, profiled_step, recover, start_profile_with,
-};
+use profiler_runtime::memory::ProfilingAllocator;
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, profiled_step, start_profile_with};
 use profiler_tests::processes::Ended;
 use profiler_tests::{Trace, manifest};
 

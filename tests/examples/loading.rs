@@ -11,10 +11,9 @@
 use std::hint::black_box;
 use std::thread;
 
-use profiler_runtime::{
-    Dtype, ProfilerConfig, ShapeWriter, Shaped, TraceFormat, profiled_op, profiled_stage, start_profile_with,
-    stop_profile,
-};
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, start_profile_with, stop_profile};
 
 const OPS: u64 = 9;
 const THREADS: u64 = 2;

@@ -13,9 +13,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::memory::ProfilingAllocator;
+use profiler_runtime::merge::{MergeOptions, merge};
 use profiler_runtime::{
-    Manifest, MergeOptions, ProfilerConfig, ProfilingAllocator, TraceFormat, dump_profile, merge, profiled_op,
-    profiled_stage, profiled_step, request, start_profile_with, stop_profile,
+    ProfilerConfig, dump_profile, profiled_op, profiled_stage, profiled_step, request, start_profile_with, stop_profile,
 };
 use profiler_tests::Trace;
 

@@ -17,9 +17,11 @@ use std::thread;
 use std::time::Duration;
 
 use libloading::{Library, Symbol};
+use profiler_runtime::config::{CudaApiNames, TraceFormat};
+use profiler_runtime::memory::ProfilingAllocator;
 use profiler_runtime::{
-    CudaApiNames, ProfilerConfig, ProfilingAllocator, TraceFormat, op, profiled_op, profiled_stage, profiled_step,
-    request, stage, start_profile_with, step, stop_profile,
+    ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, request, stage, start_profile_with, step,
+    stop_profile,
 };
 
 #[global_allocator]

@@ -14,7 +14,7 @@ mod merge_support;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    use profiler_runtime::{MergeOptions, merge};
+    use profiler_runtime::merge::{MergeOptions, merge};
 
     if profiler_tests::in_child() {
         return merge_support::work();

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use crate::Trace;
-use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, Stopped, profiled_op};
+use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
+use profiler_runtime::{ExportHandle, ProfilerConfig, profiled_op};
 
 /// An input whose shape tells one range from all others.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub fn ids(trace: &Trace) -> BTreeSet<u64> {
 }
 
 /// Waits for it, and reads its trace.
-pub fn read(stopped: &Stopped) -> Trace {
+pub fn read(stopped: &ExportHandle) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())

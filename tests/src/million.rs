@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use profiler_runtime::{Manifest, Stopped, op, stage, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::{ExportHandle, op, stage, stop_profile};
 
 /// Records a million ranges in the session that is active, stops it and lets `wait` wait for its
 /// artifacts; by how many bytes the most memory that the process has had so far has grown
 /// meanwhile.
-pub fn million_ranges(wait: impl FnOnce(Stopped) -> Manifest) -> (Manifest, usize) {
+pub fn million_ranges(wait: impl FnOnce(ExportHandle) -> Manifest) -> (Manifest, usize) {
     for _ in 0..1000 {
         let _outer = stage!("outer");
         for _ in 0..999 {

@@ -17,13 +17,14 @@ use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Builder, JoinHandle};
 
+use profiler_runtime::config::TraceFormat;
 use profiler_runtime::{
-    ProfilerConfig, TraceFormat, profiled_stage, request, request_scope, stage, start_profile_with, stop_profile,
+    ProfilerConfig, profiled_stage, request, request_scope, stage, start_profile_with, stop_profile,
 };
 use profiler_tests::{Bench, Trace, manifest, timing};
 #[cfg(target_os = "linux")]
 use {
-    profiler_runtime::recover,
+    profiler_runtime::spool::recover,
     profiler_tests::{child_of, in_child},
 };
 

@@ -8,7 +8,8 @@ use std::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
-use profiler_runtime::{Dtype, ShapeWriter, Shaped, op, profiled_stage, stage, start_profile_with, step, stop_profile};
+use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
+use profiler_runtime::{op, profiled_stage, stage, start_profile_with, step, stop_profile};
 use profiler_tests::Bench;
 
 /// The system's allocator, and how often each thread asked it for memory.

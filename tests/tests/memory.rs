@@ -11,9 +11,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use profiler_runtime::{
-    Device, ProfilerConfig, ProfilingAllocator, op, record_alloc, record_free, stage, start_profile_with, stop_profile,
-};
+use profiler_runtime::memory::{Device, ProfilingAllocator, record_alloc, record_free};
+use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, child_of, in_child, stage_paths, timing, unpickle};
 use serde_json::Value;
 

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use profiler_runtime::memory::{Device, record_alloc, record_free};
 use profiler_runtime::{
-    Device, ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, record_alloc, record_free, request,
-    request_scope, stage, step,
+    ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step,
 };
 use profiler_tests::{Bench, Trace, child_of, in_child};
 

@@ -14,7 +14,8 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use profiler_runtime::{ProfilerConfig, Shaped, profiled_op, profiled_stage, stage};
+use profiler_runtime::shape::Shaped;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage};
 use profiler_tests::{Bench, Trace, in_child};
 use reentry_support::{ANNOTATED, Annotated, ends, handle};
 
@@ -223,7 +224,7 @@ fn a_drop_during_unwinding_may_be_annotated() {
 struct Odd(bool);
 
 impl Shaped for Odd {
-    fn write_shape(&self, out: &mut profiler_runtime::ShapeWriter) {
+    fn write_shape(&self, out: &mut profiler_runtime::shape::ShapeWriter) {
         handled();
         assert!(!self.0, "as a user's may");
         out.scalar();

@@ -55,7 +55,7 @@ static ALL: [Guarded; 8] = [
         name: "ours-on-gpu",
         title: "**ours**, `stage_on!` timed by events",
         work: |_| Some(work::on_gpu),
-        change: |config| config.gpu_timing(profiler_runtime::GpuTiming::Events),
+        change: |config| config.gpu_timing(profiler_runtime::config::GpuTiming::Events),
         machine: Machine::Events,
         ..PLAIN
     },

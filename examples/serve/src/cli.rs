@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use profiler_runtime::ProfilerArgs;
+use profiler_runtime::config::ProfilerArgs;
 
 use super::ServeError;
 use profiler_examples::wan::{Preset, Request, Source};

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use profiler_runtime::ConfigError;
+use profiler_runtime::config::ConfigError;
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]

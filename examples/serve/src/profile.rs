@@ -12,9 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use profiler_runtime::config::ProfilerArgs;
 use profiler_runtime::http::{self, HttpOptions};
-use profiler_runtime::job::{ControlError, Controller, Coordinator, CoordinatorOptions, Membership, Selection};
-use profiler_runtime::{ProfilerArgs, Status};
+use profiler_runtime::job::{ControlError, Controller, Coordinator, CoordinatorOptions, Selection, WorkerHandle};
+use profiler_runtime::session::Status;
 
 use super::cli::Cli;
 use super::{ServeError, warn};
@@ -107,7 +108,7 @@ pub(super) fn wait_for_startup() {
 
 /// Joins the coordinator that the server has named, for as long as the result lives. Without one,
 /// or if it cannot be, the worker works unprofiled.
-pub(super) fn join() -> Option<Membership> {
+pub(super) fn join() -> Option<WorkerHandle> {
     let address = std::env::var("PROFILER_COORDINATOR").ok()?;
     let joined = profiler_runtime::job::join(&address);
     joined.map_err(|error| warn(format_args!("this worker is not profiled: {error}"))).ok()

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use profiler_runtime::{MergeOptions, merge};
+use profiler_runtime::merge::{MergeOptions, merge};
 use serde_json::{Value, json};
 use server::{QUICK, Server, double, signal};
 

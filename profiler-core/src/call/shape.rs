@@ -38,7 +38,8 @@ pub trait Shaped<Origin = Own> {
 /// `usize`.
 ///
 /// ```
-/// use profiler_core::{Dims, Dtype, profiled_op};
+/// use profiler_core::shape::{Dims, Dtype};
+/// use profiler_core::profiled_op;
 ///
 /// struct Tensor { dims: Vec<usize> }
 ///

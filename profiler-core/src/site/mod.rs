@@ -6,7 +6,10 @@
 //! leaked sites, at most [`MAX_DYNAMIC`] of them, and only while there is memory.
 
 mod numbered;
+#[doc(hidden)]
 pub mod pinned;
+
+pub use crate::kind::Kind;
 
 use std::alloc::{Layout, alloc};
 use std::collections::{HashMap, HashSet};
@@ -18,7 +21,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use numbered::Numbered;
 
-use crate::kind::Kind;
 use crate::label;
 use crate::ledger;
 use crate::process::PerProcess;
@@ -40,6 +42,7 @@ pub struct Site {
 }
 
 /// A site in the program's list of sites.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Registered(pub &'static Site);
 
@@ -47,6 +50,7 @@ inventory::collect!(Registered);
 
 /// Maximum number of run-time names per process; ranges with further names are recorded under
 /// [`OVERFLOW`].
+#[doc(hidden)]
 pub const MAX_DYNAMIC: usize = 4096;
 /// Maximum number of further names that are counted for the report.
 const MAX_MERGED: usize = 1 << 16;
@@ -56,23 +60,27 @@ const OUT_OF_LINE: u32 = 1 << 31;
 
 impl Site {
     /// Creates a site. The attributes and block macros place it in a `static`.
+    #[doc(hidden)]
     #[must_use]
     pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
         Self { name, kind, file, line, module, arguments: &[], number: AtomicU32::new(0) }
     }
 
     /// Sets the names of the site's user-defined arguments.
+    #[doc(hidden)]
     #[must_use]
     pub const fn with_arguments(self, arguments: &'static [&'static str]) -> Self {
         Self { arguments, ..self }
     }
 
     /// Returns the names of the site's user-defined arguments.
+    #[doc(hidden)]
     pub const fn arguments(&self) -> &'static [&'static str] {
         self.arguments
     }
 
     /// Returns the name of an argument of the site's ranges, as artifacts show it.
+    #[doc(hidden)]
     pub fn argument_name(&self, key: Key) -> Option<&'static str> {
         match key.own_index() {
             Some(index) => self.arguments.get(index).copied(),
@@ -91,6 +99,7 @@ impl Site {
     }
 
     /// Returns whether the site is a stage or a step, which are the nodes of the stage tree.
+    #[doc(hidden)]
     #[inline]
     pub const fn is_stage(&self) -> bool {
         self.kind.is_stage()
@@ -112,6 +121,7 @@ impl Site {
     }
 
     /// Returns whether this site stands for all names beyond [`MAX_DYNAMIC`].
+    #[doc(hidden)]
     pub fn is_overflow(&self) -> bool {
         self.line == 0 && self.name == OVERFLOW
     }
@@ -124,6 +134,7 @@ impl Site {
     }
 
     /// Returns the site's number, which the first call assigns; 0 if there is no memory for one.
+    #[doc(hidden)]
     pub fn number(&'static self) -> u32 {
         let number = self.fast_number() & !OUT_OF_LINE;
         if number == 0 { self.assign_number() } else { number }
@@ -157,6 +168,7 @@ pub(crate) const fn is_fast(number: u32) -> bool {
 static SITES: Numbered<Site> = Numbered::new();
 
 /// Receiver of every site, called before the first entry that names it.
+#[doc(hidden)]
 pub trait Listener: Send + Sync {
     /// Announces sites with their numbers; may repeat some. Must not allocate from the program's
     /// allocator for a single site.
@@ -167,6 +179,7 @@ static LISTENER: PerProcess<Mutex<Option<Arc<dyn Listener>>>> = PerProcess::new(
 
 /// Sets the listener, or none. Announces to it all sites that have numbers, and from now on every
 /// site that is assigned one.
+#[doc(hidden)]
 pub fn announce_to(listener: Option<Arc<dyn Listener>>) {
     let is_set = listener.is_some();
     let before = std::mem::replace(&mut *LISTENER.lock().unwrap_or_else(PoisonError::into_inner), listener);
@@ -184,11 +197,13 @@ fn announce(sites: &[(&'static Site, u32)]) {
 }
 
 /// Returns every site that has a number, in order of number, from 1.
+#[doc(hidden)]
 pub fn numbered() -> Vec<&'static Site> {
     SITES.all()
 }
 
 /// Returns the site with this number.
+#[doc(hidden)]
 pub fn by_number(number: u32) -> Option<&'static Site> {
     SITES.get(number)
 }
@@ -234,6 +249,7 @@ fn interned() -> MutexGuard<'static, Interned> {
 
 /// Returns the site of a run-time name, one per kind and name. Takes a lock, so keep the result for
 /// code that runs often.
+#[doc(hidden)]
 pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     label::with_truncated(name, |name| intern(kind, name))
 }
@@ -287,6 +303,7 @@ fn overflow(kind: Kind) -> &'static Site {
 
 /// Returns the number of names beyond [`MAX_DYNAMIC`] that the process has used, counted up to
 /// 65,536.
+#[doc(hidden)]
 pub fn merged_names() -> u64 {
     let _own = ledger::own();
     interned().merged.len() as u64

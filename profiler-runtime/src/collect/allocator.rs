@@ -12,7 +12,7 @@ use profiler_core::memory;
 /// `torch_profiler_with_memory`. Wraps the system's allocator, or any other.
 ///
 /// ```
-/// use profiler_runtime::ProfilingAllocator;
+/// use profiler_runtime::memory::ProfilingAllocator;
 ///
 /// #[global_allocator]
 /// static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();

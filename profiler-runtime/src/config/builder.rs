@@ -10,7 +10,7 @@ use super::choice::Profiler;
 use super::draft::Draft;
 use super::environment;
 use super::error::{ConfigError, Origin};
-use super::parsed::Parsed;
+use super::parsed::ParsedConfig;
 use super::settings::ProfilerConfig;
 
 impl ProfilerConfig {
@@ -32,7 +32,7 @@ impl ProfilerConfig {
     /// # Errors
     ///
     /// Returns every problem at once.
-    pub fn validate(self) -> Result<Parsed, ConfigError> {
+    pub fn validate(self) -> Result<ParsedConfig, ConfigError> {
         Draft::of(self).finish(&environment::process)
     }
 

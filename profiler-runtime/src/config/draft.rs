@@ -13,7 +13,7 @@ use super::document::Document;
 use super::environment::{Environment, sglang_folder};
 use super::error::{ConfigError, Origin, Problem, Warning};
 use super::kind::found;
-use super::parsed::{Origins, Parsed};
+use super::parsed::{Origins, ParsedConfig};
 use super::paths;
 use super::settings::{FIELDS, Field, ProfilerConfig};
 use super::upstream::{Fate, Name, PROTON_DIR, Place};
@@ -59,8 +59,8 @@ impl Draft {
     }
 
     /// Creates a draft of a configuration that was read before, to be changed.
-    pub(crate) fn again(parsed: Parsed) -> Self {
-        let Parsed { config, warnings, origins, origin, .. } = parsed;
+    pub(crate) fn again(parsed: ParsedConfig) -> Self {
+        let ParsedConfig { config, warnings, origins, origin, .. } = parsed;
         Self { config, warnings, origins, ..Self::new(origin) }
     }
 
@@ -153,7 +153,7 @@ impl Draft {
     }
 
     /// Returns the configuration, with every warning; or every problem.
-    pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
+    pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<ParsedConfig, ConfigError> {
         self.use_foreign_dir(env);
         self.warn_of_accepted();
         self.apply_rules();
@@ -162,7 +162,7 @@ impl Draft {
         // A draft that is finished again is judged again.
         let mut seen = BTreeSet::new();
         warnings.retain(|warning| seen.insert(warning.to_string()));
-        Ok(Parsed { config, warnings, origins, origin, places: BTreeMap::new() })
+        Ok(ParsedConfig { config, warnings, origins, origin, places: BTreeMap::new() })
     }
 
     /// Makes paths absolute, and sets the two names of a `torch` session's folder to the same

@@ -1,23 +1,27 @@
 //! The configuration of a session: read, checked, explained.
 //!
-//! One table ([`settings`]) says everything there is to say about a field: its name, type, default,
-//! range and meaning. The struct, the reader, the command-line flags and [`Parsed::explain`] are
-//! all made from it, so they cannot disagree.
-//!
-//! ```text
-//! source (text, file, environment), builder ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
-//!                                                                            │
-//! settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
-//!
-//! export: what the exporters are told of it
-//! upstream: the names of vLLM and SGLang, and what becomes of each
-//! paths, trace_name, select, pattern: what particular fields mean
-//! ```
-//!
-//! The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms
-//! only what artifacts can be asked for. `control` calls it to learn what to record, `session` to
-//! act on it, `export` to show the effective values in the manifest.
+//! [`ProfilerConfig`] is built in code or read from JSON, YAML, TOML, the environment or
+//! command-line flags. Reading gives a [`ParsedConfig`], which knows where each value came from and
+//! what has no effect; a mistake is a [`ConfigError`] with every [`Problem`] at once.
 
+// One table (`settings`) says everything there is to say about a field: its name, type, default,
+// range and meaning. The struct, the reader, the command-line flags and `ParsedConfig::explain` are
+// all made from it, so they cannot disagree.
+//
+//     source (text, file, environment), builder, args ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
+//                                                                              │
+//     settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
+//
+//     export: what the exporters are told of it
+//     upstream: the names of vLLM and SGLang, and what becomes of each
+//     paths, trace_name, select, pattern: what particular fields mean
+//
+// The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms
+// only what artifacts can be asked for. `control` calls it to learn what to record, `session` to
+// act on it, `export` to show the effective values in the manifest.
+
+#[cfg(feature = "clap")]
+mod args;
 mod builder;
 mod choice;
 mod document;
@@ -41,13 +45,17 @@ mod value;
 #[cfg(feature = "yaml")]
 mod yaml;
 
+#[cfg(feature = "clap")]
+pub use args::ProfilerArgs;
 pub use choice::{Activities, GpuTiming, PrintSummary, Profiler};
 pub(crate) use draft::Draft;
 pub(crate) use error::Places;
 pub use error::{ConfigError, Origin, Problem, Warning};
-pub use parsed::Parsed;
+pub use parsed::{IntoConfig, ParsedConfig};
 pub(crate) use paths::Folder;
 pub(crate) use pattern::nearest;
+#[doc(inline)]
+pub use profiler_trace::model::{CudaApiNames, TraceFormat};
 pub use settings::ProfilerConfig;
 #[cfg(any(feature = "http", feature = "clap"))]
 pub(crate) use upstream::Name;

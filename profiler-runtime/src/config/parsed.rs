@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::error::{Origin, Places, Warning};
+use super::error::{ConfigError, Origin, Places, Warning};
 use super::settings::{FIELDS, ProfilerConfig};
 
 /// A configuration that was read and is valid.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct Parsed {
+pub struct ParsedConfig {
     /// The effective configuration, with its paths made absolute.
     pub config: ProfilerConfig,
     /// Settings that are valid but have no effect, or another than it seems. The caller decides
@@ -25,10 +25,37 @@ pub struct Parsed {
     pub(crate) places: Places,
 }
 
+/// A configuration to start with: a [`ProfilerConfig`], which is checked then, or a
+/// [`ParsedConfig`], whose warnings go into the log and the manifest. No other type implements it.
+pub trait IntoConfig: sealed::Sealed {
+    /// Returns the checked configuration.
+    #[doc(hidden)]
+    fn into_parsed(self) -> Result<ParsedConfig, ConfigError>;
+}
+
+impl IntoConfig for ProfilerConfig {
+    fn into_parsed(self) -> Result<ParsedConfig, ConfigError> {
+        self.validate()
+    }
+}
+
+impl IntoConfig for ParsedConfig {
+    fn into_parsed(self) -> Result<ParsedConfig, ConfigError> {
+        Ok(self)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::ProfilerConfig {}
+    impl Sealed for super::ParsedConfig {}
+}
+
 /// Origins of fields, by name.
 pub(crate) type Origins = BTreeMap<&'static str, Origin>;
 
-impl Parsed {
+impl ParsedConfig {
     /// Returns the origin of the configuration.
     #[must_use]
     pub fn origin(&self) -> &Origin {
@@ -46,7 +73,7 @@ impl Parsed {
 impl ProfilerConfig {
     /// Returns a text for people that lists every field with its value.
     ///
-    /// [`Parsed::explain`] also shows where each value came from.
+    /// [`ParsedConfig::explain`] also shows where each value came from.
     #[must_use]
     pub fn explain(&self) -> String {
         explain(self, &self.changed().map(|field| (field.name, Origin::Code)).collect())

@@ -96,7 +96,7 @@ settings! {
     /// let config = ProfilerConfig::torch("./perf").torch_profiler_record_shapes(true).max_iterations(10);
     /// let parsed = config.validate()?;
     /// assert!(parsed.warnings.is_empty());
-    /// # Ok::<(), profiler_runtime::ConfigError>(())
+    /// # Ok::<(), profiler_runtime::config::ConfigError>(())
     /// ```
     pub struct ProfilerConfig {
         /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture

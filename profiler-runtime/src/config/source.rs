@@ -15,7 +15,7 @@ use super::environment::{self, Environment, folder, sglang_folder, variable};
 use super::error::{ConfigError, Origin, Problem};
 use super::format::Format;
 use super::kind::boolean;
-use super::parsed::Parsed;
+use super::parsed::ParsedConfig;
 use super::paths;
 use super::settings::ProfilerConfig;
 use super::upstream::{Fate, Name, Place, SGLANG_FOLDERS};
@@ -33,7 +33,7 @@ impl ProfilerConfig {
     /// # Errors
     ///
     /// Returns every problem at once, each with its place and what would be right.
-    pub fn from_json(text: &str) -> Result<Parsed, ConfigError> {
+    pub fn from_json(text: &str) -> Result<ParsedConfig, ConfigError> {
         parsed(Format::Json, text, Origin::Json).finish(&environment::process)
     }
 
@@ -44,7 +44,7 @@ impl ProfilerConfig {
     /// # Errors
     ///
     /// Returns what is wrong with the file, or every problem of the configuration in it.
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Parsed, ConfigError> {
+    pub fn from_file(path: impl AsRef<Path>) -> Result<ParsedConfig, ConfigError> {
         file(path.as_ref(), "").finish(&environment::process)
     }
 
@@ -61,7 +61,7 @@ impl ProfilerConfig {
     /// # Errors
     ///
     /// Returns every problem at once, each with its place and what would be right.
-    pub fn from_env() -> Result<Option<Parsed>, ConfigError> {
+    pub fn from_env() -> Result<Option<ParsedConfig>, ConfigError> {
         Self::from_env_with(environment::process)
     }
 
@@ -71,7 +71,7 @@ impl ProfilerConfig {
     /// # Errors
     ///
     /// Returns the same as [`ProfilerConfig::from_env`].
-    pub fn from_env_with(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Parsed>, ConfigError> {
+    pub fn from_env_with(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<ParsedConfig>, ConfigError> {
         from_environment(&env).map(|draft| draft.finish(&env)).transpose()
     }
 }

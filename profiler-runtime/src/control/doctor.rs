@@ -1,6 +1,6 @@
 //! The diagnosis of a machine: which GPU components are installed, and how to get the missing ones.
 //!
-//! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a
+//! For people whose trace has no kernels: [`diagnose`] asks the questions in the order in which a
 //! recording needs the answers, and prints one line for each.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub use crate::collect::gpu::source::Finding;
 use crate::collect::gpu::{self, Source};
 
-/// The result of [`doctor`]. Prints as a list, one line a finding.
+/// The result of [`diagnose`]. Prints as a list, one line a finding.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Diagnosis {
@@ -25,7 +25,7 @@ pub struct Diagnosis {
 /// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing
 /// else. May take a second where CUDA has not been used before.
 #[must_use]
-pub fn doctor() -> Diagnosis {
+pub fn diagnose() -> Diagnosis {
     let mut findings: Vec<Finding> = gpu::sources().flat_map(Source::diagnose).collect();
     findings.push(of_nvtx());
     Diagnosis { findings, nsys: nsys_command(std::env::args_os().map(|each| each.to_string_lossy().into_owned())) }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_machine_gets_a_diagnosis() {
-        let diagnosis = doctor();
+        let diagnosis = diagnose();
         assert_eq!(diagnosis.findings[0].what, "driver");
         let text = diagnosis.to_string();
         assert!(text.contains("nsys profile") && text.contains("attached tool"), "{text}");

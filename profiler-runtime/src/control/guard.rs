@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::job::{self, Membership};
+use super::job::{self, WorkerHandle};
 use super::trigger::{self, Triggers};
 use super::{begin, configured, enabled, keep};
 use crate::collect::nvtx;
-use crate::config::{Parsed, ProfilerConfig};
+use crate::config::IntoConfig;
 use crate::error::Error;
 use crate::logging;
-use crate::session::{self, SessionId, Stopped};
+use crate::session::{self, ExportHandle, SessionId};
 use profiler_trace::export::Manifest;
 
 /// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
@@ -55,17 +55,8 @@ pub fn profile_from_env() -> ProfileGuard {
 /// # Errors
 ///
 /// Returns the errors of [`start_profile_with`](crate::start_profile_with).
-pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
-    profile_parsed(config.validate()?)
-}
-
-/// Starts a session like [`profile_with`] for a configuration that was read from flags or a file:
-/// its warnings go into the log and the manifest.
-///
-/// # Errors
-///
-/// Returns the errors of [`start_profile`](crate::start_profile).
-pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
+pub fn profile_with(config: impl IntoConfig) -> Result<ProfileGuard, Error> {
+    let parsed = config.into_parsed()?;
     let mut guard = ProfileGuard { session: None, triggers: None, membership: None };
     if trigger::is_named(&parsed.config) {
         enabled()?;
@@ -82,11 +73,11 @@ pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
 /// panic unwinds.
 #[derive(Debug)]
 pub struct ProfileGuard {
-    session: Option<Stopped>,
+    session: Option<ExportHandle>,
     /// Triggers, dropped before the membership, in the order of the fields: sessions that they
     /// started stop first.
     triggers: Option<Arc<Triggers>>,
-    membership: Option<Membership>,
+    membership: Option<WorkerHandle>,
 }
 
 impl ProfileGuard {
@@ -94,13 +85,13 @@ impl ProfileGuard {
     /// trigger starts it.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
-        self.session.as_ref().map(Stopped::session)
+        self.session.as_ref().map(ExportHandle::session)
     }
 
     /// Stops the session if it is still active, and returns it: to wait for its artifacts with a
     /// progress bar, say. `None` without a session.
     #[must_use = "the artifacts are written in the background"]
-    pub fn stop(mut self) -> Option<Stopped> {
+    pub fn stop(mut self) -> Option<ExportHandle> {
         let session = self.session.take()?;
         end(&session);
         Some(session)
@@ -111,7 +102,7 @@ impl ProfileGuard {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Stopped::wait`].
+    /// Returns the errors of [`ExportHandle::wait`].
     pub fn finish(mut self) -> Option<Result<Manifest, Error>> {
         self.session.take().map(|session| end(&session).wait())
     }
@@ -126,7 +117,7 @@ impl Drop for ProfileGuard {
     }
 }
 
-fn end(session: &Stopped) -> &Stopped {
+fn end(session: &ExportHandle) -> &ExportHandle {
     session::stop_guarded(session.session());
     session
 }

@@ -3,9 +3,7 @@
 //! Programs call these functions directly; command-line flags end here too. This room chooses the
 //! configuration; `session` carries it out.
 
-#[cfg(feature = "clap")]
-mod args;
-mod doctor;
+pub mod doctor;
 mod guard;
 #[cfg(feature = "http")]
 pub mod http;
@@ -20,19 +18,17 @@ mod trigger;
 use std::sync::{Mutex, PoisonError};
 
 use crate::collect::nvtx;
-use crate::config::{Parsed, ProfilerConfig};
+use crate::config::{IntoConfig, ParsedConfig, ProfilerConfig};
 use crate::error::Error;
 use crate::logging;
-use crate::session::{self, Given, Recovered, SessionId, Status, Stopped};
+use crate::session::recover::{self, Recovered};
+use crate::session::{self, ExportHandle, Given, SessionId, Status};
 use profiler_core::process::PerProcess;
 
-#[cfg(feature = "clap")]
-pub use args::ProfilerArgs;
-pub use doctor::{Diagnosis, Finding, doctor};
-pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
+pub use guard::{ProfileGuard, profile_from_env, profile_with};
 
 /// Configuration that [`configure`] has set.
-static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
+static CONFIGURED: PerProcess<Mutex<Option<ParsedConfig>>> =
     PerProcess::new(|parents| Mutex::new(parents.and_then(|parents| parents.try_lock().ok()?.clone())));
 
 /// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A
@@ -43,14 +39,13 @@ static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
 ///
 /// Returns [`Error::Config`] with everything that is wrong in it; then the earlier configuration
 /// stays.
-pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
-    let parsed = config.validate()?;
-    keep(parsed);
+pub fn configure(config: impl IntoConfig) -> Result<(), Error> {
+    keep(config.into_parsed()?);
     Ok(())
 }
 
 /// Keeps the configuration with which [`start_profile`], triggers and requests start from now on.
-fn keep(parsed: Parsed) {
+fn keep(parsed: ParsedConfig) {
     nvtx::configure(&parsed.config);
     *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
 }
@@ -72,13 +67,13 @@ pub fn start_profile() -> Result<SessionId, Error> {
     begin(parsed).map(|handle| handle.session().clone())
 }
 
-/// Starts a session with this configuration.
+/// Starts a session with this configuration, built in code or read from flags, a file or a text.
 ///
 /// # Errors
 ///
 /// Returns the errors of [`start_profile`].
-pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
-    begin(config.validate()?).map(|handle| handle.session().clone())
+pub fn start_profile_with(config: impl IntoConfig) -> Result<SessionId, Error> {
+    begin(config.into_parsed()?).map(|handle| handle.session().clone())
 }
 
 /// Stops the active session, or returns the one that has ended by itself (`max_iterations`,
@@ -96,7 +91,7 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
 /// # Errors
 ///
 /// Returns [`Error::NotActive`] if there is neither.
-pub fn stop_profile() -> Result<Stopped, Error> {
+pub fn stop_profile() -> Result<ExportHandle, Error> {
     session::stop()
 }
 
@@ -116,7 +111,7 @@ pub fn stop_profile() -> Result<Stopped, Error> {
 ///
 /// Returns [`Error::NotActive`] without a session, [`Error::Dump`] if it has nothing to dump or no
 /// folder for it, or writes another dump, [`Error::Folder`] if the dump's folder cannot be made.
-pub fn dump_profile() -> Result<Stopped, Error> {
+pub fn dump_profile() -> Result<ExportHandle, Error> {
     session::dump()
 }
 
@@ -143,7 +138,7 @@ pub fn dump_profile() -> Result<Stopped, Error> {
 /// [`Recovered::failed`].
 pub fn recover(dir: impl AsRef<std::path::Path>) -> Result<Recovered, Error> {
     enabled()?;
-    session::recover(dir.as_ref())
+    recover::recover(dir.as_ref())
 }
 
 /// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N`
@@ -151,7 +146,7 @@ pub fn recover(dir: impl AsRef<std::path::Path>) -> Result<Recovered, Error> {
 ///
 /// Does not count while a step site drives the session. Costs one load while no session is active,
 /// about 150 ns while one is.
-pub fn step() {
+pub fn next_step() {
     session::step_call();
 }
 
@@ -162,7 +157,7 @@ pub fn status() -> Status {
 }
 
 /// Returns the configuration to start with, if there is one that asks for anything.
-fn configured() -> Result<Option<Parsed>, Error> {
+fn configured() -> Result<Option<ParsedConfig>, Error> {
     let set = CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let parsed = match set {
         Some(parsed) => Some(parsed),
@@ -180,12 +175,12 @@ fn enabled() -> Result<(), Error> {
     if cfg!(feature = "enable") { Ok(()) } else { Err(Error::Disabled) }
 }
 
-fn begin(parsed: Parsed) -> Result<Stopped, Error> {
+fn begin(parsed: ParsedConfig) -> Result<ExportHandle, Error> {
     begin_as(parsed, None)
 }
 
 /// Starts a session, under the name that a coordinator has given it, if any.
-fn begin_as(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
+fn begin_as(parsed: ParsedConfig, given: Option<Given>) -> Result<ExportHandle, Error> {
     enabled()?;
     if parsed.config.is_off() {
         return Err(Error::NotConfigured);

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::job::ControlError;
 use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
-use profiler_core::{self, Kind, site, site::Site};
+use profiler_core::site::{Kind, Site};
+use profiler_core::{self, site};
 
 /// Returns the sites that are known by now; sites made at run time are known once they have run.
 fn known() -> impl Iterator<Item = &'static Site> {

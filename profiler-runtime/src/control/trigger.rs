@@ -1,6 +1,6 @@
 //! Start and stop without a line of code or a port: a signal, and a file.
 //!
-//! Both act on the controller that is [installed](super::job::install), so in a single process, in
+//! Both act on the controller that is [set](super::job::set_controller), so in a single process, in
 //! a worker and in a coordinator's process they do the same as a request over HTTP. Each has a
 //! thread of its own that only waits; both are off unless the configuration names them. A caller
 //! that arms the same triggers again while they are armed shares them: a signal that two would hear
@@ -166,7 +166,7 @@ impl Armed {
     /// Returns the controller to stop: that of the session which a trigger has started, or else the
     /// installed one.
     fn controller(&self) -> Arc<dyn Controller> {
-        self.state().started.clone().unwrap_or_else(job::installed)
+        self.state().started.clone().unwrap_or_else(job::controller)
     }
 
     #[cfg(unix)]
@@ -182,7 +182,7 @@ impl Armed {
     }
 
     fn start(&self, why: &str) {
-        let controller = job::installed();
+        let controller = job::controller();
         match controller.start(&Selection::default()) {
             Ok(report) => {
                 log_report(&format!("{why}: session `{}` is started", report.session), &report);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::export_job::Stopped;
+use super::export_job::ExportHandle;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::session_id::SessionId;
@@ -26,7 +26,7 @@ pub(crate) struct Dumps {
     ring_steps: u64,
     /// Number of the last dump.
     number: u64,
-    last: Option<Stopped>,
+    last: Option<ExportHandle>,
     slow: u64,
     left_out: u64,
     /// Begin of the recording, on both clocks.
@@ -91,14 +91,14 @@ impl Dumps {
     /// # Errors
     ///
     /// Fails if the folder cannot be made.
-    pub(crate) fn next(&mut self, session: &SessionId, folder: &Path) -> Result<Stopped, Error> {
+    pub(crate) fn next(&mut self, session: &SessionId, folder: &Path) -> Result<ExportHandle, Error> {
         self.number += 1;
         let name = format!("dump-{}", self.number);
         let folder: PathBuf = folder.join(&name);
         if let Err(error) = fs::create_dir_all(&folder) {
             return Err(Error::Folder { folder, source: Arc::new(error) });
         }
-        let dump = Stopped::new(SessionId::new(format!("{session}-{name}")), Some(folder));
+        let dump = ExportHandle::new(SessionId::new(format!("{session}-{name}")), Some(folder));
         self.last = Some(dump.clone());
         Ok(dump)
     }
@@ -117,7 +117,7 @@ impl Dumps {
     }
 
     /// Returns the last dump, which may be being written.
-    pub(crate) fn into_last(self) -> Option<Stopped> {
+    pub(crate) fn into_last(self) -> Option<ExportHandle> {
         self.last
     }
 }

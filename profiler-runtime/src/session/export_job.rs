@@ -43,7 +43,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// neither waits for them nor stops them. Cheap to clone.
 #[derive(Clone, Debug)]
 #[must_use = "the artifacts are written in the background: `wait` for them before the program ends"]
-pub struct Stopped(Arc<Ended>);
+pub struct ExportHandle(Arc<Ended>);
 
 #[derive(Debug)]
 struct Ended {
@@ -98,12 +98,12 @@ pub(crate) struct Export {
     /// of `dump`, too.
     pub(crate) spool: Option<Spooling>,
     /// Dump that has to be written too.
-    pub(crate) dump: Option<Stopped>,
+    pub(crate) dump: Option<ExportHandle>,
     /// Handle for those who wait for it.
-    pub(crate) stopped: Stopped,
+    pub(crate) stopped: ExportHandle,
 }
 
-impl Stopped {
+impl ExportHandle {
     pub(crate) fn new(session: SessionId, folder: Option<PathBuf>) -> Self {
         Self(Arc::new(Ended {
             session,
@@ -209,7 +209,7 @@ impl Stopped {
     /// artifacts are written. Costs a pass over the distinct rows, not over the recording.
     ///
     /// ```no_run
-    /// use profiler_runtime::{GroupBy, SortBy};
+    /// use profiler_runtime::artifacts::{GroupBy, SortBy};
     ///
     /// let stopped = profiler_runtime::stop_profile()?;
     /// println!("{}", stopped.key_averages(GroupBy::Name)?.sort_by(SortBy::CpuTime).row_limit(10).table());
@@ -336,7 +336,7 @@ pub(super) fn failed_spool(spool: &Spooling) -> Option<String> {
 }
 
 /// Deletes the spool unless artifacts are missing: only then it is worth its place on the disk.
-fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
+fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &ExportHandle) {
     let session = stopped.session();
     if !manifest.errors.is_empty() {
         logging::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");

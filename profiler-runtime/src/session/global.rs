@@ -15,14 +15,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::active::{Active, Given};
-use super::export_job::{Export, Stopped};
+use super::export_job::{Export, ExportHandle};
 use super::gpu::Gpu;
 use super::place::{self, Names};
 use super::status::Status;
 use super::{ending, timer};
 use crate::collect::nvtx;
 use crate::collect::spool::journal::Note;
-use crate::config::Parsed;
+use crate::config::ParsedConfig;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::os::shutdown::Ending;
@@ -40,11 +40,11 @@ pub(super) struct Slot {
     /// The active session.
     pub(super) active: Option<Active>,
     /// Session that ended by itself, for the next stop.
-    ended: Option<Stopped>,
+    ended: Option<ExportHandle>,
     /// Sessions whose artifacts were not written at the last look, oldest first.
-    exporting: Vec<Stopped>,
+    exporting: Vec<ExportHandle>,
     /// Session that ended last.
-    last: Option<Stopped>,
+    last: Option<ExportHandle>,
     names: Names,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 ///
 /// Fails if a session is active, its folder cannot be written, or it needs a timer and there is no
 /// thread for it.
-pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
+pub(crate) fn start(parsed: ParsedConfig, given: Option<Given>) -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     pinned::pin_this_library();
     steps::listen(step_ended);
@@ -77,7 +77,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
     // A session that is being written reads its clock once more.
-    if slot.exporting.iter().all(Stopped::is_written) {
+    if slot.exporting.iter().all(ExportHandle::is_written) {
         clock::choose();
     }
     let mut active = Active::new(parsed, given, gpu, &mut slot.names, |name| std::env::var_os(name))?;
@@ -103,7 +103,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
 /// # Errors
 ///
 /// Fails if there is neither.
-pub(crate) fn stop() -> Result<Stopped, Error> {
+pub(crate) fn stop() -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     let mut slot = lock();
     if let Some(export) = slot.seal(EndedBy::Stop) {
@@ -118,7 +118,7 @@ pub(crate) fn stop() -> Result<Stopped, Error> {
 /// # Errors
 ///
 /// Fails if there is none, it records nothing yet, or another dump is being written.
-pub(crate) fn dump() -> Result<Stopped, Error> {
+pub(crate) fn dump() -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     let export = lock().active.as_mut().ok_or(Error::NotActive)?.dump(EndedBy::Dump)?;
     Ok(launch(export))
@@ -225,11 +225,11 @@ pub(crate) fn status() -> Status {
 }
 
 /// Returns the session that ended last, however it did.
-pub(crate) fn last() -> Option<Stopped> {
+pub(crate) fn last() -> Option<ExportHandle> {
     lock().last.clone()
 }
 
-/// Counts a bare `step()` call: the end of an iteration that no site names.
+/// Counts a bare `next_step()` call: the end of an iteration that no site names.
 pub(crate) fn step_call() {
     if gate::load() & gate::STEPS == 0 || ledger::is_own() {
         return;
@@ -297,7 +297,7 @@ fn log_elsewhere(messages: Waiting) {
 
 /// Sends a recording on its way to its artifacts. The host's logger gets its messages afterwards:
 /// it may block.
-fn launch(export: Export) -> Stopped {
+fn launch(export: Export) -> ExportHandle {
     let _held = logging::hold();
     CHANGED.notify_all();
     let export = export.finish_gpu();

@@ -12,7 +12,7 @@ use profiler_core::stream::registry::{Log, ThreadLog};
 pub(super) struct Iterations(Vec<u64>);
 
 impl Iterations {
-    /// Finds the iterations of the loop of this site; of bare `step()` calls without one. Reads the
+    /// Finds the iterations of the loop of this site; of bare `next_step()` calls without one. Reads the
     /// whole log.
     pub(super) fn of(log: &Log, driver: Option<u32>) -> Self {
         let mut ends = Vec::new();

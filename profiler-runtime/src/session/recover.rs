@@ -27,7 +27,7 @@ use profiler_trace::records::frames::Symbols;
 use profiler_trace::records::gpu::GpuRecord;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// The result of [`recover`](crate::recover).
+/// The result of [`recover`](crate::spool::recover).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
@@ -44,7 +44,7 @@ pub struct Recovered {
 /// them.
 const MOST_SILENCE: Duration = Duration::from_secs(3_600);
 
-/// Recovers sessions: see [`crate::recover`].
+/// Recovers sessions: see [`crate::spool::recover`].
 pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     let _own = ledger::own();
     let failed = |source| Error::Folder { folder: folder.to_owned(), source: Arc::new(source) };

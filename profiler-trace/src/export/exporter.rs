@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Content, ExportOptions, Trace};
 
-use super::manifest::{Manifest, Missing};
+use super::manifest::{Manifest, MissingArtifact};
 use super::remark::Remark;
 
 /// A kind of artifact, as manifest, downloads and documentation know it.
@@ -104,7 +104,7 @@ pub(super) struct Plan<'a> {
     pub(super) folder: &'a Path,
     pub(super) outputs: Vec<Output>,
     /// What is asked for and cannot be made.
-    pub(super) missing: Vec<Missing>,
+    pub(super) missing: Vec<MissingArtifact>,
 }
 
 /// Something that an exporter makes.
@@ -168,7 +168,7 @@ impl Plan<'_> {
 
     /// Notes that an artifact is asked for and cannot be made.
     pub(super) fn lacks(&mut self, kind: ArtifactKind, reason: impl Into<String>) {
-        self.missing.push(Missing::new(self.name(kind), reason));
+        self.missing.push(MissingArtifact::new(self.name(kind), reason));
     }
 
     fn name(&self, kind: ArtifactKind) -> String {

@@ -3,8 +3,9 @@
 
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, MemoryLog, Trace};
+use profiler_core::memory::Device;
 use profiler_core::memory::{Action, Levels};
-use profiler_core::{Device, Kind};
+use profiler_core::site::Kind;
 
 use super::{Gauge, Manifest, write_session};
 

@@ -52,7 +52,7 @@ use crate::model::{ExportOptions, Trace};
 pub use exporter::ArtifactKind;
 pub use format::utc::iso8601;
 pub use manifest::by_reason;
-pub use manifest::{Artifact, Manifest, Missing};
+pub use manifest::{Artifact, Manifest, MissingArtifact};
 pub use ops::averages::{KeyAverages, SortBy};
 pub use output::mount::shortcomings;
 pub use output::outlet;
@@ -64,7 +64,7 @@ pub use remark::Remark;
 pub use report_parts::requests::RequestTimes;
 pub use report_parts::{losses, warnings};
 pub use reports::printed::Summary;
-pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
+pub use trace::merge::{Alignment, MergeError, MergeOptions, MergedRank, MergedTrace, merge};
 
 use exporter::{Exporter, Output, Plan, PlannedFile};
 use format::json::{self, record};
@@ -160,7 +160,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
     let second_name = second.and_then(|second| {
         let name = name_in(&second, folder);
         let Err(error) = second_name::add(&artifact.path, &second) else { return Some(name) };
-        manifest.missing.push(Missing::new(name, error.to_string()));
+        manifest.missing.push(MissingArtifact::new(name, error.to_string()));
         remarks.push(Remark::Warning(format!(
             "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
             second.display()
@@ -172,7 +172,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
 }
 
 /// Returns the manifest of a session before anything is written.
-fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
+fn manifest_of(trace: &Trace, missing: Vec<MissingArtifact>) -> Manifest {
     let context = &trace.context;
     Manifest {
         session: context.session.clone(),

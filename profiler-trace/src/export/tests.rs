@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, MemoryLog, Trace};
-use profiler_core::Kind;
 use profiler_core::memory::Levels;
+use profiler_core::site::Kind;
 
 use super::{Gauge, Manifest, write_session};
 

@@ -1,7 +1,7 @@
 //! Async stages against recordings made by hand: what is their own, what they cover, and what of
 //! them is missing.
 
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
 use super::stages::StageNode;

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 

@@ -1,9 +1,10 @@
 //! A slice: one range as it appears on a row of the trace.
 
 use profiler_core::__private::{Integer, MAX_DIMS};
+use profiler_core::shape::Dtype;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Key;
-use profiler_core::{Dtype, Kind, site::Site};
 
 use super::values::{NetBytes, NodeId, key};
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use profiler_core::{Kind, site::Site};
+use profiler_core::site::{Kind, Site};
 
 use super::call_times::CallTimes;
 use super::slice::Slice;

@@ -18,7 +18,7 @@ pub(crate) struct Step {
     pub(crate) begin: u64,
     /// End of the iteration.
     pub(crate) end: u64,
-    /// `External id` of its slice or task; 0 for bare `step()` calls.
+    /// `External id` of its slice or task; 0 for bare `next_step()` calls.
     pub(crate) external_id: u64,
     /// True if it began after every earlier step of its loop had ended, or in the place of one.
     /// Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
@@ -31,7 +31,7 @@ pub(crate) struct Step {
 /// All iterations of one loop.
 #[derive(Clone, Debug)]
 pub(crate) struct StepLoop {
-    /// The loop's site; `None` for bare `step()` calls.
+    /// The loop's site; `None` for bare `next_step()` calls.
     pub(crate) site: Option<&'static Site>,
     /// True if it drove the schedule and carries `ProfilerStep#N`.
     pub(crate) drives: bool,
@@ -76,7 +76,7 @@ impl StepBook {
             .push(step);
     }
 
-    /// Records a call of a bare `step()`.
+    /// Records a call of a bare `next_step()`.
     pub(super) fn mark(&mut self, at: u64) {
         self.marks.push(at);
     }

@@ -8,9 +8,9 @@
 use std::cmp::Reverse;
 
 use profiler_core::__private::Integer;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Key;
-use profiler_core::{Kind, site::Site};
 
 use super::by_task::TaskRanks;
 use super::slice::{Poll, Slice, named, value};

@@ -6,12 +6,14 @@ use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
 use crate::records::unavailable::Unavailable;
 use profiler_core::clock::Anchor;
+use profiler_core::memory::Action;
 use profiler_core::overhead::Costs;
+use profiler_core::shape::Dtype;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::entry::{COMPLETED, Entry, Tag};
 use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
-use profiler_core::{Dtype, Kind, memory::Action, site::Site};
 
 use super::context::{Context, Recording, Window};
 use super::memory::MemoryLog;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use profiler_core::Dtype;
-use profiler_core::Kind;
+use profiler_core::shape::Dtype;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use profiler_runtime::{ConfigError, Parsed, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::{ConfigError, ParsedConfig};
 
 /// Reads the bytes as a configuration in each of its languages.
 pub fn config(bytes: &[u8]) {
@@ -17,7 +18,7 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
-fn check(outcome: Result<Parsed, ConfigError>) {
+fn check(outcome: Result<ParsedConfig, ConfigError>) {
     match outcome {
         Ok(parsed) => {
             assert!(!parsed.explain().is_empty());

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use profiler_runtime::{MergeOptions, merge as merged};
+use profiler_runtime::merge::{MergeOptions, merge as merged};
 use serde_json::Value;
 
 /// Another rank's trace, as it should be.

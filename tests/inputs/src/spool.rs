@@ -125,7 +125,7 @@ fn recover_usual(journal: &[u8]) -> Option<Value> {
 
 fn recovers(folder: &Path, journal: &[u8]) {
     fs::write(folder.join(JOURNAL), journal).expect("the temporary folder can be written");
-    let found = profiler_runtime::recover(folder).expect("the folder can be read");
+    let found = profiler_runtime::spool::recover(folder).expect("the folder can be read");
     // An empty journal is that of a spool which was recovered before.
     assert_eq!(found.sessions.len() + found.failed.len(), usize::from(!journal.is_empty()), "{found:?}");
     for error in found.failed {

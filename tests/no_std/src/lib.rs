@@ -5,9 +5,11 @@
 use core::future::Future;
 use core::panic::PanicInfo;
 
+use profiler_core::memory::{Device, record_alloc, record_free, record_out_of_memory};
+use profiler_core::request::CurrentRequest;
+use profiler_core::shape::{Dims, Dtype, ShapeWriter, Shaped};
 use profiler_core::{
-    CurrentRequest, Device, Dims, Dtype, Range, ShapeWriter, Shaped, current_request, op, profiled_op, profiled_stage,
-    profiled_step, record_alloc, record_free, record_out_of_memory, request, request_scope, stage, step, step_named,
+    Range, current_request, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step,
 };
 
 #[panic_handler]
@@ -44,8 +46,9 @@ pub extern "C" fn generate(steps: usize) -> usize {
     let _request: Range = request("id");
     let _stage = stage!("part", args(steps = steps));
     let tensor = Tensor([1, 2]);
-    let _op = op!("block", shapes(tensor, &[1_u8; 4][..], Dims(&[2_i64], Dtype::I64)), flops = 2 * steps, args(n = -1_i8));
-    let guards = [stage("named at run time"), op("op"), step_named("step")];
+    let _op =
+        op!("block", shapes(tensor, &[1_u8; 4][..], Dims(&[2_i64], Dtype::I64)), flops = 2 * steps, args(n = -1_i8));
+    let guards = [stage("named at run time"), op("op"), step("step")];
     record_alloc(Device::Cuda(0), 64, 16);
     record_free(Device::Cuda(0), 64, 16);
     record_out_of_memory(Device::Cpu, 1);

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use futures::executor::block_on;
 use profiler_off_test::{Linear, boxed, checked, denoise, encode, later, sums};
-use profiler_runtime::{Error, ProfilerConfig, sites, start_profile_with, stop_profile};
+use profiler_runtime::site::sites;
+use profiler_runtime::{Error, ProfilerConfig, start_profile_with, stop_profile};
 
 #[test]
 fn annotated_functions_behave_as_written() {

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, sites, start_profile_with, stop_profile};
+use profiler_runtime::site::sites;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, start_profile_with, stop_profile};
 
 #[profiled_op]
 fn plugin_op() {}

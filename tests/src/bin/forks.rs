@@ -18,8 +18,9 @@ mod program {
     use std::{env, fs, io, thread};
 
     use profiler_runtime::job::{Coordinator, CoordinatorOptions};
+    use profiler_runtime::session::Status;
     use profiler_runtime::{
-        Error, ProfilerConfig, Status, configure, http, op, profile_with, profiled_step, stage, start_profile,
+        Error, ProfilerConfig, configure, http, op, profile_with, profiled_step, stage, start_profile,
         start_profile_with, status, stop_profile,
     };
     use profiler_tests::processes::{end_by, fork, fork_without_handlers, listing, pause, wait_for_child};

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use profiler_runtime::memory::{Device, ProfilingAllocator, record_alloc, record_free};
+use profiler_runtime::session::Status;
 use profiler_runtime::{
-    Device, ProfilerConfig, ProfilingAllocator, Status, dump_profile, profiled_op, profiled_step, record_alloc,
-    record_free, request, stage, start_profile_with, status, stop_profile,
+    ProfilerConfig, dump_profile, profiled_op, profiled_step, request, stage, start_profile_with, status, stop_profile,
 };
 use profiler_tests::{Bench, Trace};
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::agreement_support::program::{Program, programs};
 use crate::agreement_support::story::Story;
 use crate::agreement_support::{agree, agree_on, run};
-use profiler_runtime::recover;
+use profiler_runtime::spool::recover;
 use profiler_tests::{Bench, child_of, in_child};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner};

@@ -7,7 +7,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use flate2::bufread::GzDecoder;
-use profiler_runtime::{Manifest, ProfilerConfig, op, request, stage, start_profile_with, step, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::{ProfilerConfig, op, request, stage, start_profile_with, step, stop_profile};
 use profiler_tests::{Bench, Trace, child_of, in_child, timing};
 use serde_json::{Value, json};
 

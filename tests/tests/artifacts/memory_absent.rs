@@ -1,6 +1,7 @@
 //! Memory of a program that has not got the allocator: the manifest says how to get it.
 
-use profiler_runtime::{Device, record_alloc, record_free, start_profile_with, stop_profile};
+use profiler_runtime::memory::{Device, record_alloc, record_free};
+use profiler_runtime::{start_profile_with, stop_profile};
 use profiler_tests::{Bench, timing};
 
 #[test]

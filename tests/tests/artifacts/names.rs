@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
-use profiler_runtime::{ProfilerArgs, ProfilerConfig, profiled_stage, profiled_step, start_profile_with, stop_profile};
+use profiler_runtime::config::ProfilerArgs;
+use profiler_runtime::{ProfilerConfig, profiled_stage, profiled_step, start_profile_with, stop_profile};
 use profiler_tests::{Bench, child_of, in_child, manifest};
 
 #[derive(Parser)]

@@ -11,7 +11,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{Manifest, MergeOptions, ProfilerConfig, merge, stage, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::merge::{MergeOptions, merge};
+use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, child_of, in_child};
 use serde_json::Value;
 
@@ -57,7 +59,7 @@ fn report(bytes: &[u8]) -> Value {
 /// Why the performance report is not there.
 fn reason(manifest: &Manifest) -> &str {
     assert!(manifest.artifact("perf_dump").is_none(), "{manifest:?}");
-    let name = |missing: &&profiler_runtime::Missing| missing.name.contains("here");
+    let name = |missing: &&profiler_runtime::artifacts::MissingArtifact| missing.name.contains("here");
     &manifest.missing.iter().find(name).expect("is told").reason
 }
 

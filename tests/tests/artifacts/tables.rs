@@ -10,9 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
+use profiler_runtime::artifacts::{GroupBy, KeyAverages, Manifest, SortBy};
 use profiler_runtime::{
-    GroupBy, KeyAverages, Manifest, ProfilerConfig, SortBy, Stopped, flops, op, profiled_op, profiled_stage,
-    profiled_step, stage, start_profile_with, stop_profile,
+    ExportHandle, ProfilerConfig, flops, op, profiled_op, profiled_stage, profiled_step, stage, start_profile_with,
+    stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, in_child};
 
@@ -88,7 +89,7 @@ fn pipeline() {
     drop(outer);
     drop(op!("after"));
     drop(inner);
-    profiler_runtime::step();
+    profiler_runtime::next_step();
     other.join().unwrap();
 }
 
@@ -97,7 +98,7 @@ fn everything(bench: &Bench) -> ProfilerConfig {
     config.torch_profiler_dump_cuda_time_total(true)
 }
 
-fn record(config: ProfilerConfig) -> (Stopped, Manifest) {
+fn record(config: ProfilerConfig) -> (ExportHandle, Manifest) {
     start_profile_with(config).unwrap();
     pipeline();
     let stopped = stop_profile().unwrap();

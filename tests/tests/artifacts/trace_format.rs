@@ -6,7 +6,9 @@ use std::fs;
 use std::io::Read;
 
 use flate2::bufread::GzDecoder;
-use profiler_runtime::{Manifest, ProfilerConfig, TraceFormat, stage, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, child_of, in_child};
 
 fn session(config: ProfilerConfig) -> Manifest {

@@ -34,7 +34,7 @@ fn any_config() -> impl Strategy<Value = Value> {
 }
 
 /// A right answer: a valid configuration that stays valid, or problems that each say something.
-fn check(outcome: Result<profiler_runtime::Parsed, profiler_runtime::ConfigError>) {
+fn check(outcome: Result<profiler_runtime::config::ParsedConfig, profiler_runtime::config::ConfigError>) {
     match outcome {
         Ok(parsed) => {
             assert!(!parsed.explain().is_empty());

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
-use profiler_runtime::{ConfigError, Origin, Parsed, Profiler, ProfilerArgs, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::{ConfigError, Origin, ParsedConfig, Profiler, ProfilerArgs};
 
 #[derive(Parser)]
 struct Cli {
@@ -14,7 +15,7 @@ struct Cli {
     image: Option<String>,
 }
 
-type Outcome = Result<Option<Parsed>, ConfigError>;
+type Outcome = Result<Option<ParsedConfig>, ConfigError>;
 
 fn run_in(variables: &[(&str, &str)], flags: &[&str]) -> Outcome {
     let cli =

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use profiler_runtime::{ConfigError, Parsed, Profiler, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::{ConfigError, ParsedConfig, Profiler};
 use serde_json::{Value, json};
 
 /// Field, a right value beside which the rest is valid, one of a wrong type, and one out of range
@@ -67,7 +68,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
 }
 
 /// A valid torch configuration with one field changed.
-fn with(field: &str, value: &Value) -> Result<Parsed, ConfigError> {
+fn with(field: &str, value: &Value) -> Result<ParsedConfig, ConfigError> {
     let mut object = json!({"profiler": "torch", "torch_profiler_dir": "/perf"});
     object[field] = value.clone();
     ProfilerConfig::from_json(&object.to_string())

@@ -1,6 +1,7 @@
 //! A configuration that a program builds, changes, explains and asks.
 
-use profiler_runtime::{Profiler, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::Profiler;
 use serde_json::Value;
 
 fn as_json(config: &ProfilerConfig) -> Value {

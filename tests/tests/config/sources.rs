@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use profiler_runtime::{ConfigError, Origin, Parsed, Profiler, ProfilerConfig};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::config::{ConfigError, Origin, ParsedConfig, Profiler};
 use tempfile::TempDir;
 
 const JSON: &str = r#"{"profiler": "torch", "torch_profiler_dir": "~/perf", "torch_profiler_with_stack": true,
@@ -20,13 +21,13 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-fn read(name: &str, content: impl AsRef<[u8]>) -> Result<Parsed, ConfigError> {
+fn read(name: &str, content: impl AsRef<[u8]>) -> Result<ParsedConfig, ConfigError> {
     let (_dir, path) = file(name, content);
     ProfilerConfig::from_file(path)
 }
 
 /// The configuration in an environment of these variables and a home directory.
-fn env(variables: &[(&str, &str)]) -> Result<Option<Parsed>, ConfigError> {
+fn env(variables: &[(&str, &str)]) -> Result<Option<ParsedConfig>, ConfigError> {
     ProfilerConfig::from_env_with(|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value);
         found.map(OsString::from).or_else(|| (name == "HOME").then(|| "/users/me".into()))

@@ -22,7 +22,7 @@ mod schemas;
 #[cfg(target_os = "linux")]
 mod strings;
 
-use profiler_runtime::ProfilingAllocator;
+use profiler_runtime::memory::ProfilingAllocator;
 
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();

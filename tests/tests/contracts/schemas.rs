@@ -1,9 +1,9 @@
 //! The JSON reports of real sessions against the schemas that the crate publishes.
 
 use crate::schema_support::{problems, undescribed};
+use profiler_runtime::memory::record_alloc;
 use profiler_runtime::{
-    ProfilerConfig, op, profiled_stage, record_alloc, request, request_scope, stage, start_profile_with, step,
-    stop_profile,
+    ProfilerConfig, op, profiled_stage, request, request_scope, stage, start_profile_with, step, stop_profile,
 };
 use profiler_tests::{Bench, manifest, timing};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn pipeline() {
         let _request = request(&format!("request-{index}"));
         let _outer = stage!("outer");
         let _step = step!("step", index);
-        record_alloc(profiler_runtime::Device::Cuda(0), 0x7000 + index, 4096);
+        record_alloc(profiler_runtime::memory::Device::Cuda(0), 0x7000 + index, 4096);
         std::hint::black_box(vec![0_u8; 1 << 16]);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -12,7 +12,7 @@ use crate::contracts_support::{artifacts, everything, fields, hold, kept, scan, 
 use crate::gpu_support::{machine, session, succeeded};
 use crate::http_support::{Scripted, get, listen, lists, post, report};
 use clap::CommandFactory;
-use profiler_runtime::ProfilerArgs;
+use profiler_runtime::config::ProfilerArgs;
 use profiler_runtime::http::HttpOptions;
 use profiler_runtime::job::{ControlError, WorkerState};
 use profiler_tests::in_child;

@@ -4,7 +4,8 @@
 #![allow(clippy::print_stdout)]
 
 use crate::gpu_support::{Device, calls, machine, make_context, perf, session, succeeded};
-use profiler_runtime::{CudaApiNames, ProfilerConfig, op, stage, start_profile_with, step, stop_profile};
+use profiler_runtime::config::CudaApiNames;
+use profiler_runtime::{ProfilerConfig, next_step, op, stage, start_profile_with, step, stop_profile};
 use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -23,7 +24,7 @@ fn pipeline() {
     start_profile_with(config).unwrap();
     let device = Device::open();
     device.kernel(c"before_the_window", 7, 1000);
-    step();
+    next_step();
     for index in 0..2 {
         let _step = step!("denoise_step", index);
         let _stage = stage!("transformer");

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use crate::gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use profiler_runtime::{
-    GroupBy, KeyAverage, PrintSummary, ProfilerConfig, SortBy, profiled_op, profiled_stage, stage, start_profile_with,
-    step, stop_profile,
-};
+use profiler_runtime::artifacts::{GroupBy, KeyAverage, SortBy};
+use profiler_runtime::config::PrintSummary;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage, start_profile_with, step, stop_profile};
 use profiler_tests::{Trace, in_child, manifest};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -88,7 +87,7 @@ const TIMES: [(&str, u64, u64, bool); 10] = [
 ];
 const ATTENTION: u64 = 3 * (20_500 + 30_500) + 20;
 
-fn check_library(table: &profiler_runtime::KeyAverages) {
+fn check_library(table: &profiler_runtime::artifacts::KeyAverages) {
     let row = |name: &str| table.rows().iter().find(|row| row.name == name).unwrap();
     let ns = |time: Option<Duration>| u64::try_from(time.unwrap().as_nanos()).unwrap();
     for (name, own, total, is_cuda) in TIMES {

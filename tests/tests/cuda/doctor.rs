@@ -12,7 +12,7 @@ use tempfile::tempdir;
 #[ignore = "run by the other tests, as a process of its own"]
 fn examined() {
     if in_child() {
-        println!("\n{}", doctor());
+        println!("\n{}", doctor::diagnose());
     }
 }
 
@@ -77,7 +77,7 @@ fn examined_while_a_session_records() {
         let folder = crate::gpu_support::perf();
         crate::gpu_support::make_context();
         start_profile_with(ProfilerConfig::torch(&folder)).unwrap();
-        assert!(doctor().records_kernels());
+        assert!(doctor::diagnose().records_kernels());
         let device = crate::gpu_support::Device::open();
         {
             let _stage = stage!("after");

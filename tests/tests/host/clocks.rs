@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::system_support::{What, child, set};
-use profiler_runtime::{ProfilerConfig, recover, stage, start_profile_with, stop_profile};
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, in_child, manifest};
 
 const MS: Duration = Duration::from_millis(1);

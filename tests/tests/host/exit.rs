@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use profiler_runtime::session::Status;
 use profiler_runtime::{
-    Error, ProfilerConfig, Status, profile_from_env, profile_with, stage, start_profile, status, stop_profile,
+    Error, ProfilerConfig, profile_from_env, profile_with, stage, start_profile, status, stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 
@@ -161,7 +162,7 @@ fn a_guard_ends_its_own_session_and_no_other() {
 fn a_guard_whose_session_ended_by_itself_leaves_nothing_for_a_stop() {
     let bench = Bench::alone();
     let guard = profile_with(bench.config().max_iterations(1)).unwrap();
-    profiler_runtime::step();
+    profiler_runtime::next_step();
     assert!(!matches!(status(), Status::Active(_)));
     assert!(guard.finish().unwrap().is_ok());
     assert!(stop_profile().is_err());

@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use profiler_runtime::{ProfilerConfig, profile_with, recover, stage};
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, profile_with, stage};
 use profiler_tests::processes::{self, Ended, Outcome, listing};
 use profiler_tests::{Bench, Trace, clean, manifest};
 

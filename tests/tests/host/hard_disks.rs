@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::system_support::{What, abort_on_panic, child, set};
 use calamine::{Reader, Xlsx, open_workbook};
-use profiler_runtime::{Device, Manifest, ProfilerConfig, op, recover, stage, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::memory::Device;
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, in_child};
 
 fn folder() -> PathBuf {
@@ -28,7 +31,7 @@ fn everything_in(folder: &Path) -> ProfilerConfig {
         .torch_profiler_record_shapes(true)
         .torch_profiler_with_stack(true)
         .torch_profiler_with_memory(true)
-        .trace_format(profiler_runtime::TraceFormat::Both)
+        .trace_format(profiler_runtime::config::TraceFormat::Both)
         .perf_dump_path(folder.join("dump.json"))
 }
 
@@ -48,7 +51,7 @@ fn session(config: ProfilerConfig, before_stop: impl FnOnce()) -> Manifest {
     for name in HOSTILE {
         let _stage = stage(name);
         let _op = op(name);
-        profiler_runtime::record_alloc(Device::Cpu, 1, 4096);
+        profiler_runtime::memory::record_alloc(Device::Cpu, 1, 4096);
         thread::sleep(Duration::from_millis(1));
     }
     let _long = stage(&"x".repeat(10_240));
@@ -234,9 +237,9 @@ fn odd_values_cost_no_artifact() {
     let _stage = stage("");
     for bytes in [0, 1, u64::MAX / 2, u64::MAX] {
         for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(u8::MAX)] {
-            profiler_runtime::record_alloc(device, bytes, bytes);
-            profiler_runtime::record_free(device, bytes, bytes);
-            profiler_runtime::record_free(device, 7, bytes);
+            profiler_runtime::memory::record_alloc(device, bytes, bytes);
+            profiler_runtime::memory::record_free(device, bytes, bytes);
+            profiler_runtime::memory::record_free(device, 7, bytes);
         }
     }
     let _op = profiler_runtime::op!("odd", flops = u64::MAX);

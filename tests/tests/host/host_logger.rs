@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use profiler_runtime::job::{Controller, Local, Selection};
+use profiler_runtime::job::{Controller, LocalController, Selection};
 use profiler_runtime::{
     ProfilerConfig, configure, dump_profile, profiled_stage, profiled_step, stage, start_profile_with, status,
     stop_profile,
@@ -29,7 +29,7 @@ enum Does {
     Control,
 }
 
-static CONTROLLER: LazyLock<Local> = LazyLock::new(Local::new);
+static CONTROLLER: LazyLock<LocalController> = LazyLock::new(LocalController::new);
 
 struct Host(Does);
 
@@ -110,7 +110,7 @@ fn program() {
     if ends == "max, unwinding" {
         let caught = std::panic::catch_unwind(|| {
             (0..2).for_each(|number| assert_eq!(iterate(number), number + 1));
-            let _step = profiler_runtime::step_named("step");
+            let _step = profiler_runtime::step("step");
             std::panic::resume_unwind(Box::new("the program's own"));
         });
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"the program's own"));

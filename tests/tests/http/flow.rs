@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::http_support::{Call, Reply, Scripted, get, listen, lists, post, report};
 use profiler_runtime::http::{HttpOptions, Server};
-use profiler_runtime::job::{ControlError, Controller, JobStatus, Local, Report, Selection, WorkerState};
+use profiler_runtime::job::{ControlError, Controller, JobStatus, LocalController, Report, Selection, WorkerState};
 use profiler_runtime::{configure, stage, step};
 use profiler_tests::{Bench, Trace};
 use serde_json::json;
 
 fn local(bench: &Bench) -> Server {
     configure(bench.config()).unwrap();
-    listen(Arc::new(Local::new()), HttpOptions::new())
+    listen(Arc::new(LocalController::new()), HttpOptions::new())
 }
 
 fn folder(reply: &Reply) -> PathBuf {
@@ -79,7 +79,7 @@ fn a_stop_tells_the_iterations_that_the_status_told() {
 fn the_status_names_the_session_that_was_written_last() {
     let bench = Bench::alone();
     configure(profiler_tests::held(bench.config())).unwrap();
-    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let server = listen(Arc::new(LocalController::new()), HttpOptions::new());
     let at = server.local_addr();
     let hold = profiler_tests::Hold::begin();
     let session = post(at, "/start_profile", r#"{"num_steps": 2}"#).json()["session"].as_str().unwrap().to_owned();

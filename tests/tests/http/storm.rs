@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::http_support::{Call, Scripted, get, listen, post};
 use profiler_runtime::configure;
 use profiler_runtime::http::{HttpOptions, Server};
-use profiler_runtime::job::{Local, Selection};
+use profiler_runtime::job::{LocalController, Selection};
 use profiler_tests::Bench;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::Value;
 fn sixty_four_clients_in_every_wrong_order_get_no_server_error_and_one_session_at_most() {
     let bench = Bench::alone();
     configure(bench.config()).unwrap();
-    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let server = listen(Arc::new(LocalController::new()), HttpOptions::new());
     let at = server.local_addr();
     // A start is counted after it, a stop before it: at no moment are there more than one more
     // starts than stops.

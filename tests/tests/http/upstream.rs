@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http_support::{Reply, listen, post};
+use profiler_runtime::config::{Activities, Profiler};
 use profiler_runtime::http::{HttpOptions, Server};
-use profiler_runtime::job::Local;
-use profiler_runtime::{
-    Activities, Profiler, ProfilerConfig, configure, profiled_step, stage, start_profile_with, status, step,
-};
+use profiler_runtime::job::LocalController;
+use profiler_runtime::{ProfilerConfig, configure, profiled_step, stage, start_profile_with, status, step};
 use profiler_tests::{Bench, Trace, manifest};
 use serde_json::{Value, json};
 
@@ -21,7 +20,7 @@ fn denoise_step() {
 
 fn local(bench: &Bench) -> Server {
     configure(bench.config()).unwrap();
-    listen(Arc::new(Local::new()), HttpOptions::new())
+    listen(Arc::new(LocalController::new()), HttpOptions::new())
 }
 
 fn folder(reply: &Reply) -> PathBuf {
@@ -176,7 +175,7 @@ fn a_body_that_asks_for_a_path_is_refused() {
 fn what_the_rules_refuse_is_the_bodys_fault() {
     let bench = Bench::alone();
     configure(bench.config().delay_secs(60.0)).unwrap();
-    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let server = listen(Arc::new(LocalController::new()), HttpOptions::new());
     let reply = post(server.local_addr(), "/start_profile", r#"{"start_step": 3}"#);
     assert_eq!(reply.refusal(), (400, "bad_body".into()));
     let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
@@ -280,7 +279,7 @@ fn a_step_of_that_is_a_stage_is_an_error() {
     let error = start_profile_with(bench.config().step_of("only_a_stage")).unwrap_err().to_string();
     assert!(error.contains("step_of: `only_a_stage` is a stage or an op, and no step"), "{error}");
     assert!(error.contains("`denoise_step`"), "{error}");
-    assert_eq!(status(), profiler_runtime::Status::Idle);
+    assert_eq!(status(), profiler_runtime::session::Status::Idle);
     drop(step!("made_in_time"));
     drop(bench.record(bench.config().step_of("made_in_time"), || {}));
 }
@@ -290,7 +289,7 @@ fn a_step_of_that_is_a_stage_is_an_error() {
 fn an_answer_says_what_is_missing() {
     let bench = Bench::alone();
     configure(bench.config().torch_profiler_with_memory(true)).unwrap();
-    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let server = listen(Arc::new(LocalController::new()), HttpOptions::new());
     post(server.local_addr(), "/start_profile", "");
     denoise_step();
     let answer = post(server.local_addr(), "/stop_profile", "").json();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use profiler_runtime::job::{Controller, Local, Selection};
+use profiler_runtime::job::{Controller, LocalController, Selection};
 use profiler_runtime::{ProfilerConfig, configure, stage, step};
 use profiler_tests::{child_of, in_child};
 
@@ -35,7 +35,7 @@ fn program() {
     }
     let folder = std::env::var("FOLDER").unwrap();
     configure(ProfilerConfig::torch(&folder)).unwrap();
-    let (controller, everything) = (Local::new(), Selection::default());
+    let (controller, everything) = (LocalController::new(), Selection::default());
     let (mut settled, mut names) = (0, HashSet::new());
     for cycle in 0..CYCLES {
         let started = controller.start(&everything).unwrap();

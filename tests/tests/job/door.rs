@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::job_support::{LONG, Place, Process, is_whole, job, patient, until, until_recorded};
-use profiler_runtime::job::{Address, Controller, Coordinator, CoordinatorOptions, LinkError, Selection, install};
+use profiler_runtime::job::{
+    Address, Controller, Coordinator, CoordinatorOptions, LinkError, Selection, set_controller,
+};
 use profiler_runtime::{ProfilerConfig, profile_with};
 use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
@@ -268,7 +270,7 @@ fn logged() {
     let mut member = connect(&coordinator);
     member.write_all(format!("{}\n", hello()).as_bytes()).unwrap();
     assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
-    install(Arc::clone(&coordinator) as Arc<dyn Controller>);
+    set_controller(Arc::clone(&coordinator) as Arc<dyn Controller>);
     let trigger = place.path().join("trigger");
     let _profile = profile_with(ProfilerConfig::torch(place.perf()).trigger_file(&trigger)).unwrap();
     std::fs::write(&trigger, "").unwrap();

@@ -3,7 +3,8 @@
 use crate::job_support::{LONG, Place, Process, is_whole, job, patient, read, until_recorded};
 use crate::schema_support::{problems, undescribed};
 use profiler_runtime::job::{Controller, Selection, WorkerState};
-use profiler_runtime::{ProfilerConfig, Status, configure, request, stage, status};
+use profiler_runtime::session::Status;
+use profiler_runtime::{ProfilerConfig, configure, request, stage, status};
 
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]

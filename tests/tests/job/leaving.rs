@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::job_support::{LONG, Place, Process, patient, states, until};
-use profiler_runtime::job::{self, Address, Controller, Coordinator, Local, Selection, WorkerState};
+use profiler_runtime::job::{self, Address, Controller, Coordinator, LocalController, Selection, WorkerState};
 use profiler_runtime::{ProfilerConfig, configure, profile_with};
 use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
@@ -197,15 +197,15 @@ fn installs() {
     let config = ProfilerConfig::torch(place.perf()).trigger_file(&file);
     configure(config.clone()).unwrap();
     let guard = profile_with(config).unwrap();
-    until("the session runs", || job::installed().status().session.is_some());
-    let before = job::installed();
+    until("the session runs", || job::controller().status().session.is_some());
+    let before = job::controller();
     let address = place.address();
-    job::install(Arc::new(Coordinator::bind(&address, patient()).unwrap()));
+    job::set_controller(Arc::new(Coordinator::bind(&address, patient()).unwrap()));
     drop(guard);
     assert_eq!(before.status().session, None);
     let session = std::fs::read_dir(place.perf()).unwrap().next().unwrap().unwrap().path();
     assert!(session.join("manifest_rank0.json").exists(), "written at the end of the guard");
-    job::install(Arc::new(Local::new()));
+    job::set_controller(Arc::new(LocalController::new()));
 }
 
 #[test]

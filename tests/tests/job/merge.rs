@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::merge_support::{TURNS, run_two_ranks, work};
-use profiler_runtime::{Alignment, MergeOptions, merge};
+use profiler_runtime::merge::{Alignment, MergeOptions, merge};
 use profiler_tests::in_child;
 use serde_json::Value;
 use tempfile::tempdir;

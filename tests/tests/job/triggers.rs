@@ -29,7 +29,7 @@ fn parent() {
     let coordinator = Coordinator::bind(&std::env::var("ADDRESS").unwrap(), patient()).unwrap();
     let _worker = Process::worker(&coordinator, 0, 1);
     assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
-    job::install(Arc::new(coordinator));
+    job::set_controller(Arc::new(coordinator));
     crate::job_support::work();
 }
 

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
+use profiler_runtime::artifacts::{GroupBy, Manifest};
 use profiler_runtime::{
-    GroupBy, Manifest, op, profiled_op, profiled_stage, profiled_step, request_scope, start_profile_with, stop_profile,
+    op, profiled_op, profiled_stage, profiled_step, request_scope, start_profile_with, stop_profile,
 };
 use profiler_tests::{Bench, Slice, Trace, timing};
 use serde_json::Value;
@@ -138,7 +139,7 @@ fn waiting_is_no_cpu_time_and_all_artifacts_agree() {
     let config = bench.config().torch_profiler_with_stack(true).torch_profiler_dump_cuda_time_total(true);
     start_profile_with(config).unwrap();
     finish(serve());
-    profiler_runtime::step();
+    profiler_runtime::next_step();
     let stopped = stop_profile().unwrap();
     let manifest = stopped.wait().unwrap();
     let table = manifest.key_averages(GroupBy::Name);

@@ -4,7 +4,8 @@
 use std::thread;
 use std::time::Duration;
 
-use profiler_runtime::{GroupBy, op, profiled_stage, profiled_step, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::GroupBy;
+use profiler_runtime::{op, profiled_stage, profiled_step, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace};
 
 /// What this thread has computed, as its own clock tells.

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use profiler_runtime::artifacts::{GroupBy, Manifest};
 use profiler_runtime::{
-    GroupBy, Manifest, ProfilerConfig, Range, op, profiled_stage, profiled_step, request, request_scope, stage,
-    start_profile_with, step, stop_profile,
+    ProfilerConfig, Range, op, profiled_stage, profiled_step, request, request_scope, stage, start_profile_with, step,
+    stop_profile,
 };
 use profiler_tests::{Bench, Trace, timing};
 use serde_json::Value;

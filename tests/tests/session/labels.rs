@@ -76,7 +76,7 @@ fn names_with_escape_codes_are_shown_without_their_effect() {
     assert!(
         manifest.pipeline_lines()[0].contains(r"vae\n[DiffusionTiming] forged took 0.1s\u{1b}[2J\u{9b}31m\u{202e}txt")
     );
-    let averages = stopped.key_averages(profiler_runtime::GroupBy::Name).unwrap();
+    let averages = stopped.key_averages(profiler_runtime::artifacts::GroupBy::Name).unwrap();
     let summary = std::fs::read_to_string(stopped.folder().unwrap().join("summary_rank0.md")).unwrap();
     for page in [manifest.summary().to_string(), averages.table().to_string(), summary] {
         assert!(page.contains("vae") && !page.contains(acts), "{page:?}");

@@ -6,7 +6,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use profiler_runtime::{Device, record_alloc, record_free, stage, start_profile_with, stop_profile};
+use profiler_runtime::memory::{Device, record_alloc, record_free};
+use profiler_runtime::{stage, start_profile_with, stop_profile};
 use profiler_tests::Bench;
 use profiler_tests::ledger::{ASKS, Id, counted, described, found, read};
 

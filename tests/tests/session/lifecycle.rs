@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use profiler_runtime::{Error, Phase, ProfilerConfig, Status, stage, start_profile_with, status, stop_profile};
+use profiler_runtime::session::{Phase, Status};
+use profiler_runtime::{Error, ProfilerConfig, stage, start_profile_with, status, stop_profile};
 use profiler_tests::{Bench, Hold, Trace, held, manifest, report};
 
 #[test]
@@ -232,8 +233,8 @@ fn status_tells_idle_from_active_and_how_far_it_has_come() {
         other => panic!("a session is active, not {other:?}"),
     };
     assert_eq!((progress().session, progress().phase), (session, Phase::Delay));
-    profiler_runtime::step();
-    profiler_runtime::step();
+    profiler_runtime::next_step();
+    profiler_runtime::next_step();
     assert_eq!((progress().phase, progress().recorded_iterations), (Phase::Active, 1));
     assert_eq!(progress().lost_ranges, 0);
     stop_profile().unwrap().wait().unwrap();

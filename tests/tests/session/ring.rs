@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::{
-    Error, Stopped, dump_profile, profiled_op, profiled_step, stage, start_profile_with, stop_profile,
+    Error, ExportHandle, dump_profile, profiled_op, profiled_step, stage, start_profile_with, stop_profile,
 };
 use profiler_tests::{Bench, Hold, Trace, held, report};
 
@@ -29,7 +29,7 @@ fn until(holds: impl Fn() -> bool) {
 }
 
 /// Waits for it, and reads its trace.
-fn trace(stopped: &Stopped) -> Trace {
+fn trace(stopped: &ExportHandle) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())
@@ -217,9 +217,9 @@ fn bare_steps_are_measured_from_call_to_call() {
     let hold = Hold::begin();
     let session = start_profile_with(held(bench.config()).slow_step_ms(150)).unwrap();
     report();
-    profiler_runtime::step();
+    profiler_runtime::next_step();
     thread::sleep(Duration::from_millis(200));
-    profiler_runtime::step();
+    profiler_runtime::next_step();
     let stopped = stop_profile().unwrap();
     assert!(!stopped.is_written(), "a stop does not wait for a dump");
     drop(hold);

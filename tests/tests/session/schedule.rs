@@ -4,7 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{Phase, ProfilerConfig, Status, stage, start_profile_with, status, step, stop_profile};
+use profiler_runtime::session::{Phase, Status};
+use profiler_runtime::{ProfilerConfig, next_step, stage, start_profile_with, status, step, stop_profile};
 use profiler_tests::{Bench, Trace};
 
 fn denoise(steps: u64) {
@@ -128,7 +129,7 @@ fn bare_calls_end_iterations_in_a_program_without_step_sites() {
     let trace = bench.record(bench.config().delay_iterations(1).max_iterations(2), || {
         for _ in 0..5 {
             drop(stage!("forward"));
-            step();
+            next_step();
         }
     });
     assert_eq!((trace.step_numbers(), trace.count("forward")), (vec![1, 2], 2));
@@ -142,7 +143,7 @@ fn bare_calls_do_not_count_beside_a_step_site() {
     let trace = bench.record(bench.config().max_iterations(3), || {
         for index in 0..5 {
             drop(step!("denoise_step", index));
-            step();
+            next_step();
         }
     });
     assert_eq!(trace.step_indices(), [0, 1, 2]);

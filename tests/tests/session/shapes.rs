@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use profiler_runtime::{Dims, Dtype, ProfilerConfig, op, profiled_op, start_profile_with, stop_profile};
+use profiler_runtime::shape::{Dims, Dtype};
+use profiler_runtime::{ProfilerConfig, op, profiled_op, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, manifest};
 use serde_json::{Value, json};
 

@@ -223,7 +223,9 @@ fn iterations_are_one_number() {
     let bench = Bench::alone();
     start_profile_with(bench.config()).unwrap();
     (0..60_u64).for_each(|index| drop(step!("step", index)));
-    let profiler_runtime::Status::Active(progress) = profiler_runtime::status() else { panic!("it is active") };
+    let profiler_runtime::session::Status::Active(progress) = profiler_runtime::status() else {
+        panic!("it is active")
+    };
     let stopped = stop_profile().unwrap();
     stopped.wait().unwrap();
     let folder = stopped.folder().unwrap();

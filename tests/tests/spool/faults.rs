@@ -10,7 +10,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use profiler_runtime::{Manifest, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
+use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::{ProfilerConfig, profiled_op, start_profile_with, stop_profile};
 use profiler_tests::processes::{self, Ended};
 use profiler_tests::{Bench, child_of, in_child, manifest};
 

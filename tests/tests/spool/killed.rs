@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::spool_support::{config, only_folder, recovered, run, spool_files, with_spool};
-use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, recover, stage, start_profile_with, stop_profile};
+use profiler_runtime::spool::recover;
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 
 #[profiled_op("leaf")]

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::spool_support::{only_folder, recovered};
 use profiler_runtime::{
-    ProfilerConfig, profiled_op, profiled_stage, profiled_step, stage, start_profile_with, step, stop_profile,
+    ProfilerConfig, next_step, profiled_op, profiled_stage, profiled_step, stage, start_profile_with, step,
+    stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, double, in_child, manifest};
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ fn works() {
         "many iterations" => (0..100).for_each(|index| iteration(100 + index, 1_000)),
         "calls" => (0..10).for_each(|_| {
             (0..5).for_each(|_| leaf(0));
-            step();
+            next_step();
         }),
         "guards" => {
             let mut step = None;

@@ -40,7 +40,7 @@ impl<T: Copy, const N: usize> Layer<T, N> {
     #[profiled_op("layer", flops = 2 * N, shapes(inputs))]
     fn forward<I>(&self, inputs: &[I]) -> Vec<(I, T)>
     where
-        I: Copy + profiler_runtime::Element,
+        I: Copy + profiler_runtime::shape::Element,
     {
         inputs.iter().copied().zip(self.0).collect()
     }

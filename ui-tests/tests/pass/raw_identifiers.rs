@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 
-use profiler_runtime::{profiled_op, profiled_stage, sites};
+use profiler_runtime::site::sites;
+use profiler_runtime::{profiled_op, profiled_stage};
 
 #[profiled_stage]
 fn r#match(r#type: u32) -> u32 {

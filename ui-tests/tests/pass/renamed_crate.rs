@@ -30,7 +30,7 @@ mod elsewhere {
     }
 }
 
-use renamed::sites;
+use renamed::site::sites;
 
 fn main() {
     assert_eq!(by_extern_crate(), 1);

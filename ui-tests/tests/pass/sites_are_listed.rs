@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 
-use profiler_runtime::{Kind, profiled_op, profiled_stage, profiled_step, sites};
+use profiler_runtime::site::{Kind, sites};
+use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 
 mod vae {
     #[profiler_runtime::profiled_stage("vae.decode")]

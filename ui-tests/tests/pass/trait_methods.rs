@@ -9,7 +9,7 @@ use std::future::Future;
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 
 trait Scheduler {
-    type Sample: Copy + profiler_runtime::Shaped;
+    type Sample: Copy + profiler_runtime::shape::Shaped;
     const STEPS: usize;
 
     fn scale(&self, sample: Self::Sample) -> Self::Sample;

@@ -74,7 +74,7 @@ impl CaptureRange {
             // A context is looked for when recording begins and after each iteration.
             Self::Wanted if Driver::get().is_ok_and(Driver::has_context) => Some(format!(
                 "{UNOPENED} no CUDA context when the recording began, and ended no iteration after it had made one: use the \
-                 GPU before the start, or end iterations with `step()`"
+                 GPU before the start, or end iterations with `next_step()`"
             )),
             Self::Wanted => Some(format!(
                 "{UNOPENED} no CUDA context: start the session in the process that uses the GPU, and while it does"

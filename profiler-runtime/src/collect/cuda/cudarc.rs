@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 
-use profiler_core::{Device, record_alloc, record_free};
+use profiler_core::memory::{Device, record_alloc, record_free};
 
 use super::stream::BorrowedStream;
 
@@ -33,7 +33,7 @@ impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
 /// value is made, its release when it is dropped. Use it like the `CudaSlice` inside.
 ///
 /// `cudarc` has no hook in its allocations, so memory is shown where the program wraps it. See
-/// [`record_alloc`](crate::record_alloc) for what a profile shows.
+/// [`record_alloc`](crate::memory::record_alloc) for what a profile shows.
 ///
 /// ```no_run
 /// use profiler_runtime::cuda::ReportedSlice;

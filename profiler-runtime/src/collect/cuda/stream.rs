@@ -9,8 +9,10 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
+use profiler_core::__private::{Call, describe_open};
 use profiler_core::memory::ledger;
-use profiler_core::{__private::Call, __private::describe_open, Kind, Range, gate, site::Site, site::dynamic_site};
+use profiler_core::site::{Kind, Site, dynamic_site};
+use profiler_core::{Range, gate};
 
 use super::event_timing::{self, Handle, Open};
 

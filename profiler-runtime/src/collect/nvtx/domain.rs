@@ -12,8 +12,8 @@ use std::fmt;
 use super::client;
 use super::label::{self, Labels};
 use profiler_core::hooks::tool::Tool;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::registry;
-use profiler_core::{Kind, site::Site};
 
 thread_local! {
     /// True if the tool knows this thread's name.

@@ -17,8 +17,8 @@ use crate::os::mapping;
 use crate::os::own_file::OwnFile;
 use profiler_core::clock::Anchor;
 use profiler_core::process::descriptors::ClosedInChild;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::registry::ThreadIdentity;
-use profiler_core::{Kind, site::Site};
 
 /// One line. A line that is written while the program records borrows its text: it is made without
 /// an allocation.
@@ -97,7 +97,7 @@ impl Names<'_> {
 /// The fields of [`Note::Driver`].
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct DriverNote {
-    /// Number of the site whose loop it is; none for bare `step()` calls.
+    /// Number of the site whose loop it is; none for bare `next_step()` calls.
     pub(crate) site: Option<u32>,
     /// Number of the first iteration that is recorded.
     pub(crate) first_step: u64,

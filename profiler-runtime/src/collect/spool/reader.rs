@@ -20,6 +20,7 @@ use super::{
 };
 use crate::os::mapping::{self, Mapping};
 use profiler_core::clock::Anchor;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::carry_over::Carry;
 use profiler_core::stream::chunk::{Chunk, ENTRIES};
 use profiler_core::stream::entry::Entry;
@@ -27,7 +28,6 @@ use profiler_core::stream::losses::Losses;
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
 use profiler_core::stream::shared::Shared;
-use profiler_core::{Kind, site::Site};
 
 /// Most sites that are plausible; higher numbers are ignored.
 const MOST_SITES: u32 = 1 << 20;

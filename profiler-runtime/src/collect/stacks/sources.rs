@@ -116,7 +116,7 @@ mod tests {
     /// E7: paths are relative to the workspace, wherever the program runs.
     #[test]
     fn annotated_code_tells_where_its_workspace_is() {
-        static SITE: Site = Site::new(profiler_core::Kind::Op, "linear", "wan/src/layers.rs", 7, "wan::layers");
+        static SITE: Site = Site::new(profiler_core::site::Kind::Op, "linear", "wan/src/layers.rs", 7, "wan::layers");
         let root = |file, function| root(&SITE, file, function);
         assert_eq!(root("/build/ws/wan/src/layers.rs", "wan::layers::linear"), Some("/build/ws/"));
         assert_eq!(root("/build/ws/wan/src/layers.rs", "other::layers::linear"), None, "a crate of another workspace");

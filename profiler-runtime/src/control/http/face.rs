@@ -5,7 +5,9 @@
 //! body is read by, the secret, the rate of lines about refusals, threads, and the log.
 
 pub(super) use crate::config::{Fate, Field, Kind, Name, Origin, Place as NamePlace, nearest};
-pub(super) use crate::control::job::{ControlError, Controller, Local, Report, Selection, SessionWishes, WorkerState};
+pub(super) use crate::control::job::{
+    ControlError, Controller, LocalController, Report, Selection, SessionWishes, WorkerState,
+};
 pub(super) use crate::control::options::options;
 pub(super) use crate::control::refusals::Refusals;
 pub(super) use crate::control::token::Token;

@@ -113,7 +113,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use face::{Controller, Local, configured, logging, trigger};
+use face::{Controller, LocalController, configured, logging, trigger};
 use guard::Door;
 
 pub use listener::{HttpError, Listener, Server};
@@ -137,7 +137,7 @@ pub fn router_from_env() -> Router {
     match configured() {
         Ok(Some(parsed)) => {
             trigger::arm_for_good(&parsed.config);
-            router(Arc::new(Local::new()), HttpOptions::from_env())
+            router(Arc::new(LocalController::new()), HttpOptions::from_env())
         }
         Ok(None) => {
             logging::info!("no profiler is configured (`PROFILER_CONFIG` is not set): `/start_profile` is not served");
@@ -159,7 +159,7 @@ pub fn router_from_env() -> Router {
 /// Returns [`HttpError::TokenRequired`] if the address can be reached from other machines and there
 /// is no token, and [`HttpError::Address`] if it cannot be bound.
 pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
-    let server = Listener::bind(address, Arc::new(Local::new()), HttpOptions::from_env())?.spawn()?;
+    let server = Listener::bind(address, Arc::new(LocalController::new()), HttpOptions::from_env())?.spawn()?;
     // A wrong configuration is the answer to a start.
     if let Ok(Some(parsed)) = configured() {
         trigger::arm_for_good(&parsed.config);

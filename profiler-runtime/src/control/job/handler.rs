@@ -17,7 +17,7 @@ use super::wire::{Answer, Failure, Request, UNASKED};
 use crate::config::{Places, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
-use crate::session::{self, SessionId, Status, Stopped};
+use crate::session::{self, ExportHandle, SessionId, Status};
 
 /// The outcome of a request.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
     /// The answer.
     Now(Answer),
     /// An answer that comes when this session's artifacts are on disk.
-    WhenWritten(Stopped),
+    WhenWritten(ExportHandle),
 }
 
 /// The sessions that a coordinator has started here, oldest first.
@@ -38,7 +38,7 @@ pub(super) struct Sessions {
 
 #[derive(Debug)]
 struct Started {
-    handle: Stopped,
+    handle: ExportHandle,
     /// True if the coordinator knows the outcome of its artifacts.
     is_told: bool,
 }
@@ -127,7 +127,7 @@ impl Sessions {
         self.started.iter().filter_map(last_answer).collect()
     }
 
-    fn find(&self, session: &str) -> Option<Stopped> {
+    fn find(&self, session: &str) -> Option<ExportHandle> {
         let mut handles = self.started.iter().map(|started| &started.handle);
         handles.find(|handle| handle.session().as_str() == session).cloned()
     }
@@ -139,12 +139,12 @@ fn is_active(session: &str) -> bool {
 }
 
 /// Returns the state of a session.
-fn about(id: u64, handle: &Stopped) -> Answer {
+fn about(id: u64, handle: &ExportHandle) -> Answer {
     Answer::of(id, Some(handle.session().to_string()), line_of(handle))
 }
 
 /// Waits for the artifacts of a session that has ended, and returns their outcome.
-pub(super) fn written(id: u64, handle: &Stopped) -> Answer {
+pub(super) fn written(id: u64, handle: &ExportHandle) -> Answer {
     Answer::of(id, Some(handle.session().to_string()), settled(handle, Some(handle.wait())))
 }
 

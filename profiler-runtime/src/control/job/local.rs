@@ -14,7 +14,7 @@ use super::{Controller, Selection, remember};
 use crate::control::{self, names};
 use crate::error::Error;
 use crate::logging;
-use crate::session::{self, Status, Stopped};
+use crate::session::{self, ExportHandle, Status};
 use profiler_core::process::PerProcess;
 use profiler_trace::export::Manifest;
 use profiler_trace::text;
@@ -22,11 +22,12 @@ use profiler_trace::text;
 /// Variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";
 
-static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> = PerProcess::new(|_| Mutex::new(Arc::new(Local::new())));
+static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> =
+    PerProcess::new(|_| Mutex::new(Arc::new(LocalController::new())));
 
 /// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator)
 /// of a job in the process that has it.
-pub fn install(controller: Arc<dyn Controller>) {
+pub fn set_controller(controller: Arc<dyn Controller>) {
     let before = {
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *installed, controller)
@@ -35,15 +36,15 @@ pub fn install(controller: Arc<dyn Controller>) {
     drop(before);
 }
 
-/// Returns the controller that triggers act on: [`Local`] unless another was [`install`]ed.
+/// Returns the controller that triggers act on: [`LocalController`] unless [`set_controller`] has set another.
 #[must_use]
-pub fn installed() -> Arc<dyn Controller> {
+pub fn controller() -> Arc<dyn Controller> {
     Arc::clone(&INSTALLED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The controller of the process it is in: a job of one worker.
 #[derive(Debug, Default)]
-pub struct Local {
+pub struct LocalController {
     state: Mutex<State>,
 }
 
@@ -52,10 +53,10 @@ struct State {
     /// Selection that the active session was started with.
     selection: Selection,
     /// Handles of the last sessions, oldest first.
-    sessions: VecDeque<Stopped>,
+    sessions: VecDeque<ExportHandle>,
 }
 
-impl Local {
+impl LocalController {
     /// Creates a controller that starts sessions with the process's configuration.
     #[must_use]
     pub fn new() -> Self {
@@ -66,12 +67,12 @@ impl Local {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&self, session: &str) -> Option<Stopped> {
+    fn handle(&self, session: &str) -> Option<ExportHandle> {
         self.state().sessions.iter().find(|handle| handle.session().as_str() == session).cloned()
     }
 }
 
-impl Controller for Local {
+impl Controller for LocalController {
     fn start(&self, selection: &Selection) -> Result<Report, ControlError> {
         let this = this_worker();
         if let Some(&stage) = selection.stages.iter().find(|&&stage| stage != this.stage) {
@@ -115,7 +116,7 @@ impl Controller for Local {
 
     fn status(&self) -> JobStatus {
         let (session, line) = this_status();
-        let last_session = session::last().filter(Stopped::is_written).map(|last| report(&last, line_of(&last)));
+        let last_session = session::last().filter(ExportHandle::is_written).map(|last| report(&last, line_of(&last)));
         JobStatus { session, workers: vec![line], last_session }
     }
 
@@ -167,7 +168,7 @@ pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
 }
 
 /// Returns the state of a session: it records, its artifacts are being written, or are there.
-pub(super) fn line_of(handle: &Stopped) -> WorkerStatus {
+pub(super) fn line_of(handle: &ExportHandle) -> WorkerStatus {
     let (active, line) = this_status();
     if line.state == WorkerState::Recording && active.as_deref() == Some(handle.session().as_str()) {
         return line;
@@ -176,7 +177,7 @@ pub(super) fn line_of(handle: &Stopped) -> WorkerStatus {
 }
 
 /// Returns the outcome of the artifacts of a session that has ended.
-pub(super) fn settled(handle: &Stopped, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
+pub(super) fn settled(handle: &ExportHandle, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
     let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
     line.recorded_iterations = handle.recorded_iterations();
     let manifest = match outcome {
@@ -196,6 +197,6 @@ pub(super) fn settled(handle: &Stopped, outcome: Option<Result<Manifest, Error>>
     line
 }
 
-fn report(handle: &Stopped, line: WorkerStatus) -> Report {
+fn report(handle: &ExportHandle, line: WorkerStatus) -> Report {
     Report::new(handle.session().as_str(), handle.folder().map(PathBuf::from), vec![line])
 }

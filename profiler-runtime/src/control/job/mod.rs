@@ -47,14 +47,14 @@ use std::time::Duration;
 
 pub use address::{Address, LinkError};
 pub use coordinator::{Coordinator, CoordinatorOptions};
-pub use local::{Local, install, installed};
+pub use local::{LocalController, controller, set_controller};
 pub use profiler_trace::export::RequestTimes;
 pub use report::{
     ControlError, FailureCode, Frontend, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
 pub use selection::{Selection, SessionWishes};
 pub(super) use worker::{COORDINATOR, join_from_env};
-pub use worker::{Membership, join};
+pub use worker::{WorkerHandle, join};
 
 /// Sessions that can still be asked about. The number is the same for a coordinator and its
 /// workers: neither has forgotten what the other asks for.
@@ -68,7 +68,7 @@ fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
     }
 }
 
-/// The target of start, stop and status: this process ([`Local`]), or the workers of a job.
+/// The target of start, stop and status: this process ([`LocalController`]), or the workers of a job.
 ///
 /// Every call returns within a limit of its own, however many workers hang. Safe to share between
 /// threads: calls are put in order by the implementation, and a wrong order is a [`ControlError`].

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use profiler_trace::export::{Artifact, Missing, RequestTimes};
+use profiler_trace::export::{Artifact, MissingArtifact, RequestTimes};
 use profiler_trace::text;
 
 /// The identity of a worker.
@@ -125,7 +125,7 @@ pub struct WorkerStatus {
     pub artifacts: Vec<WorkerArtifact>,
     /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingArtifact>,
     /// Number of iterations recorded so far.
     pub recorded_iterations: u64,
     /// Requests that it has served, once its artifacts are written.
@@ -172,7 +172,7 @@ pub struct WorkerArtifact {
     /// File name in the session's folder; the path if it lies outside.
     pub name: String,
     /// Second name of the same file in the session's folder; see
-    /// [`Artifact::second_name`](crate::Artifact::second_name).
+    /// [`Artifact::second_name`](crate::artifacts::Artifact::second_name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
     /// Size in bytes.
@@ -201,7 +201,7 @@ pub struct Frontend {
     pub artifacts: Vec<WorkerArtifact>,
     /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingArtifact>,
 }
 
 /// The result of a start or stop.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::report::ControlError;
-use crate::config::{ConfigError, Draft, Folder, Parsed, Places, ProfilerConfig};
+use crate::config::{ConfigError, Draft, Folder, ParsedConfig, Places, ProfilerConfig};
 use crate::error::Error;
 use crate::session::{self, SessionId};
 
@@ -106,7 +106,7 @@ impl SessionWishes {
     ///
     /// Fails if they do not fit into it, which is the request's fault: without it the configuration
     /// is right.
-    pub(super) fn lay_over(&self, parsed: Parsed) -> Result<Parsed, ConfigError> {
+    pub(super) fn lay_over(&self, parsed: ParsedConfig) -> Result<ParsedConfig, ConfigError> {
         let places = self.places();
         let mut draft = Draft::again(parsed);
         for (field, key, value) in &self.fields {
@@ -142,7 +142,7 @@ impl SessionWishes {
 }
 
 /// Returns the configuration with its warnings in the words of the request that it comes from.
-pub(super) fn in_words_of(mut parsed: Parsed, places: Places) -> Parsed {
+pub(super) fn in_words_of(mut parsed: ParsedConfig, places: Places) -> ParsedConfig {
     let warnings = std::mem::take(&mut parsed.warnings);
     parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
     parsed.places = places;

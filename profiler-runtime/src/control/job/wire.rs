@@ -21,7 +21,7 @@ use super::link::Stream;
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState, WorkerStatus};
 use crate::config::Places;
 use crate::control::token::Token;
-use profiler_trace::export::{Missing, RequestTimes};
+use profiler_trace::export::{MissingArtifact, RequestTimes};
 
 /// Version of the protocol: rises when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;
@@ -90,7 +90,7 @@ pub(super) struct Answer {
     #[serde(default)]
     pub(super) artifacts: Vec<WorkerArtifact>,
     #[serde(default)]
-    pub(super) missing: Vec<Missing>,
+    pub(super) missing: Vec<MissingArtifact>,
     #[serde(default)]
     pub(super) recorded_iterations: u64,
     #[serde(default)]

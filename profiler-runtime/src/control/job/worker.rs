@@ -20,7 +20,7 @@ use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, Order, PRO
 use crate::control::threads;
 use crate::control::token::Token;
 use crate::logging;
-use crate::session::{self, Stopped};
+use crate::session::{self, ExportHandle};
 use profiler_core::memory::ledger;
 use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
@@ -40,7 +40,7 @@ static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(fals
 /// stopped, its artifacts are waited for, and the coordinator is told.
 #[derive(Debug)]
 #[must_use = "the worker leaves the job when this is dropped"]
-pub struct Membership {
+pub struct WorkerHandle {
     worker: Arc<Joined>,
     process: Stamp,
 }
@@ -73,7 +73,7 @@ struct Link {
 ///
 /// Returns an error only if there is nothing to connect to: the address is none, there is no token
 /// for TCP, the process has joined already, or there is no thread.
-pub fn join(address: &str) -> Result<Membership, LinkError> {
+pub fn join(address: &str) -> Result<WorkerHandle, LinkError> {
     let token = address::token_from_env(|name| std::env::var_os(name))?;
     let address = Address::given(address, token.is_some())?;
     if JOINED.swap(true, Ordering::SeqCst) {
@@ -82,13 +82,13 @@ pub fn join(address: &str) -> Result<Membership, LinkError> {
     pinned::pin_this_library();
     let (sessions, link) = (Mutex::default(), Mutex::default());
     let worker = Arc::new(Joined { address, token, sessions, link, changed: Condvar::new() });
-    let membership = Membership { worker: Arc::clone(&worker), process: Stamp::here() };
+    let membership = WorkerHandle { worker: Arc::clone(&worker), process: Stamp::here() };
     threads::spawn(THREAD, move || worker.run()).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
     Ok(membership)
 }
 
 /// Calls [`join`] with the address in `PROFILER_COORDINATOR`, if there is one.
-pub(crate) fn join_from_env() -> Option<Result<Membership, LinkError>> {
+pub(crate) fn join_from_env() -> Option<Result<WorkerHandle, LinkError>> {
     let address = std::env::var_os(COORDINATOR).filter(|address| !address.is_empty())?;
     Some(join(&address.to_string_lossy()))
 }
@@ -99,7 +99,7 @@ pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'st
     [(COORDINATOR, address.to_string())].into_iter().chain(token).collect()
 }
 
-impl Drop for Membership {
+impl Drop for WorkerHandle {
     fn drop(&mut self) {
         let _own = ledger::own();
         if self.process.is_foreign() {
@@ -235,7 +235,7 @@ impl Joined {
     }
 
     /// Sends an answer from a thread of its own, because the artifacts may take long.
-    fn tell_when_written(self: &Arc<Self>, stream: &Arc<Stream>, id: u64, handle: Stopped) {
+    fn tell_when_written(self: &Arc<Self>, stream: &Arc<Stream>, id: u64, handle: ExportHandle) {
         let session = Some(handle.session().to_string());
         let (worker, waiting) = (Arc::clone(self), Arc::clone(stream));
         let work = move || worker.tell(&waiting, &written(id, &handle));

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::dumps::Dumps;
-use super::export_job::Stopped;
+use super::export_job::ExportHandle;
 use super::gpu::Gpu;
 use super::place::{self, Claim, Names};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
@@ -23,7 +23,7 @@ use super::status::Progress;
 use super::window::{self, OpenWindow, seconds};
 use crate::collect::gpu;
 use crate::collect::spool::journal::DriverNote;
-use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
+use crate::config::{Folder, ParsedConfig, Places, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::logging;
 use crate::session_id::SessionId;
@@ -53,13 +53,13 @@ impl From<SessionId> for Given {
 /// A session that has begun and is not sealed.
 #[derive(Debug)]
 pub(crate) struct Active {
-    stopped: Stopped,
+    stopped: ExportHandle,
     config: ProfilerConfig,
     /// Context for its artifacts, as far as it is known by now.
     pub(crate) context: Context,
     /// Places of names that matched nothing when it began, and were reported then.
     unknown_told: Vec<String>,
-    /// The user's words for places: see [`Parsed`].
+    /// The user's words for places: see [`ParsedConfig`].
     places: Places,
     /// Claim on the folder.
     claim: Option<Claim>,
@@ -92,7 +92,7 @@ impl Active {
     /// Fails if its folder is remote, or cannot be created or written to; or if its job's ranks
     /// would write one trace.
     pub(crate) fn new(
-        parsed: Parsed,
+        parsed: ParsedConfig,
         given: Option<Given>,
         gpu: Gpu,
         names: &mut Names,
@@ -141,7 +141,7 @@ impl Active {
             ..Context::default()
         };
         Ok(Self {
-            stopped: Stopped::new(place.session, place.folder),
+            stopped: ExportHandle::new(place.session, place.folder),
             claim: place.claim,
             context,
             unknown_told: Vec::new(),
@@ -167,7 +167,7 @@ impl Active {
     }
 
     /// Returns the handle of its artifacts.
-    pub(crate) fn handle(&self) -> Stopped {
+    pub(crate) fn handle(&self) -> ExportHandle {
         self.stopped.clone()
     }
 
@@ -241,7 +241,7 @@ impl Active {
         self.count(verdict, Some(end.began), now)
     }
 
-    /// Counts a bare `step()` call; returns why the session is over, if it is.
+    /// Counts a bare `next_step()` call; returns why the session is over, if it is.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
         self.count(verdict, None, now)

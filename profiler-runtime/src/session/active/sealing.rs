@@ -113,7 +113,7 @@ impl Active {
             .driver
             .site()
             .and_then(site::by_number)
-            .map_or("`step()`".to_owned(), |site| format!("`{}`", site.name()));
+            .map_or("`next_step()`".to_owned(), |site| format!("`{}`", site.name()));
         let seconds = self.config.delay_secs;
         let parts: Vec<String> = [
             (seconds > 0.0).then(|| format!("the first {seconds} s")),

@@ -4,7 +4,7 @@
 //! `step_of` names drives; else the outermost that runs. Since an inner step ends before the one
 //! around it, the outer loop is usually known before its first iteration is over; if an inner loop
 //! was taken first (the session began in the middle of an outer step), the outer one takes over and
-//! the counting starts again. Bare `step()` calls drive only while no site does. Pure.
+//! the counting starts again. Bare `next_step()` calls drive only while no site does. Pure.
 
 use std::collections::HashSet;
 
@@ -31,7 +31,7 @@ pub(crate) struct Driver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Current {
     Nobody,
-    /// Bare `step()` calls.
+    /// Bare `next_step()` calls.
     Calls,
     /// The loop of this site.
     Site(u32),
@@ -54,7 +54,7 @@ impl Driver {
         }
     }
 
-    /// Judges a bare `step()` call.
+    /// Judges a bare `next_step()` call.
     pub(crate) fn call(&mut self) -> Verdict {
         match self.current {
             _ if self.named.is_some() => IGNORED,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Allocation, Gpu, Moment, Reporter, Taken, Trace};
-use profiler_core::{Device, memory::Action};
+use profiler_core::memory::{Action, Device};
 
 use super::{Args, Category, Event, Key, Name, Row};
 

@@ -1,7 +1,7 @@
-//! The ranges: of threads, the lives of async ones, and the iterations between bare `step()` calls.
+//! The ranges: of threads, the lives of async ones, and the iterations between bare `next_step()` calls.
 
 use crate::model::{CallArgs, Slice, Task, Trace};
-use profiler_core::{Kind, site::Site};
+use profiler_core::site::{Kind, Site};
 
 use super::{Args, Category, Event, Key, Name, OnRow, Row, Value};
 
@@ -132,7 +132,7 @@ impl Event for Life<'_> {
     }
 }
 
-/// An iteration between bare `step()` calls: no function's time, so they have a row of their own.
+/// An iteration between bare `next_step()` calls: no function's time, so they have a row of their own.
 pub(in crate::export) struct BareStep {
     times: (u64, u64),
     number: u64,

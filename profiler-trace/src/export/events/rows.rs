@@ -11,7 +11,7 @@ pub(in crate::export) enum Row {
     Thread(usize, u32),
     /// A thread without ranges that called CUDA, by the operating system's id.
     Caller(u32),
-    /// The iterations between bare `step()` calls.
+    /// The iterations between bare `next_step()` calls.
     Steps,
     /// A row of a device, or of what CUDA and the profiler spent on themselves.
     OfDevice(Option<u32>, GpuRow),

@@ -42,7 +42,7 @@ pub struct Artifact {
 /// A file that the configuration asked for and that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Missing {
+pub struct MissingArtifact {
     /// File name.
     pub name: String,
     /// Reason why the file is not there.
@@ -58,7 +58,7 @@ pub struct Manifest {
     /// Rank of this process.
     pub rank: u32,
     /// Files that the configuration asked for and that are not there, with the reasons.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingArtifact>,
     /// Warnings about the recording for the user, in full sentences.
     pub warnings: Vec<String>,
     /// Sentences about what the session did as it was asked to, such as what a schedule or a
@@ -96,7 +96,7 @@ impl Manifest {
 
     /// Records an output that could not be exported, and returns the remark that people should see.
     pub(in crate::export) fn failed(&mut self, name: String, error: &io::Error, message: String) -> Remark {
-        self.missing.push(Missing::new(name, error.to_string()));
+        self.missing.push(MissingArtifact::new(name, error.to_string()));
         self.errors.push(message.clone());
         Remark::Error(message)
     }
@@ -109,7 +109,7 @@ impl Manifest {
     }
 }
 
-impl Missing {
+impl MissingArtifact {
     pub(in crate::export) fn new(name: String, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
@@ -117,7 +117,7 @@ impl Missing {
 
 /// Returns a sentence for each reason why files are missing: those that share one are named
 /// together.
-pub fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
+pub fn by_reason(files: &[MissingArtifact]) -> impl Iterator<Item = String> + '_ {
     files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
         let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
         format!("{}: {}", names.join(", "), files[0].reason)

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::Missing;
+use super::MissingArtifact;
 use crate::export::format::json::write_indented;
 use crate::export::output::sink;
 use crate::export::remark::Remark;
@@ -68,7 +68,7 @@ fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
             "missing" if is_listed => {
                 let mut list: Vec<Box<RawValue>> = serde_json::from_str(value.get())?;
                 let reason = format!("session `{session}` has replaced it: its configuration names the same file");
-                list.push(to_raw_value(&Missing::new(name.to_string(), reason))?);
+                list.push(to_raw_value(&MissingArtifact::new(name.to_string(), reason))?);
                 *value = lines(&list)?;
             }
             _ => {}

@@ -14,7 +14,7 @@ use plotters::series::AreaSeries;
 use crate::export::format::json::ms;
 use crate::export::format::xml;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 use super::legend::{self, Band, COLOURS};
 use super::report::{human_bytes, unit_of};

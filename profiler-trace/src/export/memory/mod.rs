@@ -49,8 +49,8 @@ pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];
 
 /// Advice where nothing reports allocations.
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
-                            profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
-                            the program, or report a framework's memory with `profiler_runtime::record_alloc`";
+                            profiler_runtime::memory::ProfilingAllocator = profiler_runtime::memory::ProfilingAllocator::new();` into \
+                            the program, or report a framework's memory with `profiler_runtime::memory::record_alloc`";
 
 /// Returns why there is nothing to show, as far as the cause is known; `None` if there is
 /// something.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::export::format::json::{Line, millis, record};
 use crate::export::format::markdown::{cell, render};
 use crate::model::{DeviceMemory, Memory, Reporter, StageMemory, Trace, Usage};
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 /// Rows of the summary's table.
 const MAX_STAGES: usize = 6;

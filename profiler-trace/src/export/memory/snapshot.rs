@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::model::{Allocation, Memory, Moment, NodeId, Paths, Trace};
-use profiler_core::{Device, memory::Action};
+use profiler_core::memory::{Action, Device};
 
 use super::blocks::{Block, Blocks};
 use super::pickle::Value::{EmptyDict, EmptyList, MinusOne, No, Number, Pair, Word, Zero};

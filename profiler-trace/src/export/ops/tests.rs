@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::export::{Gauge, Manifest, SortBy, write_session};
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, GroupBy, Trace};
+use profiler_core::shape::Dtype;
+use profiler_core::site::Kind;
 use profiler_core::stream::key::Key;
-use profiler_core::{Dtype, Kind};
 
 /// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
 fn layers(folder: &Path) -> Script {

@@ -71,7 +71,7 @@ fn no_iteration(trace: &Trace) -> Option<String> {
     (is_counted && trace.ranges > 0).then(|| {
         format!(
             "`max_iterations` is {}, but no iteration ended in the session: put `#[profiled_step]` on the body of the loop, \
-             or call `step()` after each",
+             or call `next_step()` after each",
             options.max_iterations
         )
     })

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::model::Trace;
 use crate::model::testing::Script;
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{ThreadIdentity, ThreadLog};
 

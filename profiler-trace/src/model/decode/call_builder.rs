@@ -1,7 +1,7 @@
 //! The description of the call that begins next: the entries before its begin, gathered.
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
-use profiler_core::Dtype;
+use profiler_core::shape::Dtype;
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Value;
 

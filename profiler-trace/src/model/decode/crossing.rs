@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::model::lanes::Lanes;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::registry::ThreadLog;
-use profiler_core::{Kind, site::Site};
 
 use super::nest::{Nest, Opened, Place};
 

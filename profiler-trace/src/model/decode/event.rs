@@ -14,7 +14,7 @@ pub(in crate::model) enum Event<'a> {
     Slice(&'a Slice),
     /// A task has ended.
     TaskEnd { task: u64, at: u64, completed: bool },
-    /// A bare `step()`.
+    /// A bare `next_step()`.
     StepMark(u64),
     /// A range begins: only for [`Nodes`] that ask for begins.
     Begin(&'a Slice),

@@ -7,7 +7,7 @@
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
 use crate::model::values::NodeId;
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::Entry;
 
 use super::cover::Cover;

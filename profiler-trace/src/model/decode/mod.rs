@@ -57,9 +57,10 @@ mod frames;
 mod nest;
 mod survey;
 
+use profiler_core::memory::Device;
+use profiler_core::site::Site;
 use profiler_core::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use profiler_core::stream::registry::{Pages, ThreadLog};
-use profiler_core::{Device, site::Site};
 
 use super::memory::{Allocation, Halves};
 use super::slice::Poll;

@@ -96,7 +96,7 @@ impl Survey {
 mod tests {
     use super::*;
     use crate::model::testing::Script;
-    use profiler_core::Kind;
+    use profiler_core::site::Kind;
     use profiler_core::stream::key::Key;
 
     fn survey(write: impl FnOnce(&mut Script, [u32; 2])) -> Survey {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use profiler_core::{Device, memory::Action};
+use profiler_core::memory::{Action, Device};
 
 use crate::model::memory::{Allocation, Reporter};
 use crate::model::stages::StageTree;

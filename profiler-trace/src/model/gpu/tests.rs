@@ -4,8 +4,8 @@ use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, GpuTimes, Trace};
 use crate::records::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
 use crate::records::unavailable::Unavailable;
-use profiler_core::Kind;
 use profiler_core::hooks::correlation;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 

@@ -1,8 +1,8 @@
 //! An allocation's two entries, put together.
 
 use crate::model::stages::StageTree;
+use profiler_core::memory::{Action, Device};
 use profiler_core::stream::entry::Entry;
-use profiler_core::{Device, memory::Action};
 
 use super::{Allocation, Reporter};
 

@@ -3,7 +3,7 @@
 use crate::model::Trace;
 use crate::model::stages::StageTree;
 use crate::model::values::{NodeId, slot};
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 use super::walk::{Call, Moment};
 use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, Reporter, StageMemory, Usage};

@@ -15,7 +15,7 @@ mod tests;
 mod walk;
 
 use profiler_core::memory::Levels;
-use profiler_core::{Device, memory::Action};
+use profiler_core::memory::{Action, Device};
 
 use super::values::NodeId;
 

@@ -4,7 +4,7 @@
 use crate::model::decode::Nodes;
 use crate::model::stages::StageTree;
 use crate::model::values::NodeId;
-use profiler_core::{Kind, site::Site};
+use profiler_core::site::{Kind, Site};
 
 /// All paths on which a range was open.
 #[derive(Debug)]

@@ -5,8 +5,9 @@ use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
 use crate::records::gpu::{GpuRecord, MemoryKind, MemoryOp};
 use profiler_core::memory::Levels;
+use profiler_core::memory::{Action, Device};
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
-use profiler_core::{Device, Kind, memory::Action};
 
 use super::{MemoryLog, Moment, Reporter, StageMemory};
 

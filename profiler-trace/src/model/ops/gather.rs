@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use crate::model::slice::{CallArgs, Poll, Slice};
 use crate::model::values::slot;
 use crate::records::frames::Symbols;
-use profiler_core::{Kind, site::Site};
+use profiler_core::site::{Kind, Site};
 
 use super::{Group, OpTable, Sums};
 

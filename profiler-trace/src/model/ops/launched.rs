@@ -78,7 +78,7 @@ impl Launched {
     }
 }
 
-/// Returns the GPU time of work launched, by any thread, between bare `step()` calls. `steps` are
+/// Returns the GPU time of work launched, by any thread, between bare `next_step()` calls. `steps` are
 /// in order.
 pub(super) fn of_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
     let calls: HashMap<u32, u64> =

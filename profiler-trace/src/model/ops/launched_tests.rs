@@ -2,7 +2,7 @@
 
 use crate::records::gpu::{GpuRecord, MemoryKind, MemoryOp};
 use crate::records::unavailable::Unavailable;
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 
 use super::{GpuKnowledge, Group, OpTable, Sums};
 
@@ -36,14 +36,14 @@ pub struct KeyAverage {
     /// up to the time of the outermost ranges.
     pub self_cpu_time: Duration,
     /// Time from begin to end, for an async range in its polls. A call inside another of the same
-    /// name counts in both, as in PyTorch. For the iterations between bare `step()` calls: the time
+    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls: the time
     /// that threads ran ranges meanwhile.
     pub cpu_time: Duration,
     /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by
     /// itself, also where they ran at the same time. `None` if the GPU was not recorded.
     pub self_cuda_time: Option<Duration>,
     /// Time of the GPU work that it and the ranges inside it launched. For the iterations between
-    /// bare `step()` calls: of the work launched meanwhile.
+    /// bare `next_step()` calls: of the work launched meanwhile.
     pub cuda_time: Option<Duration>,
     /// Bytes of the host that it allocated minus those it freed, outside of anything else that was
     /// recorded. `None` if memory was not recorded.
@@ -51,7 +51,7 @@ pub struct KeyAverage {
     /// Bytes of the host from begin to end, likewise.
     pub cpu_memory: Option<i64>,
     /// Bytes of devices that it allocated minus those it freed, outside of anything else that was
-    /// recorded: reported with [`record_alloc`](profiler_core::record_alloc), else CUDA's own
+    /// recorded: reported with [`record_alloc`](profiler_core::memory::record_alloc), else CUDA's own
     /// records. `None` if none were recorded.
     pub self_cuda_memory: Option<i64>,
     /// Bytes of devices from begin to end, likewise.
@@ -84,7 +84,7 @@ pub struct KeyAverage {
     /// GPU.
     pub kind: Option<Kind>,
     /// Wall time of an async range from its first poll to its end, and of the iterations between
-    /// bare `step()` calls from one to the next: waiting included. `None` for others, whose CPU
+    /// bare `next_step()` calls from one to the next: waiting included. `None` for others, whose CPU
     /// time it is.
     pub wall_time: Option<Duration>,
     /// Number of polls of an async range; 0 for others.

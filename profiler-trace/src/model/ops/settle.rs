@@ -1,11 +1,11 @@
 //! The facts that an operator table learns when all threads are read: which steps are
 //! `ProfilerStep`s, which range launched which GPU work, how long async ranges lived, and what
-//! happened between bare `step()` calls.
+//! happened between bare `next_step()` calls.
 //!
 //! The gatherer has put aside the sums that wait for that: steps, async ranges, and the few ranges
 //! in which work was given to the GPU. So the threads need not be read a second time.
 
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 use crate::model::Trace;
 use crate::model::gpu::Gpu;
@@ -48,7 +48,7 @@ fn by_cuda(trace: &Trace) -> bool {
 
 impl Gatherer {
     /// Adds what `trace` knows beside the slices; `busy_ns` is how long threads ran ranges between
-    /// bare `step()` calls.
+    /// bare `next_step()` calls.
     pub(super) fn settle(&mut self, trace: &Trace, busy_ns: u64) {
         let gpu = trace.gpu.as_ref().ok();
         if let Some(gpu) = gpu {
@@ -88,7 +88,7 @@ impl Gatherer {
         }
     }
 
-    /// Adds the iterations between bare `step()` calls, all together: how long they took, and the
+    /// Adds the iterations between bare `next_step()` calls, all together: how long they took, and the
     /// GPU time of work launched meanwhile. The ranges that ran meanwhile on any thread are their
     /// CPU time, but no self time.
     fn bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {

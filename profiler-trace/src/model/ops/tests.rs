@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use crate::model::memory::MemoryLog;
 use crate::model::testing::Script;
 use crate::model::{KeyAverage, Trace};
-use profiler_core::Dtype;
+use profiler_core::memory::Action;
 use profiler_core::memory::Levels;
+use profiler_core::shape::Dtype;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
-use profiler_core::{Kind, memory::Action};
 
 use super::rows::GroupBy;
 

@@ -6,7 +6,7 @@
 use crate::model::slice::Slice;
 use crate::model::tasks::{Task, Tasks};
 use crate::model::values::key;
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 
 use super::selection::Selection;
 use super::{Request, Requests};

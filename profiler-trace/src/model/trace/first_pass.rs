@@ -15,9 +15,9 @@ use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
 use crate::records::gpu::GpuRecord;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::losses::Loss;
 use profiler_core::stream::registry::Log;
-use profiler_core::{Kind, site::Site};
 
 use super::{Losses, Thread};
 

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::records::frames::Symbols;
 use crate::records::unavailable::Unavailable;
+use profiler_core::site::{Kind, Site};
 use profiler_core::stream::losses::Losses as RecorderLosses;
 use profiler_core::stream::registry::{Log, ThreadIdentity};
-use profiler_core::{Kind, site::Site};
 
 use super::context::Context;
 use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};

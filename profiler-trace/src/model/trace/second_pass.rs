@@ -1,6 +1,6 @@
 //! The second reading, for results that need all rows side by side, or the lives and requests that
 //! the first has found: the time that stages cover together, what lives and crossing stages cover
-//! of others, the stages of the requests that are kept, and the ranges between bare `step()` calls.
+//! of others, the stages of the requests that are kept, and the ranges between bare `next_step()` calls.
 //! The time that no stage covers is `unaccounted`.
 
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ pub(super) struct SecondPass<'a> {
     /// Places of tasks in the tree of stages, by rank, while requests need them. This reading may
     /// find others for polls than the first, which did not know all.
     nodes: Vec<NodeId>,
-    /// Time from the first bare `step()` to the last.
+    /// Time from the first bare `next_step()` to the last.
     bare: (u64, u64),
     bare_ns: u64,
 }
@@ -44,7 +44,7 @@ impl<'a> SecondPass<'a> {
     }
 
     /// Reads threads, of which some have lanes beside their row. Returns the time in which at least
-    /// one stage ran, and how long threads ran ranges between bare `step()` calls. On one row
+    /// one stage ran, and how long threads ran ranges between bare `next_step()` calls. On one row
     /// top-level stages do not overlap: their sum is known, and where there is nothing else to find
     /// there is nothing to read. Else all rows are read side by side, in order of time.
     pub(super) fn read<'b>(self, threads: impl Iterator<Item = (Decoder<'b>, bool)>, only_row: bool) -> (u64, u64) {

@@ -1,6 +1,7 @@
 //! The same work timed twice, by CUPTI and by pairs of events, and what a pair costs.
 
-use profiler_runtime::{GpuTiming, op_on, stage_on};
+use profiler_runtime::config::GpuTiming;
+use profiler_runtime::{op_on, stage_on};
 
 use crate::bench::{Bench, RUNWAY, Recorded, micros, millis, slices};
 use crate::findings::{Findings, Outcome};

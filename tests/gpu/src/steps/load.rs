@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use profiler_runtime::{TraceFormat, stage};
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::stage;
 
 use crate::bench::{Bench, Recorded, slices, worst};
 use crate::findings::{Findings, Outcome};

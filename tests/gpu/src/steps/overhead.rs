@@ -1,6 +1,7 @@
 //! What a launch and a call cost with CUPTI off, on, and after it was stopped.
 
-use profiler_runtime::{TraceFormat, op, stage};
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::{op, stage};
 
 use crate::bench::Bench;
 use crate::findings::{Findings, Outcome};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{GpuTiming, ProfilerConfig, op, stage, stage_on, start_profile_with, step, stop_profile};
+use profiler_runtime::config::GpuTiming;
+use profiler_runtime::{ProfilerConfig, op, stage, stage_on, start_profile_with, step, stop_profile};
 
 use crate::bench::{Bench, Recorded};
 

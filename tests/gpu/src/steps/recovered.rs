@@ -1,6 +1,6 @@
 //! A process that is killed while it records, and what is made of its spool.
 
-use profiler_runtime::recover;
+use profiler_runtime::spool::recover;
 
 use crate::artifacts::{manifest, timing};
 use crate::bench::{Bench, millis};

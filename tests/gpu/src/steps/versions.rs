@@ -9,7 +9,7 @@ use crate::bench::{Bench, Recorded};
 use crate::findings::{Findings, Outcome};
 
 pub(super) fn run(bench: &Bench) -> Outcome {
-    println!("{}\n", doctor());
+    println!("{}\n", doctor::diagnose());
     let mut found = Findings::default();
     let version = bench.gpu.version();
     found.note("driver supports CUDA", format!("{}.{}", version / 1000, version % 1000 / 10), "");

@@ -4,9 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
 
-use profiler_runtime::{
-    Device, ProfilingAllocator, op, profiled_op, record_alloc, record_free, record_out_of_memory, stage, step,
-};
+use profiler_runtime::memory::{Device, ProfilingAllocator, record_alloc, record_free, record_out_of_memory};
+use profiler_runtime::{op, profiled_op, stage, step};
 
 use super::script::{everything, pass, record};
 

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use profiler_runtime::{
-    Dims, Dtype, GroupBy, PrintSummary, ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, stage, step,
-};
+use profiler_runtime::artifacts::GroupBy;
+use profiler_runtime::config::PrintSummary;
+use profiler_runtime::shape::{Dims, Dtype};
+use profiler_runtime::{ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, stage, step};
 
 use super::script::{everything, on_thread, pass, record, record_with_table};
 

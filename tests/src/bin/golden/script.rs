@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use profiler_runtime::{GroupBy, ProfilerConfig, SortBy, Stopped, TraceFormat, start_profile_with, stop_profile};
+use profiler_runtime::{
+    ExportHandle, ProfilerConfig, artifacts, config::TraceFormat, start_profile_with, stop_profile,
+};
 
 /// A function of the double's.
 fn function(name: &CStr) -> *mut c_void {
@@ -50,7 +52,7 @@ pub(crate) fn spooled(config: ProfilerConfig) -> ProfilerConfig {
     config
 }
 
-fn session(config: ProfilerConfig, work: impl FnOnce()) -> Stopped {
+fn session(config: ProfilerConfig, work: impl FnOnce()) -> ExportHandle {
     start_profile_with(config).unwrap();
     pass(10);
     work();
@@ -66,8 +68,8 @@ pub(crate) fn record(config: ProfilerConfig, work: impl FnOnce()) {
 }
 
 /// The same; writes the operator table that a program can ask for, too.
-pub(crate) fn record_with_table(config: ProfilerConfig, folder: &Path, group: GroupBy, work: impl FnOnce()) {
-    let table = session(config, work).key_averages(group).unwrap().sort_by(SortBy::CpuTime);
+pub(crate) fn record_with_table(config: ProfilerConfig, folder: &Path, group: artifacts::GroupBy, work: impl FnOnce()) {
+    let table = session(config, work).key_averages(group).unwrap().sort_by(artifacts::SortBy::CpuTime);
     std::fs::write(folder.join("key_averages.txt"), table.to_string()).unwrap();
 }
 

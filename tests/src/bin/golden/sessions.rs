@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use profiler_runtime::merge::MergeOptions;
 use profiler_runtime::{
-    MergeOptions, ProfilerConfig, dump_profile, op, profiled_op, profiled_step, stage, start_profile_with, step,
+    ProfilerConfig, dump_profile, next_step, op, profiled_op, profiled_step, stage, start_profile_with, step,
 };
 use profiler_tests::processes::end_by;
 
@@ -42,7 +43,7 @@ pub(crate) fn schedule(folder: &Path) {
     record(everything(folder), || {
         for _ in 0..3 {
             leaf();
-            step();
+            next_step();
         }
     });
 }
@@ -95,7 +96,7 @@ pub(crate) fn rank(folder: &Path) {
 pub(crate) fn merge(folder: &Path) {
     let session = std::env::var("PROFILER_SESSION_ID").unwrap();
     let session = folder.join(session);
-    profiler_runtime::merge(&[&session], session.join("trace_merged.json"), &MergeOptions::default()).unwrap();
+    profiler_runtime::merge::merge(&[&session], session.join("trace_merged.json"), &MergeOptions::default()).unwrap();
 }
 
 /// Is killed.
@@ -115,6 +116,6 @@ pub(crate) fn spool(folder: &Path, is_ring: bool) -> ! {
 }
 
 pub(crate) fn recover(folder: &Path) {
-    let recovered = profiler_runtime::recover(folder).unwrap();
+    let recovered = profiler_runtime::spool::recover(folder).unwrap();
     assert!(recovered.sessions.len() == 1 && recovered.failed.is_empty(), "{recovered:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use profiler_runtime::{GroupBy, profiled_op, profiled_stage, start_profile_with, step};
+use profiler_runtime::{artifacts::GroupBy, profiled_op, profiled_stage, start_profile_with, step};
 use profiler_tests::processes::end_by;
 
 use super::gpu_support::{Device, make_context};

@@ -1,6 +1,6 @@
 //! What a thread has done, in its own order: the truth about which range began and ended when.
 
-use profiler_runtime::Kind;
+use profiler_runtime::site::Kind;
 
 /// What happened next on a thread.
 #[derive(Clone, Copy, Debug)]

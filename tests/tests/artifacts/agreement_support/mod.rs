@@ -20,7 +20,7 @@ mod trace;
 use std::fmt::Debug;
 use std::path::Path;
 
-use profiler_runtime::Manifest;
+use profiler_runtime::artifacts::Manifest;
 
 use run::{Played, Session};
 use story::Story;

@@ -5,7 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use profiler_runtime::{GroupBy, Kind, Manifest};
+use profiler_runtime::artifacts::{GroupBy, Manifest};
+use profiler_runtime::site::Kind;
 
 use super::oracle::{self, Row, RowKey};
 use super::story::{Span, Story};

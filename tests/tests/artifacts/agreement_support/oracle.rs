@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use profiler_runtime::Kind;
+use profiler_runtime::site::Kind;
 
 use super::story::{Span, What};
 

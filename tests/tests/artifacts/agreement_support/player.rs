@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{
-    Kind, Range, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step, step_named,
-};
+use profiler_runtime::site::Kind;
+use profiler_runtime::{Range, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step};
 
 use super::log::{Event, Log, Told};
 use super::program::{self, Block, Call, Op, SLOTS};
@@ -102,7 +101,7 @@ impl Player {
             Block::OpAlpha => (op!("alpha"), Kind::Op, "alpha"),
             Block::Gamma => (op!("gamma", shapes([1.0_f32; 3])), Kind::Op, "gamma"),
             Block::Loop => (step!("loop", id), Kind::Step, "loop"),
-            Block::NamedLoop => (step_named("turn"), Kind::Step, "turn"),
+            Block::NamedLoop => (step("turn"), Kind::Step, "turn"),
             Block::Request => (request(&id.to_string()), Kind::Request, "request"),
         };
         let id = matches!(block, Block::Loop | Block::Request).then_some(id);

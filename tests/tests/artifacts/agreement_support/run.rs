@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 use std::thread;
 
-use profiler_runtime::{ProfilerConfig, Stopped, TraceFormat, start_profile_with, stop_profile};
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::{ExportHandle, ProfilerConfig, start_profile_with, stop_profile};
 use profiler_tests::Bench;
 
 use super::log::Log;
@@ -18,7 +19,7 @@ pub(crate) struct Played {
 }
 
 pub(crate) struct Session {
-    pub(crate) stopped: Stopped,
+    pub(crate) stopped: ExportHandle,
     pub(crate) from: usize,
     pub(crate) to: usize,
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path as File;
 
-use profiler_runtime::Kind;
+use profiler_runtime::site::Kind;
 use profiler_tests::timing;
 use serde_json::Value;
 

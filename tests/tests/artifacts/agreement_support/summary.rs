@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use profiler_runtime::Manifest;
+use profiler_runtime::artifacts::Manifest;
 
 use super::oracle::{self, Node, Path};
 use super::story::Span;

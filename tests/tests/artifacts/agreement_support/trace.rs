@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use profiler_runtime::Kind;
+use profiler_runtime::site::Kind;
 use profiler_tests::Trace;
 use serde_json::Value;
 

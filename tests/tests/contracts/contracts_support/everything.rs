@@ -8,9 +8,11 @@ use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
+use profiler_runtime::config::TraceFormat;
+use profiler_runtime::memory::{Device as Memory, record_alloc, record_free};
 use profiler_runtime::{
-    Device as Memory, ProfilerConfig, TraceFormat, op, profiled_op, profiled_stage, profiled_step, record_alloc,
-    record_free, request, stage, start_profile_with, step, stop_profile,
+    ProfilerConfig, next_step, op, profiled_op, profiled_stage, profiled_step, request, stage, start_profile_with,
+    stop_profile,
 };
 
 use crate::gpu_support::{Device, make_context, perf};
@@ -97,7 +99,7 @@ fn work(device: &Device) {
         let _request = request("a request");
         (0..3).for_each(|step| denoise_step(step, device));
     }
-    (0..2).for_each(|_| step());
+    (0..2).for_each(|_| next_step());
     let (outer, inner) = (stage!("outer"), stage!("inner"));
     drop(outer);
     drop(inner);

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Report, WorkerState, WorkerStatus};
-use profiler_runtime::{ProfilerConfig, Status, profile_from_env, request, stage, status, step};
+use profiler_runtime::session::Status;
+use profiler_runtime::{ProfilerConfig, profile_from_env, request, stage, status, step};
 use profiler_tests::{child_of, in_child, input_ends};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -7,7 +7,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use profiler_runtime::{ProfilerConfig, Recovered, recover};
+use profiler_runtime::ProfilerConfig;
+use profiler_runtime::spool::{Recovered, recover};
 use profiler_tests::{Bench, Trace, child_of, manifest};
 
 /// A configuration that the parent chose.

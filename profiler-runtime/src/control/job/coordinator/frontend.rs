@@ -8,10 +8,10 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::control;
 use crate::control::job::local::line_of;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
-use crate::session::{Given, SessionId, Stopped};
+use crate::session::{ExportHandle, Given, SessionId};
 
 /// The part of the process in a session: the handle of its artifacts, or why it does not record.
-pub(super) type Part = Result<Stopped, String>;
+pub(super) type Part = Result<ExportHandle, String>;
 
 /// Begins to record under this name, if the configuration is one for ranges.
 pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Part> {

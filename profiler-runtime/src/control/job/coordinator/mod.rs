@@ -34,7 +34,7 @@ use super::{Controller, Selection, worker};
 use crate::config::{Folder, ProfilerConfig};
 use crate::control::names;
 use crate::error::Error;
-use crate::session::Stopped;
+use crate::session::ExportHandle;
 use crate::{control, logging, session};
 use job_session::JobSession;
 use profiler_core::memory::ledger;
@@ -184,7 +184,7 @@ impl Coordinator {
     }
 
     /// Returns the recording of this process in a session.
-    fn frontend(&self, session: &str) -> Option<Stopped> {
+    fn frontend(&self, session: &str) -> Option<ExportHandle> {
         self.shared.table().session(session)?.frontend.clone()?.ok()
     }
 

@@ -33,7 +33,7 @@ const MAX_OPS: usize = 8;
 /// [`width`](Self::width) is called.
 ///
 /// ```no_run
-/// # fn end(manifest: &profiler_trace::Manifest) {
+/// # fn end(manifest: &profiler_trace::artifacts::Manifest) {
 /// println!("{}", manifest.summary().width(100));
 /// # }
 /// ```

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::export::format::json::millis;
 use crate::export::format::markdown::{cell, render, share};
 use crate::export::format::utc::iso8601;
-use crate::export::manifest::{Missing, by_reason};
+use crate::export::manifest::{MissingArtifact, by_reason};
 use crate::export::memory;
 use crate::export::ops::averages::{KeyAverages, SlowestOps, marked, ns};
 use crate::export::ops::text::{COUNTED_TWICE, flops_with_unit};
@@ -41,12 +41,12 @@ const MAX_SENTENCES: usize = 4;
 const MAX_SENTENCE: usize = 160;
 
 /// Writes the page.
-pub(super) fn write(trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, missing: &[MissingArtifact], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(page(trace, missing).as_bytes())
 }
 
 /// Returns the page with as many stages as fit.
-fn page(trace: &Trace, missing: &[Missing]) -> String {
+fn page(trace: &Trace, missing: &[MissingArtifact]) -> String {
     let mut page = String::new();
     for stages in (0..=MAX_STAGES).rev() {
         page = page_with(trace, missing, stages);
@@ -60,7 +60,7 @@ fn page(trace: &Trace, missing: &[Missing]) -> String {
     page
 }
 
-fn page_with(trace: &Trace, missing: &[Missing], most_stages: usize) -> String {
+fn page_with(trace: &Trace, missing: &[MissingArtifact], most_stages: usize) -> String {
     let context = &trace.context;
     let of = if context.is_frontend { String::new() } else { format!(" of {}", context.world_size) };
     let mut page = format!("# Profile `{}`, {}{of}\n\n", cell(&context.session), context.place());

@@ -169,7 +169,8 @@ fn push_list<'v>(out: &mut Vec<u8>, items: impl Iterator<Item = Value<'v>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use profiler_core::{Dtype, Kind};
+    use profiler_core::shape::Dtype;
+    use profiler_core::site::Kind;
 
     static LINEAR: Site = Site::new(Kind::Op, "linear", file!(), 1, "test");
     static CONV: Site = Site::new(Kind::Op, "conv", file!(), 2, "test");

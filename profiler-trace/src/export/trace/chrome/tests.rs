@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, LENGTH, Script};
+use profiler_core::shape::Dtype;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
-use profiler_core::{Dtype, Kind};
 
 /// The file as a reader gets it.
 fn written(script: Script) -> Value {

@@ -12,7 +12,7 @@ pub struct MergeOptions {
 
 impl MergeOptions {
     /// Merges ranks of different sessions, and traces without clock anchors, all the same;
-    /// [`Merged::notes`] says so.
+    /// [`MergedTrace::notes`] says so.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -23,7 +23,7 @@ impl MergeOptions {
 /// A merged trace, complete and on the disk.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Merged {
+pub struct MergedTrace {
     /// Path of the file.
     pub path: PathBuf,
     /// Size of the file.
@@ -36,7 +36,7 @@ pub struct Merged {
     pub notes: Vec<String>,
 }
 
-/// A rank of a [`Merged`] trace.
+/// A rank of a [`MergedTrace`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergedRank {
@@ -56,7 +56,7 @@ pub struct MergedRank {
     pub uncertainty_ns: Option<u64>,
 }
 
-impl Merged {
+impl MergedTrace {
     /// Returns the number of events in the file.
     #[must_use]
     pub fn events(&self) -> u64 {

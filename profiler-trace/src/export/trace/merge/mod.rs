@@ -32,7 +32,7 @@ use crate::export::trace::chrome::container::close;
 
 pub use align::Alignment;
 pub use error::MergeError;
-pub use merged::{MergeOptions, Merged, MergedRank};
+pub use merged::{MergeOptions, MergedRank, MergedTrace};
 
 use align::Placed;
 use input::Input;
@@ -53,13 +53,13 @@ use rewrite::Rewriter;
 ///
 /// ```no_run
 /// # use profiler_trace as profiler_runtime;
-/// use profiler_runtime::{MergeOptions, merge};
+/// use profiler_runtime::merge::{MergeOptions, merge};
 ///
 /// let merged = merge(&["perf/job-7"], "perf/job-7/trace_merged.json.gz", &MergeOptions::default())?;
 /// for rank in &merged.ranks {
 ///     println!("rank {} on {}: {} ns, ± {:?} ns", rank.rank, rank.host, rank.offset_ns, rank.uncertainty_ns);
 /// }
-/// # Ok::<(), profiler_runtime::MergeError>(())
+/// # Ok::<(), profiler_runtime::merge::MergeError>(())
 /// ```
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub fn merge<P: AsRef<Path>>(
     inputs: &[P],
     output: impl AsRef<Path>,
     options: &MergeOptions,
-) -> Result<Merged, MergeError> {
+) -> Result<MergedTrace, MergeError> {
     let output = output.as_ref();
     let files = files_of(inputs)?;
     if let Some(input) = files.iter().find(|file| is_same_file(file, output)) {
@@ -127,7 +127,12 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
-fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<String>) -> Result<Merged, MergeError> {
+fn write(
+    ranks: Vec<Input>,
+    placed: &[Placed],
+    output: &Path,
+    mut notes: Vec<String>,
+) -> Result<MergedTrace, MergeError> {
     let heads: Vec<&Head> = ranks.iter().map(|input| &input.head).collect();
     let base = container::base(&heads, placed);
     notes.extend(placed.iter().zip(&heads).filter_map(|(placed, head)| placed.doubt(head.distributed.rank)));
@@ -144,7 +149,7 @@ fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<Str
     });
     let failed = |source| MergeError::Write { file: output.to_owned(), source: Arc::new(source) };
     let written = written.map_err(|error| error.downcast().unwrap_or_else(failed))?;
-    Ok(Merged { path: output.to_owned(), bytes: written.bytes, session, ranks: merged_ranks, notes })
+    Ok(MergedTrace { path: output.to_owned(), bytes: written.bytes, session, ranks: merged_ranks, notes })
 }
 
 /// Copies every event of every rank.

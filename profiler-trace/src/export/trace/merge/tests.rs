@@ -13,7 +13,7 @@ use super::*;
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
@@ -90,7 +90,7 @@ fn stages(trace: &Value) -> Vec<(&str, u64, u64)> {
 }
 
 /// Merges the ranks, and reads the result.
-fn merged(ranks: impl IntoIterator<Item = Rank>) -> (Merged, Value) {
+fn merged(ranks: impl IntoIterator<Item = Rank>) -> (MergedTrace, Value) {
     let folder = tempfile::tempdir().unwrap();
     let files: Vec<PathBuf> = ranks.into_iter().map(|rank| rank.write(&folder)).collect();
     let output = folder.path().join("merged.json");

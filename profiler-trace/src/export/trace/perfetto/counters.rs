@@ -8,7 +8,7 @@ use crate::export::events::memory::{MemoryChange, walk_reported, walk_taken};
 use crate::export::events::occupancy;
 use crate::model::{Gpu, Memory, Trace};
 use crate::records::gpu::Work;
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 use super::schema::event;
 use super::tracks::{Counter, Track, Tracks};

@@ -26,7 +26,7 @@ pub(super) fn write_tasks(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trac
     }
 }
 
-/// Writes the iterations between bare `step()` calls, which follow each other.
+/// Writes the iterations between bare `next_step()` calls, which follow each other.
 pub(super) fn write_bare_steps(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
     let mut is_first = true;
     for step in BareStep::all(trace) {

@@ -12,9 +12,11 @@ use crate::records::gpu::{
     Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuRecord, Kernel, MemoryKind, MemoryOp, Work,
 };
 use profiler_core::hooks::correlation;
+use profiler_core::memory::Action;
+use profiler_core::shape::Dtype;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
-use profiler_core::{Dtype, Kind, memory::Action};
 
 use super::reading::{Seen, read};
 
@@ -178,7 +180,7 @@ fn memory_is_counted_from_what_was_there() {
     let mut script = Script::new();
     let stage = script.site(Kind::Stage, "stage");
     let mut log = crate::model::MemoryLog::default();
-    let host = profiler_core::Device::Cpu;
+    let host = profiler_core::memory::Device::Cpu;
     (log.begin.devices, log.end.devices) = (vec![(host, 1_000)], vec![(host, 1_060)]);
     script.memory = Some(log);
     script.begin(stage, 5);

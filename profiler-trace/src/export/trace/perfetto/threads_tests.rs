@@ -11,7 +11,7 @@ use crate::export::trace::testing::{Disk, all_sorts, crowd};
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
 use crate::records::gpu::{Api, ApiCall, GpuRecord};
-use profiler_core::Kind;
+use profiler_core::site::Kind;
 
 use super::reading::read;
 use super::tests::{gpu_log, same};

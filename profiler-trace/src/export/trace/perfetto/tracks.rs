@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::export::events::{Row, processes};
 use crate::model::Trace;
-use profiler_core::Device;
+use profiler_core::memory::Device;
 
 use super::schema::{counter, process, thread, track};
 use super::wire::{push_message, push_number, push_signed, push_text};

@@ -5,8 +5,8 @@ use crate::model::{Gpu, Trace};
 use crate::records::events::{EventContext, EventLog, Sample};
 use crate::records::gpu::GpuRecord;
 use crate::records::unavailable::Unavailable;
-use profiler_core::Kind;
 use profiler_core::hooks::gpu_time::Measured;
+use profiler_core::site::Kind;
 use profiler_core::stream::entry::Tag;
 
 /// One device whose clock began at 1,000 ns of the recording.

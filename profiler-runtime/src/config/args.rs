@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{self, ConfigError, Draft, Environment, Origin, Parsed, Problem};
+use crate::config::{self, ConfigError, Draft, Environment, Origin, ParsedConfig, Problem};
 
 use self::fields::FieldFlags;
 
@@ -33,13 +33,13 @@ const PIPELINE: &str = "--enable-diffusion-pipeline-profiler";
 /// #[derive(Parser)]
 /// struct Cli {
 ///     #[command(flatten)]
-///     profiler: profiler_runtime::ProfilerArgs,
+///     profiler: profiler_runtime::config::ProfilerArgs,
 /// }
 ///
 /// let cli = Cli::parse_from(["generate", "--profile", "--num-profiled-timesteps", "3"]);
 /// let parsed = cli.profiler.into_config(|name| std::env::var_os(name))?.expect("`--profile` asks for a session");
 /// assert_eq!(parsed.config.active_iterations, 3);
-/// # Ok::<(), profiler_runtime::ConfigError>(())
+/// # Ok::<(), profiler_runtime::config::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Profiling")]
@@ -78,7 +78,7 @@ impl ProfilerArgs {
     /// # Errors
     ///
     /// Returns every problem at once, each with its flag, variable or field.
-    pub fn into_config(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Parsed>, ConfigError> {
+    pub fn into_config(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<ParsedConfig>, ConfigError> {
         self.draft(&env).map(|draft| draft.finish(&env)).transpose()
     }
 
