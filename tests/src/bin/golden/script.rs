@@ -8,9 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use profiler_runtime::{
-    ExportHandle, ProfilerConfig, artifacts, config::TraceFormat, start_profile_with, stop_profile,
-};
+use profiler_runtime::{ExportHandle, ProfilerConfig, artifacts, config, start_profile_with, stop_profile};
 
 /// A function of the double's.
 fn function(name: &CStr) -> *mut c_void {
@@ -39,7 +37,7 @@ fn number_thread() {
 /// Everything that a session without a GPU and without stacks can write.
 pub(crate) fn everything(folder: &Path) -> ProfilerConfig {
     ProfilerConfig::torch(folder)
-        .trace_format(TraceFormat::Both)
+        .trace_format(config::TraceFormat::Both)
         .torch_profiler_record_shapes(true)
         .torch_profiler_with_flops(true)
         .torch_profiler_dump_cuda_time_total(true)
