@@ -64,9 +64,9 @@
 //! itself, where ranges repeat as those of a loop do.
 //!
 //! With `spool: true` (Linux) a session records into a file in its folder that is mapped into
-//! memory: for recordings larger than memory, and so that [`spool::recover`] can make the artifacts when
-//! the process was killed or crashed. Nothing that was stored is lost with the process; a power
-//! failure or a crash of the system costs what had not reached the disk, which is asked for
+//! memory: for recordings larger than memory, and so that [`spool::recover`] can make the artifacts
+//! when the process was killed or crashed. Nothing that was stored is lost with the process; a
+//! power failure or a crash of the system costs what had not reached the disk, which is asked for
 //! everything once a second. Blocks are allocated before they are used: a full disk costs ranges,
 //! which are counted, and nothing else. Together with `ring` it is a black box: `max_spool_mb` is
 //! its size. Call stacks are named as long as the program's files are the same; what CUPTI recorded
@@ -84,8 +84,8 @@
 //!
 //! Rank, size and a common name of the session come from torchrun, Open MPI, MPICH, Slurm, indexed
 //! jobs of Kubernetes, or `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`; the page
-//! `docs/launchers.md` of the repository shows each. [`merge::merge`] writes the ranks' traces into one
-//! for Perfetto, on one clock, and says how well that is known.
+//! `docs/launchers.md` of the repository shows each. [`merge::merge`] writes the ranks' traces into
+//! one for Perfetto, on one clock, and says how well that is known.
 //!
 //! # Nsight Systems
 //!

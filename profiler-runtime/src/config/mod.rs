@@ -8,13 +8,15 @@
 // range and meaning. The struct, the reader, the command-line flags and `ParsedConfig::explain` are
 // all made from it, so they cannot disagree.
 //
-//     source (text, file, environment), builder, args ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
-//                                                                              │
-//     settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
+// ```text
+// source (text, file, environment), builder, args ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
+//                                                                                  │
+// settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
 //
-//     export: what the exporters are told of it
-//     upstream: the names of vLLM and SGLang, and what becomes of each
-//     paths, trace_name, select, pattern: what particular fields mean
+// export: what the exporters are told of it
+// upstream: the names of vLLM and SGLang, and what becomes of each
+// paths, trace_name, select, pattern: what particular fields mean
+// ```
 //
 // The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms
 // only what artifacts can be asked for. `control` calls it to learn what to record, `session` to

@@ -12,8 +12,8 @@ use profiler_core::stream::registry::{Log, ThreadLog};
 pub(super) struct Iterations(Vec<u64>);
 
 impl Iterations {
-    /// Finds the iterations of the loop of this site; of bare `next_step()` calls without one. Reads the
-    /// whole log.
+    /// Finds the iterations of the loop of this site; of bare `next_step()` calls without one.
+    /// Reads the whole log.
     pub(super) fn of(log: &Log, driver: Option<u32>) -> Self {
         let mut ends = Vec::new();
         log.threads.iter().for_each(|thread| add_ends(thread, driver, &mut ends));

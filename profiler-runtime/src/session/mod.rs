@@ -1,12 +1,14 @@
 //! Sessions, from [`start_profile`](crate::start_profile) to artifacts on disk: what
 //! [`status`](crate::status) and [`stop_profile`](crate::stop_profile) return.
 
+// ```text
 // global: the one active session, its lock; status. timer, ending: who stops it beside the user
 //   └─► active: one session ─► schedule: which iterations (pure)
 //         │                    place: the process of a job, the name, the folder
 //         │                    gpu, spool: what else is recorded, what survives a crash ─► recover
 //         └─► window: the gate, the recorded part ─► export_job: artifacts, on a thread of their own
 //                                                     dumps: the same while it goes on
+// ```
 //
 // `control` calls `start`, `stop` and `status`; `profiler_core` calls back when a step ends.
 // Nothing here panics, and a failed export costs the artifacts, not the host.

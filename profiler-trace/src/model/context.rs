@@ -93,8 +93,8 @@ pub struct Context {
     /// Artifacts that are asked for.
     #[serde(skip)]
     pub options: ExportOptions,
-    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls did,
-    /// or nothing.
+    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls
+    /// did, or nothing.
     pub step_site: Option<u32>,
     /// Iterations since start that had passed when recording began: the number of the first
     /// recorded step.

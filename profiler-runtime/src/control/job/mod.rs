@@ -68,7 +68,8 @@ fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
     }
 }
 
-/// The target of start, stop and status: this process ([`LocalController`]), or the workers of a job.
+/// The target of start, stop and status: this process ([`LocalController`]), or the workers of a
+/// job.
 ///
 /// Every call returns within a limit of its own, however many workers hang. Safe to share between
 /// threads: calls are put in order by the implementation, and a wrong order is a [`ControlError`].

@@ -1,4 +1,5 @@
-//! The ranges: of threads, the lives of async ones, and the iterations between bare `next_step()` calls.
+//! The ranges: of threads, the lives of async ones, and the iterations between bare `next_step()`
+//! calls.
 
 use crate::model::{CallArgs, Slice, Task, Trace};
 use profiler_core::site::{Kind, Site};
@@ -132,7 +133,8 @@ impl Event for Life<'_> {
     }
 }
 
-/// An iteration between bare `next_step()` calls: no function's time, so they have a row of their own.
+/// An iteration between bare `next_step()` calls: no function's time, so they have a row of their
+/// own.
 pub(in crate::export) struct BareStep {
     times: (u64, u64),
     number: u64,

@@ -78,8 +78,8 @@ impl Launched {
     }
 }
 
-/// Returns the GPU time of work launched, by any thread, between bare `next_step()` calls. `steps` are
-/// in order.
+/// Returns the GPU time of work launched, by any thread, between bare `next_step()` calls. `steps`
+/// are in order.
 pub(super) fn of_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
     let calls: HashMap<u32, u64> =
         gpu.calls.iter().rev().map(|placed| (placed.call.correlation, placed.call.begin)).collect();

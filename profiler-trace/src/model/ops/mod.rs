@@ -4,10 +4,10 @@
 //! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges
 //! the groups as a table wants them, so that every table has the same sums. CPU times are those of
 //! the threads' slices: an async range is one row with the time of its polls, its life is told
-//! beside that, and what ran between bare `next_step()` calls has its own rows. So the sum of all self
-//! times is the time in which the threads ran a range, to the nanosecond; where guards that overlap
-//! are siblings, each has the time of both, and the total still counts it once: it is never more
-//! than the threads had.
+//! beside that, and what ran between bare `next_step()` calls has its own rows. So the sum of all
+//! self times is the time in which the threads ran a range, to the nanosecond; where guards that
+//! overlap are siblings, each has the time of both, and the total still counts it once: it is never
+//! more than the threads had.
 
 mod gather;
 mod launched;

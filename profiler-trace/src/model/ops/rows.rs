@@ -36,8 +36,8 @@ pub struct KeyAverage {
     /// up to the time of the outermost ranges.
     pub self_cpu_time: Duration,
     /// Time from begin to end, for an async range in its polls. A call inside another of the same
-    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls: the time
-    /// that threads ran ranges meanwhile.
+    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls: the
+    /// time that threads ran ranges meanwhile.
     pub cpu_time: Duration,
     /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by
     /// itself, also where they ran at the same time. `None` if the GPU was not recorded.
@@ -51,8 +51,8 @@ pub struct KeyAverage {
     /// Bytes of the host from begin to end, likewise.
     pub cpu_memory: Option<i64>,
     /// Bytes of devices that it allocated minus those it freed, outside of anything else that was
-    /// recorded: reported with [`record_alloc`](profiler_core::memory::record_alloc), else CUDA's own
-    /// records. `None` if none were recorded.
+    /// recorded: reported with [`record_alloc`](profiler_core::memory::record_alloc), else CUDA's
+    /// own records. `None` if none were recorded.
     pub self_cuda_memory: Option<i64>,
     /// Bytes of devices from begin to end, likewise.
     pub cuda_memory: Option<i64>,
@@ -84,8 +84,8 @@ pub struct KeyAverage {
     /// GPU.
     pub kind: Option<Kind>,
     /// Wall time of an async range from its first poll to its end, and of the iterations between
-    /// bare `next_step()` calls from one to the next: waiting included. `None` for others, whose CPU
-    /// time it is.
+    /// bare `next_step()` calls from one to the next: waiting included. `None` for others, whose
+    /// CPU time it is.
     pub wall_time: Option<Duration>,
     /// Number of polls of an async range; 0 for others.
     pub polls: u64,

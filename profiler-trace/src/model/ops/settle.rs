@@ -88,9 +88,9 @@ impl Gatherer {
         }
     }
 
-    /// Adds the iterations between bare `next_step()` calls, all together: how long they took, and the
-    /// GPU time of work launched meanwhile. The ranges that ran meanwhile on any thread are their
-    /// CPU time, but no self time.
+    /// Adds the iterations between bare `next_step()` calls, all together: how long they took, and
+    /// the GPU time of work launched meanwhile. The ranges that ran meanwhile on any thread are
+    /// their CPU time, but no self time.
     fn bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let place = self.add(None, false, &CallArgs::default());

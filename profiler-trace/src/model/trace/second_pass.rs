@@ -1,7 +1,7 @@
 //! The second reading, for results that need all rows side by side, or the lives and requests that
 //! the first has found: the time that stages cover together, what lives and crossing stages cover
-//! of others, the stages of the requests that are kept, and the ranges between bare `next_step()` calls.
-//! The time that no stage covers is `unaccounted`.
+//! of others, the stages of the requests that are kept, and the ranges between bare `next_step()`
+//! calls. The time that no stage covers is `unaccounted`.
 
 use std::cell::RefCell;
 
