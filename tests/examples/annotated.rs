@@ -1,9 +1,9 @@
-//! A small annotated program for tools to look at: steps, stages and ops on three threads, and a
+//! A small annotated program for external tools: steps, stages and ops on three threads, and a
 //! stage that is a future.
 //!
-//! It starts no session. `consumers/nsys.sh` runs it under Nsight Systems and knows what it does:
-//! on the main thread four steps, each with a `diffuse` and in it two `attention`; on each of two
-//! workers one `vae.decode` with three `conv3d`; and one `text_encoder` polled first on the main
+//! It starts no session. `consumers/nsys.sh` runs it under Nsight Systems and expects, on the main
+//! thread, four steps that each contain a `diffuse` with two `attention`; on each of two workers,
+//! one `vae.decode` with three `conv3d`; and one `text_encoder` that is polled first on the main
 //! thread, then on a worker.
 
 use std::future::{Future, poll_fn};

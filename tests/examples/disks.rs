@@ -1,14 +1,13 @@
-//! A program that records with everything on, on whatever disk it is given, and checks what became
-//! of its artifacts.
+//! Records with everything enabled on a given disk, and checks the artifacts.
 //!
 //! ```text
 //! disks FOLDER          records into FOLDER, with a spool
 //! disks FOLDER fill     fills the disk while it records, and frees it again before it recovers
 //! ```
 //!
-//! Prints one line: what is there, what is not and why. Fails if an artifact that is listed is not
-//! whole, if one that is missing has no reason, if half a file is left, or if a spool that was kept
-//! is not recovered.
+//! Prints one line: which artifacts exist, which are missing and why. Fails if a listed artifact is
+//! incomplete, if a missing one has no reason, if a partial file is left, or if a kept spool is not
+//! recovered.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -36,8 +35,7 @@ fn denoise_step(x: &[f32]) -> f32 {
     (0..100).map(|_| linear(x)).sum()
 }
 
-/// Records for some seconds: the spool is written to the disk every second, and stored to again
-/// after that.
+/// Records for some seconds, in which the spool is synced to the disk several times.
 fn work(seconds: u64) {
     let threads = [(); 3].map(|()| {
         thread::spawn(move || {
@@ -50,7 +48,7 @@ fn work(seconds: u64) {
     threads.into_iter().for_each(|thread| drop(thread.join()));
 }
 
-/// Takes all room that the disk has.
+/// Fills the disk.
 fn fill(path: &Path) {
     let Ok(mut file) = File::create(path) else { return };
     for size in [1 << 20, 1 << 12, 1] {
@@ -58,7 +56,7 @@ fn fill(path: &Path) {
     }
 }
 
-/// Returns what is wrong with a session's artifacts.
+/// Returns the faults of a session's artifacts.
 fn faults(manifest: &Manifest) -> Vec<String> {
     let mut faults = Vec::new();
     for artifact in manifest.artifacts() {
@@ -74,7 +72,7 @@ fn faults(manifest: &Manifest) -> Vec<String> {
     faults
 }
 
-/// Files that were to be renamed or deleted.
+/// Returns the number of temporary files that were neither renamed nor deleted.
 fn left_behind(folder: &Path) -> usize {
     let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
     names.filter(|name| name.to_string_lossy().ends_with(".tmp")).count()
@@ -99,15 +97,15 @@ fn run(folder: &Path, fills: bool) -> Result<String, String> {
     let stopped = stop_profile().map_err(|error| error.to_string())?;
     let manifest = stopped.wait().map_err(|error| error.to_string())?;
     let mut faults = faults(&manifest);
-    let can_delete = !manifest.warnings.iter().any(|told| told.contains("delete files"));
+    let can_delete = !manifest.warnings.iter().any(|warning| warning.contains("delete files"));
     let left = stopped.folder().map_or(0, left_behind);
-    faults.extend((left > 0 && can_delete).then(|| format!("{left} half files are left")));
+    faults.extend((left > 0 && can_delete).then(|| format!("{left} partial files are left")));
     let _ = fs::remove_file(&filler);
     let recovered = recover(folder).map_err(|error| error.to_string())?;
-    let has_spool = !manifest.warnings.iter().any(|told| told.starts_with("`spool` is off"));
+    let has_spool = !manifest.warnings.iter().any(|warning| warning.starts_with("`spool` is off"));
     let expected = usize::from(!manifest.errors.is_empty() && fills && has_spool);
     if recovered.sessions.len() < expected {
-        faults.push(format!("the spool that was kept is not recovered: {:?}", recovered.failed));
+        faults.push(format!("the kept spool is not recovered: {:?}", recovered.failed));
     }
     if let Some(fault) = faults.first() {
         return Err(fault.clone());

@@ -1,16 +1,16 @@
-//! A program that ends in every way while it records, and what becomes of its recording.
+//! Ends in every way while it records, and checks what is left of the recording.
 //!
 //! ```text
 //! faults record FOLDER ENDING [MODE]   records into FOLDER, and ends by ENDING
 //! faults recover FOLDER                makes the artifacts of what such programs left
-//! faults matrix [DISK=FOLDER…]         ends in every way, in every mode, with and without the profiler's allocator, on
-//! every
-//!                                      disk, and checks status, artifacts and counts; a DISK is not to be trusted with files
+//! faults matrix [DISK=FOLDER…]         ends in every way, in every mode, with and without the profiler's
+//!                                      allocator, on every disk, and checks status, artifacts and
+//!                                      counts; the files of a DISK may be corrupt
 //! ```
 //!
-//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write), and _exit,
-//! exec and kill (which do not). Modes are memory, ring, spool (if nothing is said) and spool-ring.
-//! What panics do is how it was built.
+//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write artifacts),
+//! and _exit, exec and kill (which do not). Modes are memory, ring, spool (the default) and
+//! spool-ring. The panic strategy is that of the build.
 
 #![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
@@ -32,15 +32,15 @@ static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 const ENDINGS: [&str; 12] =
     ["return", "exit", "panic", "abort", "fault", "term", "hup", "quit", "xcpu", "_exit", "exec", "kill"];
-/// Endings that the profiler is not told of.
-const UNTOLD: [&str; 3] = ["_exit", "exec", "kill"];
+/// Endings that the profiler cannot intercept.
+const SILENT: [&str; 3] = ["_exit", "exec", "kill"];
 const MODES: [&str; 4] = ["memory", "ring", "spool", "spool-ring"];
 const STEPS: u64 = 20;
 const THREADS: u64 = 2;
 const STAGES: u64 = 200;
 const OPS: u64 = 8;
-/// The ranges of a program.
-const MADE: u64 = STEPS * (2 + OPS) + THREADS * STAGES * (1 + OPS);
+/// Number of ranges that a program records.
+const EXPECTED_RANGES: u64 = STEPS * (2 + OPS) + THREADS * STAGES * (1 + OPS);
 
 #[profiled_op("linear", shapes(x), flops = 2 * x.len())]
 fn linear(x: &[f32]) -> f32 {
@@ -82,9 +82,9 @@ fn end(ending: &str) -> ExitCode {
         "exit" => process::exit(0),
         "panic" => panic!("as it was told to"),
         "abort" => process::abort(),
-        // SAFETY: it is not; what happens then is what this program is for.
+        // SAFETY: not sound: this program tests what happens then.
         "fault" => unsafe { std::ptr::without_provenance_mut::<u8>(4096).write_volatile(1) },
-        // SAFETY: ends the process, without a word to anybody in it.
+        // SAFETY: ends the process without running any code of it.
         "_exit" => unsafe { libc::_exit(0) },
         "exec" => drop(Command::new("true").exec()),
         signal => {
@@ -97,7 +97,7 @@ fn end(ending: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Returns how the process has to end.
+/// Returns the expected end of the process.
 fn expected(ending: &str) -> Ended {
     match ending {
         "panic" if cfg!(panic = "unwind") => Ended::Exit(101),
@@ -112,14 +112,14 @@ fn expected(ending: &str) -> Ended {
     }
 }
 
-/// Ends a program, and returns what is wrong with what it left.
+/// Runs a program to its end; returns the first fault in what it leaves behind.
 fn attempt(folder: &Path, ending: &str, mode: &str, memory: &str, is_sound: bool) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program);
     child.args(["record".as_ref(), folder.as_os_str(), ending.as_ref(), mode.as_ref(), memory.as_ref()]);
     let status = child.stdout(Stdio::null()).stderr(Stdio::null()).env("PROFILER_LOG", "off").status();
     let ended = Ended::from(status.map_err(|error| error.to_string())?);
-    // On a disk that takes no session there is none; then the program says so.
+    // An unsound disk may refuse the session, which the program reports.
     if ended == Ended::Exit(77) && !is_sound {
         return Ok(());
     }
@@ -132,29 +132,33 @@ fn attempt(folder: &Path, ending: &str, mode: &str, memory: &str, is_sound: bool
     }
     let sessions = sessions(folder);
     if !is_sound {
-        return sessions.iter().try_for_each(|session| lists_what_is_there(session));
+        return sessions.iter().try_for_each(|session| check_artifacts(session));
     }
-    let is_recovered = UNTOLD.contains(&ending) && mode.starts_with("spool");
-    let is_written = !UNTOLD.contains(&ending) || is_recovered;
+    let is_recovered = SILENT.contains(&ending) && mode.starts_with("spool");
+    let is_written = !SILENT.contains(&ending) || is_recovered;
     if (sessions.len(), recovered.sessions.len()) != (usize::from(is_written), usize::from(is_recovered)) {
         return Err(format!("{} sessions, {} recovered", sessions.len(), recovered.sessions.len()));
     }
     sessions.iter().try_for_each(|session| {
-        lists_what_is_there(session)?;
+        check_artifacts(session)?;
         let trace = Trace::read(session);
         let shown = trace.json["profiler"]["ranges"].as_u64().unwrap_or(0);
-        if shown + trace.losses("missing") == MADE { Ok(()) } else { Err(format!("{shown} ranges of {MADE}")) }
+        if shown + trace.losses("missing") == EXPECTED_RANGES {
+            Ok(())
+        } else {
+            Err(format!("{shown} ranges of {EXPECTED_RANGES}"))
+        }
     })
 }
 
-/// The folders that have a manifest.
+/// Returns the folders that have a manifest.
 fn sessions(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|folder| folder.join("manifest_rank0.json").exists()).collect()
 }
 
-/// Fails unless every artifact that the manifest lists is whole.
-fn lists_what_is_there(session: &Path) -> Result<(), String> {
+/// Checks that every artifact that the manifest lists is complete.
+fn check_artifacts(session: &Path) -> Result<(), String> {
     let manifest = manifest(session);
     for artifact in manifest["artifacts"].as_array().into_iter().flatten() {
         let name = artifact["name"].as_str().unwrap_or("");

@@ -1,5 +1,5 @@
-//! A job for consumers to look at: `job FOLDER [WORKERS]` starts worker processes of itself (2),
-//! profiles them for a while as one session, and prints where its artifacts are.
+//! A job for tests of consumers: `job FOLDER [WORKERS]` starts workers (2 by default) as processes
+//! of itself, profiles them for a while as one session, and prints the paths of its artifacts.
 
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
@@ -26,7 +26,7 @@ fn diffuse(x: &mut [f32]) {
     (0..8).for_each(|_| denoise_step(x));
 }
 
-/// What a worker does: nothing in it knows of the job.
+/// Does a worker's work, which is unaware of the job.
 fn work() {
     let _profile = profile_from_env();
     let (begin, mut x) = (Instant::now(), vec![1.0; 4096]);

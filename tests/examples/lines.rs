@@ -1,11 +1,11 @@
-//! Counts the lines of product code: those that hold a token outside of comments and of what only
+//! Counts the lines of product code: those with a token outside of comments and of code that only
 //! tests compile.
 //!
 //! ```text
 //! lines [WORKSPACE…]     this one without an argument
 //! ```
 //!
-//! `tests/lines.sh` counts those of revisions.
+//! `tests/lines.sh` counts the lines of revisions.
 
 #![allow(clippy::print_stdout)]
 
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 use profiler_tests::sources::{product, workspace};
 
-/// One that a workspace does not have counts nothing.
+/// Crates to count; a workspace may lack some.
 const CRATES: [&str; 4] = ["profiler-macros", "profiler-core", "profiler-trace", "profiler-runtime"];
 
-/// Files and lines.
+/// Number of files and of lines.
 type Size = (usize, usize);
 
 fn print((files, lines): Size, of: &str) {
@@ -27,16 +27,16 @@ fn print((files, lines): Size, of: &str) {
 fn count(workspace: &Path) {
     let mut all = Size::default();
     for name in CRATES {
-        let (mut whole, mut rooms) = (Size::default(), BTreeMap::<String, Size>::new());
+        let (mut total, mut rooms) = (Size::default(), BTreeMap::<String, Size>::new());
         for source in product(&workspace.join(name).join("src")) {
             let room = source.name.split_once('/').map_or("(files of the root)", |(room, _)| room);
             let lines = source.code_lines().len();
-            for size in [&mut all, &mut whole, rooms.entry(room.to_owned()).or_default()] {
+            for size in [&mut all, &mut total, rooms.entry(room.to_owned()).or_default()] {
                 *size = (size.0 + 1, size.1 + lines);
             }
         }
-        if whole.0 > 0 {
-            print(whole, name);
+        if total.0 > 0 {
+            print(total, name);
             rooms.iter().for_each(|(room, size)| print(*size, &format!("  {room}")));
         }
     }

@@ -1,9 +1,9 @@
-//! A session with nothing but many ranges, in both trace formats: `consumers/loading.sh` measures
-//! what they cost Perfetto.
+//! Records many ranges in both trace formats. `consumers/loading.sh` measures how Perfetto loads
+//! them.
 //!
 //! ```text
 //! loading FOLDER RANGES         stages with nine ops in them, on two threads, into FOLDER
-//! loading FOLDER RANGES shapes  and every op tells the shapes of three inputs
+//! loading FOLDER RANGES shapes  as above, and every op has the shapes of three inputs
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,10 +1,10 @@
-//! A recording of any length, and what it costs:
+//! Measures the cost of a recording of any length:
 //! `cargo run --release -p profiler-tests --example long_recording -- 100000000 spool`.
 //!
-//! Records so many ranges on two threads (a stage with nine ops in it, over and over), writes the
-//! artifacts with a compressed trace, and prints the times and the most memory that the process
-//! ever had. Modes: `memory` (enough of it for everything), `ring`, `spool`, `spool-ring`. A third
-//! argument is the MiB of rings, else 64.
+//! Records the given number of ranges on two threads (repeatedly a stage with nine ops), writes the
+//! artifacts with a compressed trace, and prints the times and the process's peak memory. Modes are
+//! `memory` (with enough of it for everything), `ring`, `spool` and `spool-ring`. The third
+//! argument is the size of rings in MiB, 64 by default.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -60,7 +60,7 @@ fn main() {
     println!("memory: {}", resident());
 }
 
-/// The most memory that this process has had, and what it has now.
+/// Returns the peak and the current memory of this process.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let lines = status.lines().filter(|line| ["VmHWM", "VmRSS"].iter().any(|name| line.starts_with(name)));

@@ -1,4 +1,4 @@
-//! Prints the documented functions of the product whose documentation does not open with a
+//! Lists the documented functions of the product whose documentation does not open with a
 //! third-person verb.
 
 #![allow(clippy::print_stdout)]

@@ -1,10 +1,10 @@
-//! Sessions of every kind one after the other for as long as it is told, and what a service would
-//! notice: ranges that are neither in the trace nor counted as lost, and memory, descriptors,
-//! threads or files that become more.
+//! Runs sessions of every kind one after the other, and checks what a service would notice: ranges
+//! that are neither in the trace nor counted as lost, and growing numbers of bytes, descriptors,
+//! threads or files.
 //!
-//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a
-//! line a minute. It ends with the first range that is missing, and at the end if the process has
-//! grown since its first third.
+//! `cargo run --release -p profiler-tests --example soak -- 60` runs for 60 minutes and prints a
+//! line every minute. It fails at the first missing range, and at the end if the process has grown
+//! since its first third.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -26,12 +26,13 @@ use profiler_tests::Trace;
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 const THREADS: u64 = 4;
-/// Requests of each thread, which ends with them: threads come and go as ranges do.
+/// Number of requests per thread. Threads end with their requests, so that threads start and end
+/// all the time.
 const REQUESTS: u64 = 8;
 const STEPS: u64 = 5;
 const OPS: u64 = 20;
-/// Memory that a process may have more at its end than after its first third: allocators keep what
-/// they have once had.
+/// Growth of memory that is tolerated after the first third, because allocators keep memory that
+/// they have used once.
 const MORE_KB: u64 = 48 << 10;
 
 #[profiled_op("linear", shapes(x), flops = 2 * x.len())]
@@ -54,7 +55,7 @@ async fn diffuse(x: &[f32]) -> f32 {
     sum
 }
 
-/// Serves its requests on threads that end with them.
+/// Serves requests on threads that end afterwards.
 fn work() {
     let serve = || {
         let x = [1.0; 64];
@@ -67,8 +68,8 @@ fn work() {
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(serve))));
 }
 
-/// The configuration of this round: every mode and every artifact has its turn, in every
-/// combination.
+/// Returns the configuration of a round, which cycles through all combinations of modes and
+/// artifacts.
 fn config(round: u64, folder: &Path) -> ProfilerConfig {
     let turn = |of: u64, one_in: u64| (round / of).is_multiple_of(one_in);
     ProfilerConfig::torch(folder)
@@ -84,7 +85,7 @@ fn config(round: u64, folder: &Path) -> ProfilerConfig {
         .trace_format(if turn(9, 3) { TraceFormat::Perfetto } else { TraceFormat::Chrome })
 }
 
-/// One session; returns its ranges.
+/// Runs one session; returns its number of ranges.
 fn round(number: u64, folder: &Path) -> u64 {
     let config = config(number, folder);
     let (is_ring, is_chrome) = (config.ring, config.trace_format == TraceFormat::Chrome);
@@ -99,35 +100,39 @@ fn round(number: u64, folder: &Path) -> u64 {
     let manifest = stopped.wait().unwrap();
     assert_eq!(manifest.errors, Vec::<String>::new(), "round {number}");
     if is_plain {
-        is_whole(&manifest, &Trace::read(&session), is_ring);
+        check_ranges(&manifest, &Trace::read(&session), is_ring);
     }
     if is_chrome {
         merge(&[&session], session.join("merged.json.gz"), &MergeOptions::default()).unwrap();
     }
-    made()
+    expected_ranges()
 }
 
-/// Every range is in the trace or counted as lost; a ring tells what it has overwritten.
-fn is_whole(manifest: &Manifest, trace: &Trace, is_ring: bool) {
+/// Checks that every range is in the trace, or counted as lost or overwritten.
+fn check_ranges(manifest: &Manifest, trace: &Trace, is_ring: bool) {
     let in_trace = trace.json["profiler"]["ranges"].as_u64().unwrap();
     let overwritten = if is_ring { trace.losses("overwritten") } else { 0 };
-    assert!(overwritten > 0 || in_trace + manifest.ranges_lost == made(), "{in_trace} of {}: {manifest:?}", made());
+    assert!(
+        overwritten > 0 || in_trace + manifest.ranges_lost == expected_ranges(),
+        "{in_trace} of {}: {manifest:?}",
+        expected_ranges()
+    );
 }
 
-/// A session's ranges: requests, polls of the stage, steps and ops.
-fn made() -> u64 {
+/// Returns the number of a session's ranges: requests, polls of the stage, steps and ops.
+fn expected_ranges() -> u64 {
     THREADS * REQUESTS * (2 + STEPS + STEPS * (1 + OPS))
 }
 
-/// Resident memory, descriptors and threads of the process.
+/// Resources of the process.
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct Resources {
     resident_kb: u64,
     descriptors: u64,
     threads: u64,
 }
 
-impl Held {
+impl Resources {
     fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let number = |name: &str| {
@@ -151,14 +156,14 @@ fn main() {
         fs::remove_dir_all(&session).unwrap();
         rounds += 1;
         if early.is_none() && begin.elapsed() > length / 3 {
-            early = Some(Held::now());
+            early = Some(Resources::now());
         }
         if begin.elapsed() > next_line {
-            println!("{:5.1?}: {rounds} sessions, {ranges} ranges, {:?}", begin.elapsed(), Held::now());
+            println!("{:5.1?}: {rounds} sessions, {ranges} ranges, {:?}", begin.elapsed(), Resources::now());
             next_line += Duration::from_secs(60);
         }
     }
-    let (early, late) = (early.unwrap(), Held::now());
+    let (early, late) = (early.unwrap(), Resources::now());
     println!("{rounds} sessions, {ranges} ranges; {early:?} -> {late:?}");
     assert!(late.resident_kb <= early.resident_kb + MORE_KB, "memory grows");
     assert!(late.descriptors <= early.descriptors && late.threads <= early.threads, "{early:?} -> {late:?}");

@@ -1,12 +1,12 @@
-//! A session with everything that a trace can show, in both formats: what Perfetto makes of one is
-//! compared with what it makes of the other.
+//! Records everything that a trace can show in both formats, so that Perfetto's views of the two
+//! can be compared.
 //!
 //! ```text
 //! two_formats FOLDER           one session into FOLDER
-//! two_formats FOLDER runtime   one with these `cuda_api_names`, as JSON, whose steps are the GPU's
+//! two_formats FOLDER runtime   one with these `cuda_api_names`, in JSON only, with steps of the GPU
 //! ```
 //!
-//! `consumers/perfetto.sh` runs it, where there are doubles with work for a GPU (see `gpu_work`).
+//! `consumers/perfetto.sh` runs it, with doubles of a GPU if they are available (see `gpu_work`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -53,7 +53,7 @@ async fn encode() {
     poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
-/// A guard that is held while its future waits.
+/// Holds a guard while its future waits.
 #[profiled_stage("prefetch")]
 async fn prefetch() {
     let _held = stage!("held over an await");
@@ -65,8 +65,8 @@ fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
     future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// Guards that end in another order than they began, names of any kind, ranges of no length, and
-/// one that stays open.
+/// Records guards that end in another order than they began, unusual names, ranges of no length,
+/// and one that stays open.
 fn oddities() {
     let outer = stage!("outer");
     let inner = stage!("inner");
@@ -82,7 +82,7 @@ fn oddities() {
     std::mem::forget(stage!("stays open"));
 }
 
-/// What the doubles of CUDA's libraries do, if these are what is there: kernels that overlap,
+/// Runs GPU work through the doubles of CUDA's libraries, if they are present: overlapping kernels,
 /// copies, a graph, waits.
 fn gpu_work() {
     let Some(path) = std::env::var_os("PROFILER_CUPTI_LIB") else { return };
@@ -117,9 +117,9 @@ fn gpu_work() {
     }
 }
 
-/// A context, as a program's first use of CUDA makes it.
+/// Creates a context, as a program's first use of CUDA does.
 fn make_context() {
-    // SAFETY: CUDA's signatures; on a machine without it nothing happens.
+    // SAFETY: these are CUDA's signatures; on a machine without CUDA nothing is called.
     unsafe {
         let Ok(library) = Library::new("libcuda.so.1") else { return };
         let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = library.get(b"cuInit\0").unwrap();

@@ -1,7 +1,7 @@
-//! Two ranks of a job and their merged trace, for `consumers/check.py`: `two_ranks DIR` prints the
-//! session's folder.
+//! Records two ranks of a job and merges their traces, for `consumers/check.py`: `two_ranks DIR`
+//! prints the session's folder.
 //!
-//! The GPU is the doubles'. `trace_merged.json` lies beside the ranks' traces.
+//! The GPU is a double. `trace_merged.json` is in the folder of the ranks' traces.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

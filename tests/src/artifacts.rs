@@ -1,36 +1,36 @@
-//! Artifacts read back as a consumer would: strict JSON, events by name.
+//! Reads artifacts back as a consumer would: strict JSON, events by name.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-/// A trace of rank 0 (or of the only rank in its folder).
+/// The trace of the only rank in a session's folder.
 #[derive(Debug)]
 pub struct Trace {
-    /// The whole file.
+    /// Content of the file.
     pub json: Value,
 }
 
-/// One `X` event. Times are microseconds since the trace's base.
+/// An `X` event. Times are microseconds since the trace's base.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    /// Its name.
+    /// Name of the event.
     pub name: String,
-    /// Its category.
+    /// Category of the event.
     pub category: String,
-    /// Its row.
+    /// Number of the event's row.
     pub tid: u64,
-    /// When it began.
+    /// Begin of the event.
     pub begin: f64,
-    /// When it ended.
+    /// End of the event.
     pub end: f64,
-    /// What it says beside.
+    /// Arguments of the event.
     pub args: Value,
 }
 
 impl Slice {
-    /// Returns whether it lies inside `outer` in time.
+    /// Returns whether the slice lies inside `outer` in time.
     pub fn is_inside(&self, outer: &Self) -> bool {
         outer.begin <= self.begin && self.end <= outer.end
     }
@@ -42,53 +42,53 @@ impl Slice {
 }
 
 impl Trace {
-    /// The only trace in a session's folder.
+    /// Reads the only trace in a session's folder.
     pub fn read(folder: &Path) -> Self {
         Self { json: read_only(folder, "trace_rank") }
     }
 
-    /// Every slice of this name, in order of begin.
+    /// Returns every slice of this name, in order of begin.
     pub fn named(&self, name: &str) -> Vec<Slice> {
         self.slices(|found| found == name)
     }
 
-    /// Number of slices of this name.
+    /// Counts the slices of this name.
     pub fn count(&self, name: &str) -> usize {
         self.named(name).len()
     }
 
-    /// The `N` of every `ProfilerStep#N`, in order of begin.
+    /// Returns the `N` of every `ProfilerStep#N`, in order of begin.
     pub fn step_numbers(&self) -> Vec<u64> {
         self.steps().iter().map(|step| step.name["ProfilerStep#".len()..].parse().expect("a number")).collect()
     }
 
-    /// The program's own index of every `ProfilerStep#N`, in order of begin.
+    /// Returns the index that the program gave every `ProfilerStep#N`, in order of begin.
     pub fn step_indices(&self) -> Vec<u64> {
         self.steps().iter().map(|step| step.args["index"].as_u64().expect("an index")).collect()
     }
 
-    /// Every `ProfilerStep#N`, in order of begin.
+    /// Returns every `ProfilerStep#N`, in order of begin.
     pub fn steps(&self) -> Vec<Slice> {
         self.slices(|name| name.starts_with("ProfilerStep#"))
     }
 
-    /// A number of the losses: `missing`, `unfinished`, `began_before`.
+    /// Returns a count of the losses: `missing`, `unfinished`, `began_before`.
     pub fn losses(&self, what: &str) -> u64 {
         self.json["profiler"]["losses"][what].as_u64().expect("a known cause")
     }
 
-    /// Why the recording ended.
+    /// Returns why the recording ended.
     pub fn ended_by(&self) -> &str {
         self.json["profiler"]["ended_by"].as_str().expect("a reason")
     }
 
-    /// What the user should know.
+    /// Returns the session's warnings.
     pub fn warnings(&self) -> Vec<&str> {
         let warnings = self.json["profiler"]["warnings"].as_array().expect("a list");
         warnings.iter().filter_map(Value::as_str).collect()
     }
 
-    /// Length of the recording in seconds.
+    /// Returns the length of the recording in seconds.
     pub fn seconds(&self) -> f64 {
         let at = |key: &str| self.json["profiler"][key].as_u64().expect("a time");
         (at("end_unix_ns") - at("begin_unix_ns")) as f64 / 1e9
@@ -100,7 +100,7 @@ impl Trace {
             .iter()
             .filter(|event| event["ph"] == "X" && event["name"].as_str().is_some_and(&wanted))
             .map(|event| {
-                // Through whole nanoseconds: sums of doubles that mean the same moment differ in
+                // Rounds to nanoseconds, because sums of doubles for the same moment differ in
                 // their last bit.
                 let ns = |key: &str| (event[key].as_f64().expect("a time") * 1000.0).round();
                 Slice {
@@ -118,13 +118,13 @@ impl Trace {
     }
 }
 
-/// The only timing report in a session's folder.
+/// Reads the only timing report in a session's folder.
 pub fn timing(folder: &Path) -> Value {
     read_only(folder, "timing_rank")
 }
 
-/// The names from the outermost stage to each one, joined by `/`, in the order of the report's
-/// `stages`.
+/// Returns the path of each stage, with the names of its ancestors joined by `/`, in the order of
+/// the report's `stages`.
 pub fn stage_paths(timing: &Value) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     for stage in timing["stages"].as_array().expect("a list of stages") {
@@ -134,7 +134,7 @@ pub fn stage_paths(timing: &Value) -> Vec<String> {
     paths
 }
 
-/// The only manifest in a session's folder.
+/// Reads the only manifest in a session's folder.
 pub fn manifest(folder: &Path) -> Value {
     read_only(folder, "manifest_rank")
 }

@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: the test binary runs itself again, for one ignored test.
+//! Runs a test in a process of its own: the test binary starts itself again for one ignored test.
 
 use std::io::Read;
 use std::process::Command;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
+/// Variable that is set in the child, so that `cargo test -- --ignored` does not run the child's
+/// part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
-/// What the machine that runs the tests may have set, and the profiler would obey: variables that
-/// begin so.
+/// Prefixes of environment variables that the profiler obeys and that the test machine may have
+/// set.
 const FOREIGN: [&str; 15] = [
     "CUDA_INJECTION64_PATH",
     "JOB_COMPLETION_INDEX",
@@ -28,8 +29,8 @@ const FOREIGN: [&str; 15] = [
     "WORLD_SIZE",
 ];
 
-/// Returns a command that runs the `#[ignore]`d test `name` in a process of its own. It lies in the
-/// module of the test that calls this.
+/// Creates a command that runs the `#[ignore]`d test `name` of this binary in a process of its own.
+/// The test is in the module of the test that calls this.
 pub fn child_of(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
     let path = beside(thread::current().name().expect("a test, whose thread has its path for a name"), name);
@@ -43,7 +44,7 @@ fn beside(test: &str, name: &str) -> String {
     test.rsplit_once("::").map_or_else(|| name.to_owned(), |(module, _)| format!("{module}::{name}"))
 }
 
-/// Runs the command without the variables that the profiler would obey.
+/// Removes the variables that the profiler obeys from the command's environment.
 pub fn clean(command: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         if FOREIGN.iter().any(|foreign| variable.to_string_lossy().starts_with(foreign)) {
@@ -58,14 +59,14 @@ pub fn in_child() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Returns what becomes true when the standard input ends: whoever started this process has let go
-/// of it.
+/// Returns a flag that becomes true when the standard input ends, because the parent process has
+/// closed it or died.
 pub fn input_ends() -> Arc<AtomicBool> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&is_over);
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&has_ended);
     thread::spawn(move || {
         let _ = std::io::stdin().read(&mut [0]);
-        told.store(true, Ordering::SeqCst);
+        flag.store(true, Ordering::SeqCst);
     });
-    is_over
+    has_ended
 }

@@ -1,5 +1,5 @@
-//! What the tests of the loss ledger share: a range that carries its own number, and what a trace
-//! accounts for.
+//! Shared by the tests that account for every range: a range that carries its own number, and the
+//! counts of a trace.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use crate::Trace;
 use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
 use profiler_runtime::{ExportHandle, ProfilerConfig, profiled_op};
 
-/// An input whose shape tells one range from all others.
+/// An input whose shape identifies its range.
 #[derive(Debug)]
 pub struct Id(pub u64);
 
@@ -20,27 +20,26 @@ impl Shaped for Id {
     }
 }
 
-/// Runs the range that is counted.
+/// Runs one counted range.
 #[profiled_op("counted", shapes(id), flops = 2)]
 #[inline(never)]
 pub fn counted(id: Id) {
     black_box(id.0);
 }
 
-/// Returns how many are in the trace, overwritten, or lost for want of room.
+/// Returns the number of counted ranges that are in the trace, overwritten or missing.
 pub fn found(trace: &Trace) -> u64 {
     trace.count("counted") as u64 + trace.losses("overwritten") + trace.losses("missing")
 }
 
-/// Threads that record at the same time.
+/// Number of threads that record at the same time.
 pub const THREADS: usize = 3;
 
-/// Returns the numbers of those in the trace.
+/// Returns the numbers of the counted ranges in the trace.
 pub fn ids(trace: &Trace) -> BTreeSet<u64> {
     let shown = trace.named("counted");
     let described: Vec<u64> = shown.iter().filter_map(|slice| slice.args.get("Input Dims")?[0][0].as_u64()).collect();
-    // One that was called just before the start and began just after it has not been asked for its
-    // shapes.
+    // A range whose call began just before the start of the session may have no shapes.
     assert!(
         shown.len() - described.len() <= THREADS,
         "{} of {} have no shapes",
@@ -52,18 +51,18 @@ pub fn ids(trace: &Trace) -> BTreeSet<u64> {
     ids
 }
 
-/// Waits for it, and reads its trace.
+/// Waits for the export and reads the trace.
 pub fn read(stopped: &ExportHandle) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())
 }
 
-/// What a recording can be asked for beside ranges.
-pub type Ask = fn(ProfilerConfig) -> ProfilerConfig;
+/// A change of the configuration.
+pub type Change = fn(ProfilerConfig) -> ProfilerConfig;
 
-/// All that differ in how they are recorded.
-pub const ASKS: [(&str, Ask); 6] = [
+/// Configurations that are recorded in different ways.
+pub const CHANGES: [(&str, Change); 6] = [
     ("nothing else", |config| config),
     ("shapes and FLOPs", described),
     ("stacks", |config| config.torch_profiler_with_stack(true)),
@@ -72,7 +71,7 @@ pub const ASKS: [(&str, Ask); 6] = [
     ("a ring of shapes and stacks", |config| described(config).torch_profiler_with_stack(true).ring(true)),
 ];
 
-/// Asks for shapes and FLOPs.
+/// Enables shapes and FLOPs.
 pub fn described(config: ProfilerConfig) -> ProfilerConfig {
     config.torch_profiler_record_shapes(true).torch_profiler_with_flops(true)
 }

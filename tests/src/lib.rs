@@ -1,8 +1,7 @@
-//! What the black-box tests share: one session at a time, a folder that is gone afterwards, and
-//! artifacts read back.
+//! Shared by the black-box tests: serialised sessions, temporary folders, and readers of artifacts.
 //!
-//! Sessions are global to a process, and tests of one file run as threads of one process: [`Bench`]
-//! serialises them, and ends a session that a failed test has left behind.
+//! Sessions are global to a process, but the tests of one binary run as threads of one process.
+//! [`Bench`] serialises them, and stops a session that a failed test has left active.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -34,25 +33,25 @@ pub use pickle::unpickle;
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A test's own folder, and its turn.
+/// A test's temporary folder, and its lock on the process's session.
 #[derive(Debug)]
 pub struct Bench {
     folder: TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
 }
 
 impl Bench {
-    /// Waits for the other tests of this process.
+    /// Waits until no other test of this process has a bench.
     pub fn alone() -> Self {
-        let turn = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(left_behind) = profiler_runtime::stop_profile() {
             drop(left_behind.wait());
         }
-        Self { folder: tempfile::tempdir().expect("a temporary folder"), _turn: turn }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: lock }
     }
 
-    /// [`alone`](Self::alone), with a folder in memory where that is possible: for what has to be
-    /// written within a time limit of the profiler's, which a busy disk may exceed.
+    /// Does what [`alone`](Self::alone) does, with a folder in memory if possible, for artifacts
+    /// that must be written within a timeout of the profiler's that a busy disk may exceed.
     pub fn alone_in_memory() -> Self {
         let mut bench = Self::alone();
         if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
@@ -61,17 +60,17 @@ impl Bench {
         bench
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A configuration that writes into the folder.
+    /// Returns a configuration that writes into the folder.
     pub fn config(&self) -> ProfilerConfig {
         ProfilerConfig::torch(self.path())
     }
 
-    /// The trace of one session around `work`.
+    /// Records a session around `work`, and returns its trace.
     pub fn record(&self, config: ProfilerConfig, work: impl FnOnce()) -> Trace {
         profiler_runtime::start_profile_with(config).expect("starts");
         work();

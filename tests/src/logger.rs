@@ -1,56 +1,55 @@
-//! A logger that holds exports up: a test that needs one to be under way does not depend on who is
-//! faster.
+//! A logger that blocks exports, so that a test can rely on an export being in progress.
 //!
-//! An export logs its `[DiffusionTiming]` lines before it is over, on its own thread, and a host's
-//! logger may take its time.
+//! An export logs its `[DiffusionTiming]` lines on its own thread before it ends, and waits for the
+//! host's logger.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use profiler_runtime::{ProfilerConfig, stage};
 
-static TURN: Mutex<()> = Mutex::new(());
+static LOCK: Mutex<()> = Mutex::new(());
 
-struct Patient;
+struct BlockingLogger;
 
-impl log::Log for Patient {
+impl log::Log for BlockingLogger {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
 
     fn log(&self, record: &log::Record<'_>) {
         if record.args().to_string().starts_with("[DiffusionTiming]") {
-            drop(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
     fn flush(&self) {}
 }
 
-/// No export of a session that is [`held`] ends before this is dropped.
+/// Guard that blocks the exports of [`held`] sessions until it is dropped.
 #[derive(Debug)]
 pub struct Hold {
-    _turn: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
 }
 
 impl Hold {
-    /// From now on. The process's logger is this one, for good.
+    /// Blocks exports from now on. Installs this logger for the rest of the process.
     pub fn begin() -> Self {
         static SET: Once = Once::new();
         SET.call_once(|| {
-            log::set_logger(&Patient).expect("the only logger");
+            log::set_logger(&BlockingLogger).expect("the only logger");
             log::set_max_level(log::LevelFilter::Info);
         });
-        Self { _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner) }
+        Self { _lock: LOCK.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 }
 
-/// The configuration of a session whose exports are held while there is a [`Hold`]; it has to
+/// Returns the configuration of a session whose exports a [`Hold`] blocks. The session must call
 /// [`report`].
 pub fn held(config: ProfilerConfig) -> ProfilerConfig {
     config.pipeline_profiler(true).pipeline_targets(["held"])
 }
 
-/// A stage that is logged.
+/// Runs a stage that the export logs.
 pub fn report() {
     drop(stage("held"));
 }

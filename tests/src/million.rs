@@ -1,13 +1,13 @@
-//! A million ranges, and how much memory it takes to write them.
+//! Records a million ranges and measures the memory that their export takes.
 
 use std::fs;
 
 use profiler_runtime::artifacts::Manifest;
 use profiler_runtime::{ExportHandle, op, stage, stop_profile};
 
-/// Records a million ranges in the session that is active, stops it and lets `wait` wait for its
-/// artifacts; by how many bytes the most memory that the process has had so far has grown
-/// meanwhile.
+/// Records a million ranges in the active session, stops it and calls `wait` for its artifacts.
+/// Returns the manifest, and the bytes by which the process's peak memory has grown since the
+/// recording.
 pub fn million_ranges(wait: impl FnOnce(ExportHandle) -> Manifest) -> (Manifest, usize) {
     for _ in 0..1000 {
         let _outer = stage!("outer");

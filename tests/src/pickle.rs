@@ -1,9 +1,9 @@
-//! Reads the pickles that the profiler writes, with the opcodes that MemoryViz.js reads and no
-//! others.
+//! Reads the pickles that the profiler writes, restricted to the opcodes that MemoryViz.js
+//! supports.
 
 use serde_json::{Map, Value};
 
-/// The pickled value; a tuple is a list.
+/// Returns the pickled value, with tuples as arrays.
 pub fn unpickle(bytes: &[u8]) -> Value {
     Reader { bytes, stack: Vec::new(), marks: Vec::new(), memo: Vec::new() }.read()
 }
@@ -31,7 +31,7 @@ impl Reader<'_> {
                 b'M' => self.integer(|bytes| u16::from_le_bytes(bytes).into()),
                 b'J' => self.integer(|bytes| i32::from_le_bytes(bytes).into()),
                 0x8a => {
-                    assert_eq!(self.take(), [8], "no integer is wider");
+                    assert_eq!(self.take(), [8], "integers have at most 8 bytes");
                     self.integer(i64::from_le_bytes);
                 }
                 b'G' => {
@@ -66,7 +66,7 @@ impl Reader<'_> {
                     let at = u32::from_le_bytes(self.take());
                     self.stack.push(self.memo[at as usize].clone());
                 }
-                other => panic!("MemoryViz.js does not know the opcode {other:#x}"),
+                other => panic!("MemoryViz.js does not support the opcode {other:#x}"),
             }
         }
     }

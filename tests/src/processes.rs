@@ -1,4 +1,4 @@
-//! Processes that are waited for with a limit: one that hangs fails its test.
+//! Processes with timeouts, so that one that hangs fails its test.
 
 use std::fs;
 use std::io::Read;
@@ -8,28 +8,28 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For a program, which ends in seconds; machines are busy.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Timeout for a program. It ends within seconds unless the machine is busy.
+const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// How a process has ended.
+/// End of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// With this status.
+    /// Exited with this status.
     Exit(i32),
-    /// By this signal.
+    /// Terminated by this signal.
     Signal(i32),
-    /// It had to be killed.
+    /// Exceeded its timeout and was killed.
     Hangs,
 }
 
-/// A program's end, and what it said.
+/// A program's end and its output.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How it has ended.
+    /// End of the program.
     pub ended: Ended,
-    /// Its standard output.
+    /// Standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// Standard error.
     pub stderr: String,
 }
 
@@ -39,12 +39,12 @@ impl From<ExitStatus> for Ended {
     }
 }
 
-/// Gives other threads a turn.
+/// Sleeps briefly, so that other threads can run.
 pub fn pause() {
     thread::sleep(Duration::from_micros(100));
 }
 
-/// Ends this process by a signal.
+/// Ends this process with a signal.
 pub fn end_by(signal: i32) -> ! {
     // SAFETY: a signal to this process.
     unsafe { libc::kill(libc::getpid(), signal) };
@@ -53,15 +53,15 @@ pub fn end_by(signal: i32) -> ! {
     }
 }
 
-/// Forks as C programs and Python do; 0 in the child.
+/// Forks with `fork`, as C programs and Python do. Returns 0 in the child.
 pub fn fork() -> i32 {
-    // SAFETY: what the child may do is what the tests are about.
+    // SAFETY: which calls are safe in the child is what the tests are about.
     let child = unsafe { libc::fork() };
-    assert!(child >= 0, "there is no process to be had");
+    assert!(child >= 0, "the process cannot be forked");
     child
 }
 
-/// Forks without a handler being run; 0 in the child.
+/// Forks without running `pthread_atfork` handlers. Returns 0 in the child.
 pub fn fork_without_handlers() -> i32 {
     // SAFETY: as above; a child with a copy of the memory.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
@@ -73,11 +73,11 @@ pub fn wait_for_child(child: i32) -> Ended {
     let begin = Instant::now();
     let mut status = 0;
     loop {
-        // SAFETY: the status is written to a local.
+        // SAFETY: the status is written to a local variable.
         match unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } {
-            0 if begin.elapsed() < PATIENCE / 2 => thread::sleep(Duration::from_millis(1)),
+            0 if begin.elapsed() < TIMEOUT / 2 => thread::sleep(Duration::from_millis(1)),
             0 => {
-                // SAFETY: it has not been waited for.
+                // SAFETY: the child has not been waited for yet.
                 unsafe { libc::kill(child, libc::SIGKILL) };
                 return Ended::Hangs;
             }
@@ -86,7 +86,7 @@ pub fn wait_for_child(child: i32) -> Ended {
     }
 }
 
-/// Names of the folders in `base`, and of the files in them.
+/// Lists the folders in `base` and the files in them.
 pub fn listing(base: &Path) -> Vec<String> {
     let names = |folder: &Path| -> Vec<String> {
         let entries = fs::read_dir(folder).into_iter().flatten();
@@ -101,7 +101,7 @@ pub fn listing(base: &Path) -> Vec<String> {
     all
 }
 
-/// Runs a program until it and its children have closed their output.
+/// Runs a program, and waits until it and its children have closed their output.
 pub fn run(command: &mut Command) -> Outcome {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
     let pipes: [Box<dyn Read + Send>; 2] =
@@ -118,10 +118,10 @@ pub fn run(command: &mut Command) -> Outcome {
     Outcome { ended, stdout, stderr }
 }
 
-/// Waits for a program.
+/// Waits for a program, and kills it after a timeout.
 pub fn wait(child: &mut Child) -> Ended {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    while begin.elapsed() < TIMEOUT {
         if let Some(status) = child.try_wait().expect("is a child") {
             return status.into();
         }

@@ -1,8 +1,8 @@
-//! A program that forks while it is profiled, for `tests/host/forks.rs`:
+//! A program that forks while it is profiled, run by the tests of forks:
 //! `forks STORY FOLDER THREADS [spool]`.
 //!
-//! The parent records, forks, waits for its child and records on, beside threads that record too.
-//! The child records, and ends as the story tells; it may have a session of its own.
+//! The parent records, forks, waits for its child and continues to record, while other threads
+//! record, too. The child records and ends as the story says; it may start a session of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -25,9 +25,11 @@ mod program {
     };
     use profiler_tests::processes::{end_by, fork, fork_without_handlers, listing, pause, wait_for_child};
 
-    /// Iterations of the parent before and after the fork, and of a child.
+    /// Number of iterations of the parent before the fork.
     const BEFORE: usize = 10;
+    /// Number of iterations of the parent after the fork.
     const AFTER: usize = 7;
+    /// Number of iterations of a child.
     const IN_CHILD: usize = 5;
 
     #[profiled_step]
@@ -77,7 +79,7 @@ mod program {
             "coordinator is killed" => coordinator_is_killed(),
             "thread returns" => {
                 let thread = thread::spawn(move || story.fork());
-                // In the child this thread does not exist.
+                // This thread does not exist in the child.
                 thread.join().unwrap();
             }
             _ => story.fork(),
@@ -90,23 +92,23 @@ mod program {
         }
 
         fn fork(&self) {
-            let over = Arc::new(AtomicBool::new(false));
+            let is_over = Arc::new(AtomicBool::new(false));
             let guard = profile_with(self.config("parent")).unwrap();
-            let threads: Vec<_> = (0..self.threads).map(|_| busy_thread(Arc::clone(&over))).collect();
+            let threads: Vec<_> = (0..self.threads).map(|_| busy_thread(Arc::clone(&is_over))).collect();
             (0..BEFORE).for_each(|_| parent_step());
             let open = stage!("open at the fork");
             let before = listing(&self.folder.join("parent"));
             let child = if self.name.starts_with("clone") { fork_without_handlers() } else { fork() };
             if child == 0 {
-                // A handle of a thread that does not exist cannot be dropped.
+                // The handle of a thread that does not exist must not be dropped.
                 std::mem::forget(threads);
                 return self.in_the_child();
             }
             println!("child: {:?}", wait_for_child(child));
-            assert_eq!(listing(&self.folder.join("parent")), before, "the child has touched its parent's files");
+            assert_eq!(listing(&self.folder.join("parent")), before, "the child has changed its parent's files");
             drop(open);
             (0..AFTER).for_each(|_| parent_step());
-            over.store(true, Ordering::SeqCst);
+            is_over.store(true, Ordering::SeqCst);
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             drop(guard);
         }
@@ -152,7 +154,8 @@ mod program {
             }
         }
 
-        /// Records in a session of this process on two threads; the end of the process writes it.
+        /// Records on two threads in a session of this process, which is written when the process
+        /// exits.
         fn own_session(&self) -> ! {
             start_profile_with(self.config("child")).unwrap();
             (0..IN_CHILD).for_each(|_| child_step());
@@ -160,7 +163,7 @@ mod program {
             exit(0)
         }
 
-        /// The parent begins a session and ends; the daemon that it leaves records a bit.
+        /// Exits during the session. The daemon that is left behind records a little.
         fn daemonise(&self) {
             start_profile_with(self.config("parent")).unwrap();
             (0..BEFORE).for_each(|_| parent_step());
@@ -170,14 +173,14 @@ mod program {
             exit(0);
         }
 
-        /// This process becomes another program in the middle of its session.
+        /// Replaces this process with another program during the session.
         fn becomes(&self, mut another: Command) {
             start_profile_with(self.config("parent")).unwrap();
             (0..BEFORE).for_each(|_| parent_step());
             panic!("{}", another.exec());
         }
 
-        /// A server that profiles its workers only.
+        /// Acts as a server that profiles only its workers.
         fn configured(&self) {
             configure(self.config("child")).unwrap();
             parent_step();
@@ -190,7 +193,7 @@ mod program {
             println!("child: {:?}", wait_for_child(child));
         }
 
-        /// The child outlives its parent, which is killed while it records.
+        /// Is killed while recording; the child outlives it.
         fn parent_is_killed(&self) {
             start_profile_with(self.config("parent")).unwrap();
             (0..BEFORE).for_each(|_| parent_step());
@@ -209,7 +212,7 @@ mod program {
         }
     }
 
-    /// Begins to listen again at its addresses, while a child lives.
+    /// Listens again at the same addresses while a child lives.
     fn listens() {
         let server = http::serve("127.0.0.1:0").unwrap();
         let options = CoordinatorOptions::default().token("secret");
@@ -218,7 +221,7 @@ mod program {
         let child = child_that_waits();
         drop((server, coordinator));
         println!("http: {:?}", http::serve(http_address).map(|server| server.local_addr() == http_address));
-        // Its thread is on its way out.
+        // The coordinator's thread may still be ending.
         let begin = Instant::now();
         let again = || Coordinator::bind(&job_address, options.clone());
         let bound = loop {
@@ -228,12 +231,12 @@ mod program {
             }
         };
         println!("job: {:?}", bound.map(|bound| bound.address().to_string() == job_address));
-        // SAFETY: it has not been waited for.
+        // SAFETY: the child has not been waited for yet.
         unsafe { libc::kill(child, libc::SIGKILL) };
         wait_for_child(child);
     }
 
-    /// Waits to be killed, and leaves a child.
+    /// Waits to be killed, and leaves a child behind.
     fn coordinator_is_killed() {
         let options = CoordinatorOptions::default().token("secret");
         let coordinator = Coordinator::bind("tcp://127.0.0.1:0", options).unwrap();
@@ -245,7 +248,7 @@ mod program {
         }
     }
 
-    /// A child that waits until it is killed, or the standard input ends.
+    /// Forks a child that waits until it is killed or the standard input ends.
     fn child_that_waits() -> i32 {
         let child = fork();
         if child == 0 {
@@ -256,10 +259,10 @@ mod program {
         child
     }
 
-    /// A thread that takes every lock of a session, all the time.
-    fn busy_thread(over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+    /// Starts a thread that takes every lock of a session all the time.
+    fn busy_thread(is_over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
         thread::spawn(move || {
-            while !over.load(Ordering::SeqCst) {
+            while !is_over.load(Ordering::SeqCst) {
                 step_on_a_thread();
                 let _ = (status(), op("a name at run time"));
                 pause();

@@ -1,4 +1,4 @@
-//! A program with a plugin that has a copy of the runtime of its own, for `tests/host/plugins.rs`:
+//! A program with a plugin that contains its own copy of the runtime, run by the tests of plugins:
 //! `plugins STORY FOLDER LIBRARY`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -25,12 +25,12 @@ mod program {
 
     impl Plugin {
         fn load(path: &Path) -> Self {
-            // SAFETY: the plugin's initialisers enter its sites.
+            // SAFETY: the plugin's initialisers only register its sites.
             Self(unsafe { Library::new(path) }.unwrap())
         }
 
         fn call<A>(&self, name: &str, argument: A) -> c_int {
-            // SAFETY: the functions of the plugin have this signature, or take no argument.
+            // SAFETY: the plugin's functions have this signature, or take no argument.
             unsafe {
                 let function: Symbol<'_, unsafe extern "C" fn(A) -> c_int> = self.0.get(name).unwrap();
                 function(argument)
@@ -73,7 +73,7 @@ mod program {
                 plugin.start(&plugins);
                 assert_eq!(plugin.call("plugin_spawn", 0), 0);
                 plugin.0.close().unwrap();
-                // The threads of the session and of the plugin run on.
+                // The threads of the session and of the plugin keep running.
                 (0..100).for_each(|_| pause());
             }
             "loaded again" => {

@@ -1,11 +1,11 @@
-//! How documented functions begin: with a third-person verb ("Returns …", as RFC 1574 has it), or
-//! with something else.
+//! Checks how the documentation of functions begins. It should begin with a third-person verb
+//! ("Returns …"), as RFC 1574 recommends.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::Source;
 
-/// Function with the first line of its documentation.
+/// A documented function.
 #[derive(Debug)]
 pub struct Documented {
     /// Line of its name.
@@ -25,12 +25,14 @@ impl Documented {
             && !first.ends_with("ss")
             && first.starts_with(|letter: char| letter.is_ascii_uppercase())
             && first[1..].chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
-        // What can be both is a noun before these: "Names of threads", but "Names a thread".
+        // Some words can be either; before a joining word they are nouns ("Names of threads", but
+        // "Names a thread").
         let noun = NOUNS.contains(&first) || (BOTH.contains(&first) && JOINING.contains(&second));
         shaped && !noun
     }
 }
 
+/// Words that look like verbs but open a noun phrase.
 const NOUNS: [&str; 14] = [
     "Arguments",
     "Artifacts",
@@ -47,10 +49,12 @@ const NOUNS: [&str; 14] = [
     "This",
     "Threads",
 ];
+/// Words that can be a verb or a noun.
 const BOTH: [&str; 9] = ["Counts", "Labels", "Marks", "Names", "Places", "Records", "Steps", "Stops", "Times"];
+/// Words after which the one before is a noun.
 const JOINING: [&str; 8] = ["and", "by", "for", "in", "of", "per", "that", "which"];
 
-/// Returns the functions of a file that are documented and that not only tests compile.
+/// Returns the documented functions of a file, except for those that only tests compile.
 pub fn documented(source: &Source) -> Vec<Documented> {
     let mut found = Vec::new();
     let tokens: TokenStream = source.text.parse().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Which file of a crate uses which: paths are followed through imports and re-exports to the file
-//! that has the thing.
+//! The graph of a crate's files: follows paths through imports and re-exports to the file that
+//! defines the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use super::paths::{Import, imports};
 /// A use of one file by another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrow {
-    /// Name of the file that uses.
+    /// Name of the using file.
     pub from: String,
-    /// Name of the file that is used.
+    /// Name of the used file.
     pub to: String,
-    /// As it is written.
+    /// The path as written.
     pub path: String,
 }
 
@@ -24,12 +24,12 @@ type Path = Vec<String>;
 /// The modules of a crate.
 struct Modules<'a> {
     files: BTreeMap<Path, &'a str>,
-    /// By module: what its names stand for.
+    /// Imported names of each module, with the paths that they stand for.
     names: BTreeMap<Path, BTreeMap<String, Path>>,
 }
 
 impl<'a> Modules<'a> {
-    fn of(sources: &'a [Source], imports: &[(Path, Vec<Import>)]) -> Self {
+    fn new(sources: &'a [Source], imports: &[(Path, Vec<Import>)]) -> Self {
         let files = sources.iter().map(|source| (source.module(), source.name.as_str())).collect();
         let mut names = BTreeMap::<Path, BTreeMap<String, Path>>::new();
         for (module, imports) in imports {
@@ -42,7 +42,7 @@ impl<'a> Modules<'a> {
         Self { files, names }
     }
 
-    /// Returns the file that a path leads to; `None` if that is none of the crate's.
+    /// Returns the file that a path leads to; `None` if it is not in the crate.
     fn file(&self, within: &[String], path: &[String], hops: usize) -> Option<&'a str> {
         let mut at = within.to_vec();
         let mut rest = path;
@@ -67,7 +67,7 @@ impl<'a> Modules<'a> {
                 let target = [&target[..], &rest[place + 1..]].concat();
                 return self.file(&at, &target, hops - 1);
             }
-            // A path that begins with a name of this module's own, or with another crate.
+            // The path begins with a name of this module itself, or with another crate.
             if is_relative && place == 0 {
                 return None;
             }
@@ -77,12 +77,12 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// Returns every use of one file of a crate by another, in order. A module that imports only for
-/// others uses nothing.
+/// Returns every use of one file of a crate by another, sorted. Imports that a module only passes
+/// on to its submodules do not count.
 pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     let imports: Vec<(Path, Vec<Import>)> =
         sources.iter().map(|source| (source.module(), imports(&source.tokens))).collect();
-    let modules = Modules::of(sources, &imports);
+    let modules = Modules::new(sources, &imports);
     let mut found = BTreeSet::new();
     for (source, (module, imports)) in sources.iter().zip(&imports) {
         let mut words = BTreeSet::new();
@@ -100,8 +100,8 @@ pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     found.into_iter().collect()
 }
 
-/// Returns every group of files of which each uses each, be it through others; files and groups in
-/// order.
+/// Returns every group of files that use each other, directly or through others. Files and groups
+/// are sorted.
 pub fn circles(arrows: &[Arrow]) -> Vec<Vec<String>> {
     let mut uses = BTreeMap::<&str, BTreeSet<&str>>::new();
     for arrow in arrows {
@@ -125,7 +125,7 @@ pub fn circles(arrows: &[Arrow]) -> Vec<Vec<String>> {
     groups.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Collects every word outside of imports.
+/// Collects every identifier outside of imports.
 fn words_of(tokens: &[TokenTree], words: &mut BTreeSet<String>) {
     let mut is_import = false;
     for token in tokens {

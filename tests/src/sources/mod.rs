@@ -1,7 +1,7 @@
-//! The product's own source files as tokens, for tests that hold its house rules and its contracts.
+//! The product's source files as tokens, for tests of the house rules and contracts.
 //!
-//! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such
-//! a `mod` alone. Files are found by walking, so nothing here depends on where one lies.
+//! Code that only tests compile is excluded: items under `cfg(test)`, and files that only such a
+//! `mod` reaches. Files are found by walking the folders, so nothing here depends on their paths.
 
 mod docs;
 mod graph;
@@ -17,20 +17,20 @@ use proc_macro2::{TokenStream, TokenTree};
 pub use docs::{Documented, documented};
 pub use graph::{Arrow, arrows, circles};
 
-/// A file, without what only tests compile.
+/// A source file, without code that only tests compile.
 #[derive(Debug)]
 pub struct Source {
-    /// Its place below the folder that was asked for, with `/` between the parts.
+    /// Path of the file below the crate's source folder, with `/` between the parts.
     pub name: String,
-    /// Its text, tests included.
+    /// Text of the file, tests included.
     pub text: String,
-    /// Its tokens.
+    /// Tokens of the file, tests excluded.
     pub tokens: Vec<TokenTree>,
 }
 
 impl Source {
-    /// Returns the module that the file is, from the crate's root on: `record/mod.rs` is
-    /// `["record"]`, `lib.rs` is empty.
+    /// Returns the file's module path from the crate's root: `["record"]` for `record/mod.rs`,
+    /// empty for `lib.rs`.
     pub fn module(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         if parts.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
@@ -39,7 +39,8 @@ impl Source {
         parts
     }
 
-    /// Returns the lines, counted from 1, that hold code: neither blank, nor comments alone.
+    /// Returns the numbers, from 1, of the lines that contain code: neither blank nor only
+    /// comments.
     pub fn code_lines(&self) -> BTreeSet<usize> {
         let mut lines = BTreeSet::new();
         strip::lines(&self.tokens, &mut lines);
@@ -52,8 +53,8 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Returns every source file below a folder that is not there for tests alone, by name; none if
-/// there is no folder.
+/// Returns every source file below a folder, sorted by name, except for files of tests. Returns
+/// none if the folder does not exist.
 pub fn product(folder: &Path) -> Vec<Source> {
     let mut files = Vec::new();
     walk(folder, &mut files);
@@ -64,7 +65,7 @@ pub fn product(folder: &Path) -> Vec<Source> {
         let text = fs::read_to_string(&path).expect("a readable file");
         let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let stripped = strip::product(tokens);
-        of_tests.extend(stripped.modules.iter().flat_map(|module| places(&path, module)));
+        of_tests.extend(stripped.modules.iter().flat_map(|module| candidates(&path, module)));
         let name = path.strip_prefix(folder).expect("below it").to_string_lossy().replace('\\', "/");
         sources.push((path, Source { name, text, tokens: stripped.tokens }));
     }
@@ -83,14 +84,14 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns where the files of a `mod` in `file` can be.
-fn places(file: &Path, module: &strip::Module) -> Vec<PathBuf> {
-    let beside = file.parent().expect("a folder");
+/// Returns the paths at which the file of a `mod` in `file` may be.
+fn candidates(file: &Path, module: &strip::Module) -> Vec<PathBuf> {
+    let folder = file.parent().expect("a folder");
     if let Some(path) = &module.path {
-        return vec![beside.join(path)];
+        return vec![folder.join(path)];
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let own = if ["lib", "main", "mod"].contains(&&*stem) { beside.to_owned() } else { beside.join(&*stem) };
+    let own = if ["lib", "main", "mod"].contains(&&*stem) { folder.to_owned() } else { folder.join(&*stem) };
     vec![own.join(format!("{}.rs", module.name)), own.join(&module.name)]
 }
 
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blank_lines_are_no_code() {
+    fn comments_and_blank_lines_do_not_count() {
         assert_eq!(
             lines("//! About.\n\n/// Says it.\n#[inline]\nfn one() {\n    // Why.\n    two(); /* so */\n}\n"),
             [4, 5, 7, 8]
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tests_compile_is_no_code() {
+    fn code_that_only_tests_compile_does_not_count() {
         let one_left = |before: &str| assert_eq!(lines(&format!("{before}\nfn kept() {{}}\n")).len(), 1, "{before}");
         one_left("#[cfg(test)]\nmod tests {\n    use super::*;\n}");
         one_left("#[cfg(test)]\n#[allow(dead_code)]\nmod tests;");

@@ -1,19 +1,20 @@
-//! The paths that a file names: every import, unfolded, and every path in its code.
+//! Collects the paths in a file: every import, unfolded, and every path in its code.
 
 use proc_macro2::{Delimiter, TokenTree};
 
-/// A path.
+/// A path in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Import {
-    /// The module that names it, from the file's own on: its inline modules.
+    /// Inline modules of the file around the path.
     pub(super) within: Vec<String>,
-    /// The names, such as `crate`, `record`, `gate`; the last is `*` where everything is imported.
+    /// Segments, such as `crate`, `record`, `gate`; the last is `*` for a glob import.
     pub(super) path: Vec<String>,
-    /// Its name in the file, if it is imported.
+    /// Name in the file, if the path is an import.
     pub(super) name: Option<String>,
 }
 
-/// Returns every path in these tokens, but for those that a macro's user names (`$crate::…`).
+/// Returns every path in these tokens, except for those that a macro expands in its user's code
+/// (`$crate::…`).
 pub(super) fn imports(tokens: &[TokenTree]) -> Vec<Import> {
     let mut found = Vec::new();
     read(tokens, &[], &mut found);
@@ -37,7 +38,7 @@ fn read(tokens: &[TokenTree], within: &[String], found: &mut Vec<Import>) {
                 }
                 _ => 1,
             },
-            // `pub(in crate::export)` says who may use it, and uses nothing.
+            // `pub(in crate::export)` is a visibility and uses nothing.
             TokenTree::Ident(word) if word == "pub" => match tokens.get(at + 1) {
                 Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => 2,
                 _ => 1,
@@ -59,7 +60,7 @@ fn read(tokens: &[TokenTree], within: &[String], found: &mut Vec<Import>) {
     }
 }
 
-/// Returns the names of the path that begins here, with `::` between them.
+/// Returns the segments of the path that begins here.
 fn names(tokens: &[TokenTree]) -> Vec<String> {
     let mut path = vec![tokens[0].to_string()];
     let mut rest = &tokens[1..];

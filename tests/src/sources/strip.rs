@@ -1,27 +1,26 @@
-//! Tokens without what `cfg(test)` is written before.
+//! Removes code under `cfg(test)` from a file's tokens.
 
 use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// A `mod name;` for tests.
+/// A `mod name;` under `cfg(test)`.
 #[derive(Debug)]
 pub(super) struct Module {
     pub(super) name: String,
-    /// Of `#[path]`.
+    /// Value of the module's `#[path]`.
     pub(super) path: Option<String>,
 }
 
-/// What is left of a file.
+/// A file without its tests.
 #[derive(Debug, Default)]
 pub(super) struct Product {
     pub(super) tokens: Vec<TokenTree>,
-    /// The modules that are left out, and are files of their own.
+    /// Removed modules that are separate files.
     pub(super) modules: Vec<Module>,
 }
 
-/// Leaves out every item, field, arm and statement under `cfg(test)`, and every comment of
-/// documentation.
+/// Removes every item, field, match arm and statement under `cfg(test)`, and every doc comment.
 pub(super) fn product(tokens: TokenStream) -> Product {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut product = Product::default();
@@ -42,7 +41,7 @@ pub(super) fn product(tokens: TokenStream) -> Product {
             continue;
         };
         if attributes.iter().any(|attribute| is_test(attribute)) {
-            // `#![cfg(test)]` takes everything that follows.
+            // `#![cfg(test)]` applies to everything that follows.
             let is_inner = is_punct(&tokens[at + 1], '!');
             let item_end = if is_inner { tokens.len() } else { item(&tokens, end) };
             product.modules.extend(module(&tokens[end..item_end], &attributes));
@@ -56,7 +55,7 @@ pub(super) fn product(tokens: TokenStream) -> Product {
     product
 }
 
-/// Collects the lines that tokens lie on.
+/// Collects the numbers of the lines that contain tokens.
 pub(super) fn lines(tokens: &[TokenTree], found: &mut BTreeSet<usize>) {
     for token in tokens {
         match token {
@@ -71,8 +70,8 @@ pub(super) fn lines(tokens: &[TokenTree], found: &mut BTreeSet<usize>) {
     }
 }
 
-/// Returns the attributes that stand at a place, each with its `#`, and where they end; `None`
-/// where there is none.
+/// Returns the attributes at an index, each with its `#`, and the index after them; `None` if there
+/// are none.
 fn attributes(tokens: &[TokenTree], begin: usize) -> Option<(Vec<&[TokenTree]>, usize)> {
     let (mut found, mut at) = (Vec::new(), begin);
     while tokens.get(at).is_some_and(|token| is_punct(token, '#')) {
@@ -109,7 +108,7 @@ fn is_comment(attribute: &[TokenTree]) -> bool {
     text.starts_with('/') || text.is_empty()
 }
 
-/// Returns where the item ends that begins at a place.
+/// Returns the index after the item that starts at `begin`.
 fn item(tokens: &[TokenTree], begin: usize) -> usize {
     let mut keyword = None;
     for (at, token) in tokens.iter().enumerate().skip(begin) {
@@ -136,11 +135,11 @@ fn item(tokens: &[TokenTree], begin: usize) -> usize {
     tokens.len()
 }
 
-/// Returns the module that an item declares without a body.
+/// Returns the module that an item declares, if it has no body.
 fn module(item: &[TokenTree], attributes: &[&[TokenTree]]) -> Option<Module> {
-    let place = item.iter().position(|token| token.to_string() == "mod")?;
-    let name = item.get(place + 1)?.to_string();
-    item.get(place + 2).filter(|token| is_punct(token, ';'))?;
+    let keyword = item.iter().position(|token| token.to_string() == "mod")?;
+    let name = item.get(keyword + 1)?.to_string();
+    item.get(keyword + 2).filter(|token| is_punct(token, ';'))?;
     let path = attributes
         .iter()
         .find_map(|attribute| Some(text(attribute).strip_prefix("[path=\"")?.strip_suffix("\"]")?.to_owned()));

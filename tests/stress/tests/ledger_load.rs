@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use profiler_runtime::{ProfilerConfig, start_profile_with, stop_profile};
-use profiler_tests::ledger::{ASKS, Id, THREADS, counted, described, found, ids, read};
+use profiler_tests::ledger::{CHANGES, Id, THREADS, counted, described, found, ids, read};
 use profiler_tests::{Bench, Trace};
 
 const SESSIONS: usize = 5;
@@ -141,8 +141,8 @@ fn every_range_is_in_the_session_in_which_it_ran_and_in_no_other() {
 #[test]
 fn what_overflows_under_load_is_counted_by_the_session_in_which_it_ran() {
     let bench = Bench::alone();
-    for (what, ask) in ASKS {
-        let (traces, made) = Load::new().sessions(|| ask(bench.config().max_buffer_mb(1)), 6_000);
+    for (what, change) in CHANGES {
+        let (traces, made) = Load::new().sessions(|| change(bench.config().max_buffer_mb(1)), 6_000);
         for (trace, made) in traces.iter().zip(&made) {
             let (least, across) = (made.inside.len() as u64, made.across.len() as u64);
             let found = found(trace);

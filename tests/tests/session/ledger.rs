@@ -9,7 +9,7 @@ use std::thread;
 use profiler_runtime::memory::{Device, record_alloc, record_free};
 use profiler_runtime::{stage, start_profile_with, stop_profile};
 use profiler_tests::Bench;
-use profiler_tests::ledger::{ASKS, Id, counted, described, found, read};
+use profiler_tests::ledger::{CHANGES, Id, counted, described, found, read};
 
 fn count_to(made: &AtomicU64, ranges: u64) {
     (0..ranges).for_each(|_| counted(Id(made.fetch_add(1, Ordering::Relaxed))));
@@ -18,9 +18,9 @@ fn count_to(made: &AtomicU64, ranges: u64) {
 #[test]
 fn threads_that_come_and_go_in_too_small_a_budget_lose_nothing_uncounted() {
     let bench = Bench::alone();
-    for (what, ask) in ASKS {
+    for (what, change) in CHANGES {
         let made = AtomicU64::new(0);
-        let trace = bench.record(ask(bench.config().max_buffer_mb(1)), || {
+        let trace = bench.record(change(bench.config().max_buffer_mb(1)), || {
             thread::scope(|scope| {
                 for _ in 0..3 {
                     scope.spawn(|| {
@@ -64,10 +64,10 @@ fn where_there_is_no_room_ranges_and_allocations_are_counted_apart() {
 fn threads_blocked_at_stop_show_each_open_range_once() {
     const THREADS: usize = 4;
     let bench = Bench::alone();
-    for (what, ask) in ASKS {
+    for (what, change) in CHANGES {
         let (made, blocked, free) = (AtomicU64::new(0), Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
         thread::scope(|scope| {
-            start_profile_with(ask(bench.config().max_buffer_mb(1))).unwrap();
+            start_profile_with(change(bench.config().max_buffer_mb(1))).unwrap();
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     let _outer = stage!("blocked");
@@ -79,7 +79,7 @@ fn threads_blocked_at_stop_show_each_open_range_once() {
             }
             blocked.wait();
             let stopped = stop_profile().unwrap();
-            start_profile_with(ask(bench.config())).unwrap();
+            start_profile_with(change(bench.config())).unwrap();
             free.wait();
             let trace = read(&stopped);
             let open = trace.count("blocked") as u64;

@@ -1,4 +1,4 @@
-//! Arguments of a program's own, on ranges of every kind and on the lives of futures.
+//! Scenarios of user-defined arguments, on ranges of every kind and on the lives of futures.
 
 use std::path::Path;
 use std::pin::pin;
@@ -48,7 +48,7 @@ pub(crate) fn arguments(folder: &Path) {
     record(everything(folder), all);
 }
 
-/// Is killed.
+/// Records into a spool and is killed.
 pub(crate) fn killed(folder: &Path) -> ! {
     start_profile_with(spooled(everything(folder))).unwrap();
     all();

@@ -1,4 +1,4 @@
-//! GPUs, which are doubles: what CUPTI's tells, what CUDA events tell, and the capture range.
+//! Scenarios of the GPU, with doubles: CUPTI's records, CUDA events, and the capture range.
 
 use std::path::Path;
 
@@ -35,8 +35,8 @@ fn steps(device: &Device) {
     }
 }
 
-/// Kernels that overlap, copies, fills, a graph, memory, waits, events, two devices, threads and
-/// tasks.
+/// Records overlapping kernels, copies, fills, a graph, memory, waits, events, two devices, threads
+/// and tasks.
 pub(crate) fn cupti(folder: &Path) {
     make_context();
     let device = Device::open();
@@ -65,14 +65,14 @@ pub(crate) fn cupti(folder: &Path) {
     });
 }
 
-/// Calls of the driver under the runtime's names.
+/// Records calls of the driver under the runtime's names.
 pub(crate) fn renamed(folder: &Path) {
     make_context();
     let device = Device::open();
     record(everything(folder).cuda_api_names(CudaApiNames::Runtime), || steps(&device));
 }
 
-/// No ranges.
+/// Records the GPU without any ranges.
 pub(crate) fn alone(folder: &Path) {
     make_context();
     let device = Device::open();

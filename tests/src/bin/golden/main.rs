@@ -1,8 +1,8 @@
-//! Recordings by script, for `tests/contracts/golden.rs`: `golden SCENARIO FOLDER`.
+//! Scripted recordings for the golden tests: `golden SCENARIO FOLDER`.
 //!
-//! Runs under the double of libc whose clock stands still (`still_double`): time passes only where
-//! a scenario says so, by `pass`. Only the public interface of the profiler is used, so that what a
-//! scenario writes may not change when the inside does.
+//! Runs with the double of libc whose clock stands still (`still_double`): time passes only when a
+//! scenario calls `pass`. Scenarios use only the profiler's public interface, so that their
+//! artifacts do not change when its internals do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Allocations at addresses of the script's own, and memory of devices that a framework reports.
+//! Scenario of allocations at scripted addresses, and of device memory that a framework reports.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,19 +9,19 @@ use profiler_runtime::{op, profiled_op, stage, step};
 
 use super::script::{everything, pass, record};
 
-/// Blocks that the script does not name are smaller than this, or made before the session.
+/// Reported minimum size. Other blocks are smaller, or are allocated before the session.
 const LEAST: usize = 4096;
 const FIRST: usize = 0x6000_0000_0000;
 
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator<Scripted> = ProfilingAllocator::around(Scripted).at_least(LEAST);
 
-/// Gives the block that the script wants; else the system's.
+/// Allocator that returns the scripted block, if there is one, else the system's.
 #[derive(Clone, Copy)]
 struct Scripted;
 
 thread_local! {
-    /// Address that the next allocation of this thread is given.
+    /// Address for the next allocation of this thread; 0 for the system's.
     static NEXT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -29,7 +29,7 @@ fn is_scripted(block: *mut u8) -> bool {
     block.addr() & !0xff_ffff_ffff == FIRST
 }
 
-// SAFETY: a scripted block is only an address: nobody reads or writes it. Everything else goes to
+// SAFETY: a scripted block is only an address, which no code reads or writes. All other calls go to
 // the system.
 unsafe impl GlobalAlloc for Scripted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -62,8 +62,8 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 64).unwrap()
 }
 
-/// Takes so many bytes at an address. The allocator is called by its name: a compiler may leave out
-/// a pair of `std::alloc::alloc` and `dealloc`.
+/// Allocates `bytes` at a scripted address. Calls the allocator directly, because the compiler may
+/// elide a pair of `std::alloc::alloc` and `dealloc`.
 fn take(offset: usize, bytes: usize) -> Block {
     pass(1);
     NEXT.set(FIRST + offset);

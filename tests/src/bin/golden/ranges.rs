@@ -1,4 +1,4 @@
-//! Ranges of functions and guards on threads: what they carry, how they nest, and how they cross.
+//! Scenarios of ranges from functions and guards: their arguments, nesting and crossing.
 
 use std::path::Path;
 
@@ -70,8 +70,8 @@ pub(crate) fn nesting(folder: &Path, is_zipped: bool) {
     });
 }
 
-/// Guards that replace each other, fields that are dropped in the order of their declaration, and a
-/// leak.
+/// Records guards that replace each other, fields that are dropped in the order of declaration, and
+/// guards in a vector.
 pub(crate) fn crossing(folder: &Path) {
     struct Fields(Vec<profiler_runtime::Range>);
     record(everything(folder), || {
@@ -103,7 +103,7 @@ pub(crate) fn crossing(folder: &Path) {
     });
 }
 
-/// Ranges that last shorter by the clock than they computed: their CPU time is all of it.
+/// Records ranges whose wall time is shorter than their CPU time, which is capped.
 pub(crate) fn cpu_time(folder: &Path) {
     record(ProfilerConfig::torch(folder).cpu_time(true), || {
         for index in 0..2 {

@@ -1,4 +1,4 @@
-//! Sessions of every kind: flight recorders, schedules, selections, losses, ranks, spools.
+//! Scenarios of sessions: flight recorders, schedules, selections, losses, ranks, spools.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn iteration(index: u64, leaves: u64) {
     (0..leaves).for_each(|_| leaf());
 }
 
-/// More than there is room for, of which the last iterations are shown; one dump on the way.
+/// Records more than fits, of which the last iterations are shown, with one dump on the way.
 pub(crate) fn ring(folder: &Path) {
     record(everything(folder).ring(true).ring_steps(2).max_buffer_mb(1), || {
         (0..30).for_each(|index| iteration(index, 2_000));
@@ -59,7 +59,7 @@ pub(crate) fn selection(folder: &Path) {
     });
 }
 
-/// More than there is room for.
+/// Records more than fits.
 pub(crate) fn losses(folder: &Path) {
     record(ProfilerConfig::torch(folder).max_buffer_mb(1), || {
         let _outer = stage!("outer");
@@ -67,7 +67,7 @@ pub(crate) fn losses(folder: &Path) {
     });
 }
 
-/// The light reports alone.
+/// Writes only the light reports.
 pub(crate) fn timings(folder: &Path) {
     let dump = folder.join("perf_dump.json");
     record(ProfilerConfig::default().perf_dump_path(dump).pipeline_profiler(true), || {
@@ -79,7 +79,7 @@ pub(crate) fn timings(folder: &Path) {
     });
 }
 
-/// One of several, by the environment.
+/// Records one rank of several, chosen by the environment.
 pub(crate) fn rank(folder: &Path) {
     let rank: u64 = std::env::var("RANK").unwrap().parse().unwrap();
     record(ProfilerConfig::torch(folder), || {
@@ -99,7 +99,7 @@ pub(crate) fn merge(folder: &Path) {
     profiler_runtime::merge::merge(&[&session], session.join("trace_merged.json"), &MergeOptions::default()).unwrap();
 }
 
-/// Is killed.
+/// Records into a spool and is killed.
 pub(crate) fn spool(folder: &Path, is_ring: bool) -> ! {
     let mut config = spooled(everything(folder));
     if is_ring {

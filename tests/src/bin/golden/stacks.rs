@@ -1,4 +1,4 @@
-//! Call stacks, of functions that are what they are in any build.
+//! Scenarios of call stacks, of functions whose frames are the same in any build.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ pub(crate) fn stacks(folder: &Path) {
     });
 }
 
-/// Is killed: the stacks are named by whoever recovers them.
+/// Records into a spool and is killed. The stacks are resolved during recovery.
 pub(crate) fn killed(folder: &Path) -> ! {
     start_profile_with(spooled(everything(folder).torch_profiler_with_stack(true))).unwrap();
     block();

@@ -1,4 +1,4 @@
-//! Futures: lives and polls, lanes, and requests.
+//! Scenarios of futures: lives and polls, lanes, and requests.
 
 use std::path::Path;
 use std::pin::pin;
@@ -40,7 +40,7 @@ fn boxed() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     })
 }
 
-/// A guard that is held while its future waits.
+/// Holds a guard while its future waits.
 #[profiled_stage("prefetch")]
 async fn prefetch() {
     let _held = stage!("held over an await");
@@ -55,7 +55,7 @@ pub(crate) fn tasks(folder: &Path, is_spooled: bool) {
         while !poll(alone.as_mut()) {
             pass(10);
         }
-        // Side by side, polled on two threads; one is dropped before its end.
+        // Concurrent futures, polled on two threads; one is dropped before its end.
         let (mut first, mut second) = (pin!(fetch()), pin!(fetch()));
         let mut dropped = Box::pin(fetch());
         for _ in 0..2 {
@@ -115,7 +115,7 @@ pub(crate) fn requests(folder: &Path) {
     });
 }
 
-/// What a tool is shown, without a session and in one.
+/// Records what a tool is shown, without a session and during one.
 pub(crate) fn nvtx(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
     encode();
