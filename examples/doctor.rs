@@ -1,4 +1,4 @@
-//! Prints what of a GPU and its tools is here, with the remedy for what is not, and how to record a
+//! Reports which GPU components are installed, how to fix what is missing, and how to record a
 //! program with Nsight Systems.
 //!
 //! ```text

@@ -1,4 +1,5 @@
-//! Wan2.2 image-to-video: makes a video from a picture and a prompt, and shows where the time went.
+//! Wan2.2 image-to-video: generates a video from a picture and a prompt, and shows where the time
+//! went.
 //!
 //! ```text
 //! cargo run --release --example wan_i2v
@@ -8,9 +9,8 @@
 //! cargo run --release --example wan_i2v -- --help
 //! ```
 //!
-//! The model is in the library beside this file, its functions annotated with the profiler's
-//! attributes. This is only the program around it: it starts a session before the model is loaded
-//! and ends it when the video is saved.
+//! The model is in this package's library, with its functions annotated. This program starts a
+//! session before it loads the model, and ends it after it has saved the video.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -25,8 +25,8 @@ use profiler_runtime::ProfileGuard;
 use profiler_runtime::artifacts::Manifest;
 use profiler_runtime::memory::ProfilingAllocator;
 
-/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are
-/// larger than a kilobyte; the many small blocks beside them would fill the trace.
+/// Records allocations for `torch_profiler_with_memory`. Blocks of less than a kilobyte are left
+/// out: tensors are larger, and the many small blocks would fill the trace.
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new().at_least(1024);
 
@@ -71,14 +71,14 @@ fn run(cli: Cli) -> profiler_examples::Result<()> {
     Ok(())
 }
 
-/// A name that no other run has: `--profile` calls its traces by it, in a folder that all runs
-/// share.
+/// Returns a unique name for this run, because `--profile` names its traces by the request, in a
+/// folder that all runs share.
 fn request_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("wan_i2v_{:x}_{}", since.as_micros(), std::process::id())
 }
 
-/// Shows where the time went, what is missing, and where the artifacts are.
+/// Prints where the time went, what is missing, and where the artifacts are.
 fn show(manifest: &Manifest) {
     for line in manifest.pipeline_lines() {
         say(format_args!("{line}"));
@@ -86,12 +86,13 @@ fn show(manifest: &Manifest) {
     say(format_args!("\n{}", manifest.summary().for_terminal()));
 }
 
-/// A line on stdout. When nobody reads it any more, as behind `| head`, the work goes on.
+/// Prints a line to stdout. Ignores errors, so that the work continues when the reader is gone, as
+/// with `| head`.
 fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// A line on stderr.
+/// Prints a line to stderr.
 fn warn(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
 }

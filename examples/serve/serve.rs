@@ -1,4 +1,4 @@
-//! The Wan pipeline behind HTTP, one process per rank, profiled while it serves.
+//! An HTTP server for the Wan pipeline, with one process per rank, profiled while it serves.
 //!
 //! ```text
 //! cargo run --release --example serve
@@ -9,14 +9,13 @@
 //! curl -X POST http://127.0.0.1:8091/stop_profile
 //! ```
 //!
-//! Everything is in the library beside this file. This is only the program around it.
+//! The implementation is in this package's library.
 
 use std::process::ExitCode;
 
 use profiler_runtime::memory::ProfilingAllocator;
 
-/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it; as in
-/// `wan_i2v`.
+/// Records allocations for `torch_profiler_with_memory`, as in `wan_i2v`.
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new().at_least(1024);
 
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Its processes talk through Unix sockets.
+/// Fails, because the processes communicate through Unix sockets.
 #[cfg(not(unix))]
 fn main() -> ExitCode {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), b"error: the server needs Linux or macOS\n");

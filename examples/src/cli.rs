@@ -1,8 +1,8 @@
 //! The command line of `wan_i2v`: vLLM-Omni's flags, in both spellings (`--num-frames` and
 //! `--num_frames`).
 //!
-//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read. The
-//! profiler's flags come as one group from `profiler-runtime`.
+//! [`Cli::job`] checks all arguments before any weights are read. The profiler's flags are a group
+//! from `profiler-runtime`.
 
 use std::path::PathBuf;
 
@@ -14,17 +14,17 @@ use crate::image::{self, Picture};
 use crate::video::Output;
 use crate::wan::{Preset, Request, SIDE_MULTIPLE, Source};
 
-/// Makes a video from a picture and a prompt with Wan2.2 image-to-video.
+/// Generates a video from a picture and a prompt with Wan2.2 image-to-video.
 ///
-/// Without any flag it needs no file: tiny weights computed from a formula, a picture made by the
-/// program, and a video in half a second, profiled into ./perf. With --model the defaults are those
-/// of the real model, and nothing is profiled unless asked for; --profiler-config '{}' switches
-/// profiling off.
+/// Without flags it needs no files: it computes tiny weights from a formula, draws a picture, and
+/// generates a video in half a second, profiled into ./perf. With --model the defaults are those of
+/// the real model, and nothing is profiled unless requested. --profiler-config '{}' turns profiling
+/// off.
 #[derive(Debug, clap::Parser)]
 #[command(name = "wan_i2v", version)]
 pub struct Cli {
-    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default:
-    /// built-in weights].
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it has been downloaded
+    /// [default: built-in weights].
     #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 
@@ -32,7 +32,7 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t, conflicts_with = "model")]
     pub preset: Preset,
 
-    /// PNG or JPEG that the video starts from [default: made by the program].
+    /// PNG or JPEG file that the video starts from [default: drawn by the program].
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
@@ -40,23 +40,24 @@ pub struct Cli {
     #[arg(long)]
     pub prompt: Option<String>,
 
-    /// What it should not show.
+    /// What the video should not show.
     #[arg(long, alias = "negative_prompt")]
     pub negative_prompt: Option<String>,
 
-    /// Pixels, a multiple of 16 [default: the picture's aspect at the model's usual area].
+    /// Height in pixels, a multiple of 16 [default: from the picture's aspect and the model's usual
+    /// area].
     #[arg(long, value_name = "PIXELS")]
     pub height: Option<usize>,
 
-    /// Pixels, a multiple of 16 [default: as for --height].
+    /// Width in pixels, a multiple of 16 [default: as for --height].
     #[arg(long, value_name = "PIXELS")]
     pub width: Option<usize>,
 
-    /// Frames, one more than a multiple of 4 [default: 9, with --model 81].
+    /// Number of frames, one more than a multiple of 4 [default: 9, with --model 81].
     #[arg(long, alias = "num_frames", value_name = "N")]
     pub num_frames: Option<usize>,
 
-    /// Denoising steps [default: 4, with --preset small 40, with --model 50].
+    /// Number of denoising steps [default: 4, with --preset small 40, with --model 50].
     #[arg(long, alias = "num_inference_steps", value_name = "N")]
     pub num_inference_steps: Option<usize>,
 
@@ -64,12 +65,12 @@ pub struct Cli {
     #[arg(long, alias = "guidance_scale", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale: Option<f64>,
 
-    /// The same for the low-noise expert, in spite of the flag's usual name [default: as
+    /// Guidance scale of the low-noise expert, in spite of the flag's customary name [default: as
     /// --guidance-scale, else 4].
     #[arg(long, alias = "guidance_scale_high", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale_high: Option<f64>,
 
-    /// Share of the timesteps below which the low-noise expert runs [default: 0.9, with --model
+    /// Fraction of the timesteps below which the low-noise expert runs [default: 0.9, with --model
     /// 0.875].
     #[arg(long, alias = "boundary_ratio", value_name = "RATIO", allow_negative_numbers = true)]
     pub boundary_ratio: Option<f64>,
@@ -78,7 +79,7 @@ pub struct Cli {
     #[arg(long, alias = "flow_shift", value_name = "SHIFT", allow_negative_numbers = true)]
     pub flow_shift: Option<f64>,
 
-    /// Tokens that a prompt is cut or padded to [default: 64, with --model 512].
+    /// Number of tokens that a prompt is truncated or padded to [default: 64, with --model 512].
     #[arg(long, alias = "max_sequence_length", value_name = "N")]
     pub max_sequence_length: Option<usize>,
 
@@ -86,12 +87,11 @@ pub struct Cli {
     #[arg(long, value_name = "RATE")]
     pub fps: Option<u32>,
 
-    /// Chooses the initial noise [default: 42].
+    /// Seed of the initial noise [default: 42].
     #[arg(long)]
     pub seed: Option<u64>,
 
-    /// The video: a name ending in .mp4, .gif or .png, or a folder for its frames, ending in a
-    /// slash.
+    /// Output file, ending in .mp4, .gif or .png, or a folder for the frames, ending in a slash.
     #[arg(long, value_name = "PATH", default_value = "i2v_output.mp4")]
     pub output: PathBuf,
 
@@ -100,26 +100,26 @@ pub struct Cli {
     pub profiler: ProfilerArgs,
 }
 
-/// A command line that has been checked.
+/// A checked command line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Job {
-    /// Where the weights come from.
+    /// Source of the weights.
     pub source: Source,
     /// What to generate.
     pub request: Request,
-    /// What to start from.
+    /// Picture that the video starts from.
     pub picture: Picture,
-    /// Where the video goes.
+    /// Output of the video.
     pub output: Output,
 }
 
 impl Cli {
-    /// Completes the flags with defaults and checks them, the model's configuration, the picture
+    /// Completes the flags with defaults, and checks them, the model's configuration, the picture
     /// and the output.
     ///
     /// # Errors
-    /// Whatever the user has to correct.
+    /// Returns the first mistake that the user has to correct.
     pub fn job(&self) -> Result<Job> {
         let (source, defaults) = match (&self.model, self.preset) {
             (Some(model), _) => (Source::at(model)?, Request::full_size()),
@@ -127,16 +127,16 @@ impl Cli {
             (None, Preset::Small) => (Source::Formula(Preset::Small), Request::small()),
         };
         let config = source.config()?;
-        let given = self.image.as_deref().map(image::load).transpose()?;
-        let request = self.request(defaults, given.as_ref());
+        let picture = self.image.as_deref().map(image::load).transpose()?;
+        let request = self.request(defaults, picture.as_ref());
         request.validate(&config)?;
-        let picture = given.unwrap_or_else(|| image::demo(request.width, request.height));
+        let picture = picture.unwrap_or_else(|| image::demo(request.width, request.height));
         let output = Output::at(&self.output)?;
         Ok(Job { source, request, picture, output })
     }
 
-    /// What is profiled when neither a flag nor the environment says: the demonstration shows what
-    /// it is about, a real model runs unobserved.
+    /// Returns the profile that applies if neither a flag nor the environment sets one: the
+    /// built-in model is profiled, a real one is not.
     #[must_use]
     pub fn usual_profile(&self) -> Option<ProfilerConfig> {
         let demonstration = self.model.is_none();

@@ -1,46 +1,45 @@
-//! The one error type of this crate: every variant names the thing that is wrong and what to do
-//! about it.
+//! The error type of this crate. Each variant says what is wrong and what to do about it.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::image::PictureError;
 
-/// The result of everything here that can fail.
+/// Result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a video could not be made.
+/// Reason why a video could not be generated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An argument is out of range.
     #[error("`{name}` is {value}, but must be {expected}")]
     Argument {
-        /// The argument's name as in [`crate::wan::Request`].
+        /// Name of the argument in [`crate::wan::Request`].
         name: &'static str,
-        /// What was given.
+        /// Given value.
         value: String,
-        /// What would be right.
+        /// Valid values.
         expected: String,
     },
 
     /// The input image is missing or is not an image.
     #[error("cannot read the image `{path}`: `--image` takes a PNG or JPEG file")]
     Image {
-        /// The file that was asked for.
+        /// Path of the image.
         path: PathBuf,
-        /// What the decoder said.
+        /// Error of the decoder.
         source: PictureError,
     },
 
     /// A file or folder of the model directory is missing.
     #[error("the model lacks `{path}`: `--model` takes a complete Diffusers directory of Wan2.2-I2V-A14B")]
     MissingModelFile {
-        /// The file or folder that is not there.
+        /// The missing file or folder.
         path: PathBuf,
     },
 
-    /// A model that is named as on the hub is not on this machine.
+    /// A model that is given by its name on the hub has not been downloaded.
     #[error(
         "`{id}` is no folder, and `{cache}` holds no download of that model: fetch it with `hf download {id}`, or give a \
          Diffusers directory with `--model`"
@@ -48,7 +47,7 @@ pub enum Error {
     ModelNotHere {
         /// Name of the model.
         id: String,
-        /// The folder that the hub's tools fetch into.
+        /// Download folder of the hub's tools.
         cache: PathBuf,
     },
 
@@ -57,7 +56,7 @@ pub enum Error {
     ModelConfig {
         /// The JSON file.
         path: PathBuf,
-        /// What is wrong in it, and what would be right.
+        /// What is wrong in the file, and what is expected.
         problem: String,
     },
 
@@ -66,34 +65,34 @@ pub enum Error {
     CorruptWeights {
         /// The weight file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         problem: String,
     },
 
-    /// The tokenizer cannot be read, or cannot read the prompt.
+    /// The tokenizer cannot be loaded, or fails on the prompt.
     #[error("the tokenizer `{path}` failed: {problem}")]
     Tokenizer {
         /// The tokenizer's file.
         path: PathBuf,
-        /// What the tokenizer said.
+        /// Error of the tokenizer.
         problem: String,
     },
 
-    /// The output path says no format that can be written.
+    /// The output path does not end in a supported format.
     #[error(
         "cannot tell the video format of `{path}`: use a name ending in `.mp4`, `.gif` or `.png`, or a folder ending in `/`"
     )]
     OutputFormat {
-        /// The path that was asked for.
+        /// Path of the output.
         path: PathBuf,
     },
 
-    /// The video cannot be expressed in the format that was asked for.
+    /// The video cannot be encoded in the requested format.
     #[error("cannot write the video as {format}: {problem}")]
     Encode {
         /// The format.
         format: &'static str,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what is expected.
         problem: String,
     },
 
@@ -106,7 +105,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The output cannot be written; nothing is left under its name.
+    /// The output cannot be written. No partial file is left under its name.
     #[error("cannot write `{path}`: choose a folder that exists, is writable and has room with `--output`")]
     Write {
         /// The output.
@@ -115,10 +114,10 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The other process of a pair has failed or ended, or does not answer.
+    /// The other process of a pair has failed, has ended or does not answer.
     #[error("the other rank of the pair gave up")]
     OtherRank {
-        /// What the connection to it said.
+        /// Error of the connection.
         source: io::Error,
     },
 
@@ -127,7 +126,7 @@ pub enum Error {
     Tensor(#[from] candle_core::Error),
 }
 
-/// An error and what caused it, on one line.
+/// Formats an error and its causes on one line.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());

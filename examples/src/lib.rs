@@ -1,9 +1,9 @@
-//! Wan2.2 image-to-video on candle: the pipeline that the profiler is shown on.
+//! Wan2.2 image-to-video on candle, the pipeline that demonstrates the profiler.
 //!
-//! The model lives in this library so that the example program, its tests and a server share one
-//! copy. [`wan`] is the model, [`image`] and [`video`] are its two ends, and [`cli`] is the command
-//! line of `examples/wan_i2v.rs`. The server is a package of its own beside this one, `serve`, so
-//! that nobody builds it who wants to see the pipeline run.
+//! The model is a library, so that the example program, its tests and the server share it. [`wan`]
+//! is the model, [`image`] and [`video`] are its input and output, and [`cli`] is the command line
+//! of `examples/wan_i2v.rs`. The server is a separate package, `serve`, so that running the
+//! pipeline does not require building it.
 //!
 //! ```
 //! use profiler_examples::wan::{Pipeline, Request, Source};
@@ -30,19 +30,20 @@ pub mod wan;
 pub use error::{Error, Result, chain};
 pub use progress::{Progress, wait_for_artifacts};
 
-/// The device that the model runs on: the first NVIDIA GPU with the feature `cuda`, else the CPU.
+/// Returns the device that the model runs on: the first NVIDIA GPU with the feature `cuda`, else
+/// the CPU.
 ///
 /// # Errors
-/// With the feature `cuda`, when there is no usable GPU.
+/// With the feature `cuda`, if there is no usable GPU.
 pub fn device() -> Result<candle_core::Device> {
     device_of(0)
 }
 
-/// The device of the process that is the `local_rank`th on this machine: the GPU of that number
-/// with the feature `cuda`, else the CPU.
+/// Returns the device of the process with this rank on its machine: the GPU of that number with the
+/// feature `cuda`, else the CPU.
 ///
 /// # Errors
-/// With the feature `cuda`, when there is no such GPU.
+/// With the feature `cuda`, if there is no such GPU.
 pub fn device_of(local_rank: usize) -> Result<candle_core::Device> {
     if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(local_rank)?) } else { Ok(candle_core::Device::Cpu) }
 }

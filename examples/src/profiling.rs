@@ -1,7 +1,7 @@
-//! The profiler around a program: what the flags and the environment ask for, started.
+//! Starts the profiler as the flags and the environment say.
 //!
-//! This is all that a program needs beside the attributes on its functions. Trouble with the
-//! profiler is never a reason not to generate, so the caller decides what to make of an error.
+//! Besides the attributes on its functions, a program needs nothing else. A failure of the profiler
+//! should not stop the program's own work, so the caller decides how to handle it.
 
 use std::io::{self, Write};
 
@@ -9,35 +9,35 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use profiler_runtime::config::{PrintSummary, ProfilerArgs};
 use profiler_runtime::{Error, ProfileGuard, ProfilerConfig, profile_with};
 
-/// What the profiler's log lines have in common.
+/// Prefix of the targets of the profiler's log lines.
 const TARGET: &str = "profiler_runtime";
-/// What those about requests to the profiler have.
+/// Target of log lines about requests to the profiler.
 const AUDIT: &str = "profiler_runtime::audit";
 
-/// Starts a session that lasts as long as the result: as `args` or the environment say, else as
-/// `unless_asked` says.
+/// Starts a session that lasts as long as the returned guard, configured by `args` or the
+/// environment, else by `unless_asked`.
 ///
 /// # Errors
-/// When what they say cannot be used, or the folder for the artifacts cannot be written.
+/// If the configuration is invalid, or the folder for the artifacts cannot be written.
 pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result<Option<ProfileGuard>, Error> {
-    let asked = args.into_config(|name| std::env::var_os(name))?;
-    match asked {
+    let config = args.into_config(|name| std::env::var_os(name))?;
+    match config {
         Some(parsed) if parsed.config.is_off() => Ok(None),
         Some(mut parsed) => {
-            parsed.config.print_summary = unless_printed(parsed.config.print_summary);
+            parsed.config.print_summary = without_auto(parsed.config.print_summary);
             profile_with(parsed).map(Some)
         }
         None => unless_asked.map(|config| profile_with(config.print_summary(PrintSummary::Never))).transpose(),
     }
 }
 
-/// The program prints the summary itself, whether or not it runs in a terminal: once is enough.
-fn unless_printed(asked: PrintSummary) -> PrintSummary {
-    if asked == PrintSummary::Auto { PrintSummary::Never } else { asked }
+/// Disables the automatic summary, because the program prints the summary itself.
+fn without_auto(setting: PrintSummary) -> PrintSummary {
+    if setting == PrintSummary::Auto { PrintSummary::Never } else { setting }
 }
 
-/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. A
-/// program that has a logger of its own keeps it.
+/// Installs a logger that prints the profiler's warnings to stderr and, in a server, who started
+/// and stopped it. Does nothing if the program has a logger of its own.
 pub fn show_warnings() {
     struct Stderr;
 
@@ -49,7 +49,7 @@ pub fn show_warnings() {
 
         fn log(&self, record: &Record<'_>) {
             if self.enabled(record.metadata()) {
-                // With stderr gone there is nowhere left to report to.
+                // If stderr is closed, there is nowhere left to report to.
                 let _ = writeln!(io::stderr(), "profiler: {}", record.args());
             }
         }
@@ -57,7 +57,6 @@ pub fn show_warnings() {
         fn flush(&self) {}
     }
 
-    // A program that has a logger of its own keeps it.
     if log::set_logger(&Stderr).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }

@@ -1,7 +1,7 @@
 //! Progress bars: over the denoising steps, and over the artifacts of a profile.
 //!
-//! They draw to stderr and hide themselves when stderr is not a terminal, so that logs and pipes
-//! stay clean.
+//! They are drawn on stderr, and hidden if stderr is not a terminal, so that logs and pipes stay
+//! clean.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar for `steps` denoising steps; hidden when stderr is not a terminal.
+    /// Creates a bar for `steps` denoising steps.
     #[must_use]
     pub fn new(steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64);
@@ -37,7 +37,7 @@ impl Observer for Progress {
     }
 }
 
-/// Waits for the artifacts of a session behind a bar.
+/// Waits for a session's artifacts, and shows a bar meanwhile.
 ///
 /// # Errors
 /// As [`ExportHandle::wait`].

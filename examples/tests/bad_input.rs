@@ -1,5 +1,5 @@
-//! Every mistake is one sentence that names the thing and the remedy; nothing panics, nothing is
-//! half-written.
+//! Tests of bad input: every mistake is one sentence with its remedy, nothing panics, and no
+//! partial output is left.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/directory.rs"]
@@ -22,7 +22,7 @@ fn refused(flags: &[&str]) -> String {
 }
 
 #[test]
-fn an_argument_out_of_range_names_itself_and_what_would_be_right() {
+fn an_argument_out_of_range_is_named_with_its_valid_values() {
     assert_eq!(
         refused(&["--height", "50"]),
         "`height` is 50, but must be a multiple of 16 up to 16384, for example 48 or 64"
@@ -57,7 +57,7 @@ fn both_spellings_of_a_flag_mean_the_same() {
 }
 
 #[test]
-fn an_image_that_is_missing_or_no_image_is_named() {
+fn an_image_that_is_missing_or_invalid_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.png");
     fs::write(&text, "no picture").unwrap();
@@ -72,7 +72,7 @@ fn an_unknown_video_format_is_refused_before_any_work() {
     assert!(refused(&["--output", "video.avi"]).contains("`.mp4`, `.gif` or `.png`"));
 }
 
-/// Writes the tiny model, damages it, and gives what loading it says.
+/// Writes the tiny model, damages it, and returns the error of loading it.
 fn damaged(damage: impl FnOnce(&Path)) -> String {
     let root = tempfile::tempdir().unwrap();
     directory::write(root.path(), 2);

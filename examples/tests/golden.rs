@@ -1,5 +1,5 @@
-//! The pipeline agrees with Diffusers, tensor for tensor: from formula weights and from a Diffusers
-//! directory.
+//! Tests that the pipeline agrees with Diffusers tensor for tensor, with formula weights and with a
+//! Diffusers directory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "support/directory.rs"]
@@ -17,10 +17,10 @@ use profiler_examples::wan::{Expert, Pipeline, Preset, Request, Schedule, Source
 use profiler_examples::{device, image};
 use recording::{Recording, levels_off, record, relative_error};
 
-/// Seven times what f32 rounding alone amounts to.
+/// Tolerance of seven times the error of f32 rounding.
 const TOLERANCE: f32 = 1e-4;
 
-/// A file of `tests/golden`.
+/// Returns the path of a file in `tests/golden`.
 fn golden_file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
@@ -28,7 +28,7 @@ fn golden_file(name: &str) -> PathBuf {
 static GOLDEN: LazyLock<HashMap<String, Tensor>> =
     LazyLock::new(|| safetensors::load(golden_file("golden_min.safetensors"), &Device::Cpu).unwrap());
 
-/// One run serves every test that only looks.
+/// A run that all read-only tests share.
 static RUN: LazyLock<(Video, Recording)> = LazyLock::new(|| record(&Source::Formula(Preset::Tiny)));
 
 fn assert_golden(golden: &HashMap<String, Tensor>, (video, recording): &(Video, Recording)) {
@@ -116,8 +116,8 @@ fn without_guidance_only_the_prompt_is_encoded() {
     assert!(!recording.has("negative_prompt_embeds"));
 }
 
-/// Compares every tensor of the full reference (1.4 MB, not in the repository) and prints the
-/// worst.
+/// Compares every tensor of the full reference (1.4 MB, not in the repository), and prints the
+/// largest errors.
 #[test]
 #[ignore = "needs WAN_GOLDEN_DIR, a folder with golden.safetensors, and optionally model/"]
 fn every_intermediate_tensor_agrees_with_the_full_reference() {

@@ -1,4 +1,4 @@
-//! The picture that a video starts from is read as what it shows, whatever it was saved as.
+//! Tests of reading pictures in all supported formats.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::error::Error as _;
@@ -10,7 +10,7 @@ use png::{BitDepth, ColorType, Encoder};
 use profiler_examples::Error;
 use profiler_examples::image::{Picture, PictureError, decode, demo, load, to_tensor};
 
-/// A PNG file of two pixels.
+/// Returns a PNG file of two pixels.
 fn png(color: ColorType, depth: BitDepth, data: &[u8], more: impl Fn(&mut Encoder<'_, &mut Vec<u8>>)) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 2, 1);
@@ -56,7 +56,7 @@ fn sixteen_bits_are_rounded_to_the_nearest_level() {
     assert_eq!(pixels(&png(ColorType::Rgb, BitDepth::Sixteen, &data, |_| {})), [0, 0, 1, 1, 254, 255]);
 }
 
-/// The left half is red, the right half blue.
+/// The left half of each file is red, the right half blue.
 #[test]
 fn every_kind_of_jpeg_becomes_rgb() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
@@ -77,7 +77,7 @@ fn every_kind_of_jpeg_becomes_rgb() {
     }
 }
 
-/// The levels that Pillow's `resize((width, height), LANCZOS)` gives, which is what Diffusers
+/// The expected levels are those of Pillow's `resize((width, height), LANCZOS)`, which Diffusers
 /// calls.
 #[test]
 fn a_picture_of_another_size_is_stretched_as_pillow_does() {
@@ -109,7 +109,7 @@ fn a_file_that_is_no_usable_picture_says_why() {
 
     let mut wide = whole;
     wide[16..20].copy_from_slice(&9000u32.to_be_bytes());
-    // The checksum of a header that was made wider is wrong.
+    // The checksum of the changed header is wrong.
     assert!(matches!(decode(&wide), Err(PictureError::Png(_))));
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, 9000, 1);

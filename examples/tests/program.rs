@@ -1,5 +1,5 @@
-//! The example as a user meets it: a program that says where its video and its profile are, and
-//! ends with one line when it cannot go on.
+//! Tests of the example program: it prints the paths of its video and its profile, and one line if
+//! it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The shortest video.
+/// Flags of the shortest video.
 const SHORT: [&str; 4] = ["--num-frames", "1", "--num_inference_steps", "1"];
 
 struct Run {
@@ -19,7 +19,7 @@ struct Run {
     folder: tempfile::TempDir,
 }
 
-/// Runs the program, which `cargo test` builds beside the tests, in an empty folder.
+/// Runs the program, which `cargo test` builds with the tests, in an empty folder.
 fn run(flags: &[&str]) -> Run {
     run_with(flags, &[])
 }
@@ -107,7 +107,7 @@ fn counts(run: &Run) -> BTreeMap<String, usize> {
     counts
 }
 
-/// D4: an iteration is a forward pass, as in vLLM-Omni, so that one of them is a whole video.
+/// D4: an iteration is a forward pass, as in vLLM-Omni, and so a whole video.
 #[test]
 fn one_iteration_is_a_whole_generation() {
     let steps = ["--num-frames", "1", "--num-inference-steps", "3"];
@@ -132,7 +132,7 @@ fn the_profile_flag_counts_denoising_steps() {
     assert_eq!((counted, counts.get("scheduler.step")), (2, Some(&2)), "{counts:?}");
 }
 
-/// E12: a newcomer reads the stages, the slowest ops, what is missing, then the paths; each once.
+/// E12: the program prints the stages, the slowest ops, what is missing, then the paths, each once.
 #[test]
 fn a_plain_run_ends_with_where_its_time_went() {
     let run = run(&SHORT);
@@ -143,7 +143,7 @@ fn a_plain_run_ends_with_where_its_time_went() {
     assert!(run.stderr.is_empty(), "{}", run.stderr);
 }
 
-/// The names from the outermost stage to each one, joined by `/`.
+/// Returns the path of each stage, with the names of its ancestors joined by `/`.
 fn stage_paths(timing: &Value) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     for stage in timing["stages"].as_array().unwrap() {
@@ -162,7 +162,7 @@ fn an_empty_configuration_switches_the_profiler_off() {
 }
 
 #[test]
-fn trouble_with_the_profiler_does_not_stop_the_generation() {
+fn a_failing_profiler_does_not_stop_the_generation() {
     let run = run(&[&SHORT[..], &["--profiler_config", "{\"profiler\": \"torhc\"}"]].concat());
     assert_eq!(run.code, Some(0));
     assert!(run.stderr.contains("running without the profiler") && run.stderr.contains("torhc"), "{}", run.stderr);

@@ -1,5 +1,4 @@
-//! The written videos are what they claim to be: boxes that add up, frames that read back, names
-//! that stay clean.
+//! Tests of written videos: consistent boxes, frames that can be read back, and no partial files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, File};
@@ -10,7 +9,7 @@ use profiler_examples::Error;
 use profiler_examples::image::load;
 use profiler_examples::video::{Format, Output, Video};
 
-/// Three frames of 32x16 whose levels differ in every channel and frame.
+/// Returns three frames of 32x16 whose levels differ in every channel and frame.
 fn video() -> Video {
     let levels = Tensor::arange(0f32, 3.0 * 3.0 * 16.0 * 32.0, &Device::Cpu).unwrap();
     let frames = levels.affine(1.0 / 2304.0, -1.0).unwrap().reshape((3, 3, 16, 32)).unwrap();
@@ -24,20 +23,20 @@ fn written(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
-/// The boxes of a stretch of an MP4: name and content.
+/// Returns names and contents of consecutive boxes of an MP4.
 fn boxes(mut bytes: &[u8]) -> Vec<(String, &[u8])> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         let length = word(bytes, 0) as usize;
         assert!(length >= 8 && length <= bytes.len(), "a box of {length} bytes in {}", bytes.len());
-        let (whole, rest) = bytes.split_at(length);
-        found.push((String::from_utf8(whole[4..8].to_vec()).unwrap(), &whole[8..]));
+        let (entry, rest) = bytes.split_at(length);
+        found.push((String::from_utf8(entry[4..8].to_vec()).unwrap(), &entry[8..]));
         bytes = rest;
     }
     found
 }
 
-/// The content of the box at a path such as `moov/trak`.
+/// Returns the content of the box at a path such as `moov/trak`.
 fn inside<'a>(bytes: &'a [u8], path: &str) -> &'a [u8] {
     path.split('/').fold(bytes, |bytes, name| {
         boxes(bytes).into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no `{name}` of `{path}`")).1
@@ -97,8 +96,8 @@ fn a_picture_holds_its_macroblocks_uncompressed() {
     let file = fs::read(path).unwrap();
     let sizes = inside(&file, "moov/trak/mdia/minf/stbl/stsz");
     let size = word(sizes, 12) as usize;
-    // Two macroblocks of 384 samples, each behind a type that ends on a byte; header, stop bit and
-    // length around them.
+    // Two macroblocks of 384 samples, each after a type that ends on a byte; plus header, stop bit
+    // and length.
     assert!((2 * 384..2 * 384 + 24).contains(&size), "{size} bytes");
 }
 
@@ -153,7 +152,7 @@ fn a_failed_write_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.gif");
     let output = Output::at(&path).unwrap();
-    // A folder that takes the name in the meantime makes the last step fail.
+    // A folder that has taken the name meanwhile makes the last step fail.
     fs::create_dir(&path).unwrap();
     assert!(matches!(output.write(&video()), Err(Error::Write { .. })));
     assert_eq!(names(folder.path()), ["a.gif"]);

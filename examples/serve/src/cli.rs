@@ -10,19 +10,19 @@ use profiler_runtime::config::ProfilerArgs;
 use super::ServeError;
 use profiler_examples::wan::{Preset, Request, Source};
 
-/// The variable that the token is taken from if `--token` is not given: a command line can be seen
-/// by every user.
+/// Environment variable of the token, an alternative to `--token` because every user can see a
+/// command line.
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
 
 /// Serves Wan2.2 image-to-video over HTTP, one process per rank, with the profiler's endpoints if
 /// one is configured.
 ///
 /// Two workers split classifier-free guidance: each makes one of the two predictions of every step.
-/// Four or more are pairs that take turns at the requests.
+/// Four or more form pairs, which share the queue of requests.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "serve", version)]
 pub struct Cli {
-    /// Worker processes: 1, or an even number, which makes pairs.
+    /// Number of worker processes: 1, or an even number, which forms pairs.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub workers: usize,
 
@@ -39,22 +39,20 @@ pub struct Cli {
     #[arg(long)]
     pub token: Option<String>,
 
-    /// Name that clients know this machine by, for the profiler's endpoints; can be given more than
-    /// once.
+    /// Host name by which clients may address the profiler's endpoints; can be repeated.
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
 
-    /// Refuse requests that name another model than the one served, instead of serving them with a
-    /// warning.
+    /// Reject requests that name another model, instead of serving them with a warning.
     #[arg(long)]
     pub strict_model: bool,
 
-    /// Seconds that one video may take.
+    /// Timeout of one video, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: u64,
 
-    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default:
-    /// built-in weights].
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it has been downloaded
+    /// [default: built-in weights].
     #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 
@@ -62,7 +60,7 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t, conflicts_with = "model")]
     pub preset: Preset,
 
-    /// Profile the loading of the model: a session of its own, before the server listens.
+    /// Profile the loading of the model in a separate session, before the server listens.
     #[arg(long)]
     pub profile_startup: bool,
 
@@ -70,13 +68,13 @@ pub struct Cli {
     #[command(flatten)]
     pub profiler: ProfilerArgs,
 
-    /// Set for the worker processes: the folder where the ranks of a pair meet.
+    /// Folder of the pairs' sockets; set by the server for its worker processes.
     #[arg(long, hide = true, value_name = "DIR")]
     pub worker: Option<PathBuf>,
 }
 
 impl Cli {
-    /// Checks what clap cannot.
+    /// Checks the conditions that clap cannot express.
     pub(super) fn check(&self) -> Result<(), ServeError> {
         if self.workers != 1 && (self.workers == 0 || !self.workers.is_multiple_of(2)) {
             return Err(ServeError::Workers(self.workers));
@@ -89,8 +87,8 @@ impl Cli {
     }
 
     pub(super) fn token(&self) -> Option<String> {
-        let of_environment = || std::env::var_os(TOKEN).map(|token| token.to_string_lossy().into_owned());
-        self.token.clone().or_else(of_environment)
+        let from_environment = || std::env::var_os(TOKEN).map(|token| token.to_string_lossy().into_owned());
+        self.token.clone().or_else(from_environment)
     }
 
     pub(super) fn time_limit(&self) -> Duration {
@@ -104,7 +102,7 @@ impl Cli {
         }
     }
 
-    /// What requests leave out.
+    /// Returns the defaults of requests.
     pub(super) fn defaults(&self) -> Request {
         match (&self.model, self.preset) {
             (Some(_), _) => Request::full_size(),
@@ -113,10 +111,10 @@ impl Cli {
         }
     }
 
-    /// What `/v1/models` calls the model.
+    /// Returns the model's name in `/v1/models`.
     pub(super) fn model_name(&self) -> String {
         match (&self.model, self.preset) {
-            // As on the hub, clients know it by the whole name.
+            // Clients use the whole name, as on the hub.
             (Some(name), _) if !name.exists() => name.to_string_lossy().into_owned(),
             (Some(folder), _) => folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
             (None, Preset::Tiny) => "wan2.2-i2v-tiny".to_owned(),
@@ -124,7 +122,7 @@ impl Cli {
         }
     }
 
-    /// Gives a worker process the flags that concern it.
+    /// Passes the relevant flags to a worker process.
     pub(super) fn pass_on(&self, command: &mut Command) {
         match (&self.model, self.preset) {
             (Some(folder), _) => command.arg("--model").arg(folder),

@@ -1,56 +1,56 @@
-//! Why the server cannot start.
+//! Errors of the server's start.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use profiler_runtime::config::ConfigError;
 
-/// Why the server cannot start.
+/// Reason why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// A number of workers that makes no pairs.
+    /// The number of workers is odd and not 1.
     #[error("`--workers` is {0}, but must be 1 or an even number: two workers share the guidance of one video")]
     Workers(usize),
 
-    /// Other machines could use the server.
+    /// Other machines could use the server without a token.
     #[error("`--host {0}` can be reached from other machines: set a token in `PROFILER_HTTP_TOKEN` or with `--token`")]
     TokenRequired(IpAddr),
 
-    /// A token that protects nothing.
+    /// The token is empty.
     #[error("the token is empty: give one that cannot be guessed, or none")]
     EmptyToken,
 
     /// The address cannot be listened on.
     #[error("cannot listen on `{address}`: choose another with `--host` and `--port`")]
     Address {
-        /// Which.
+        /// Address of the server.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
 
     /// A worker process could not load the model.
     #[error("the worker of rank {rank} cannot start: {why}")]
     Worker {
-        /// Which.
+        /// Rank of the worker.
         rank: usize,
-        /// In its own words.
+        /// The worker's reason.
         why: String,
     },
 
-    /// `--worker` was given by hand.
+    /// `--worker` was given by a user.
     #[error("`--worker` is for the processes that the server starts itself: leave it out")]
     NotAWorker,
 
-    /// The profiler's configuration cannot be used.
+    /// The profiler's configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
 
     /// The profiler's coordinator cannot be started.
     #[error("the workers' profiler cannot be controlled")]
     Profiler {
-        /// What it said.
+        /// Error of the coordinator.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 

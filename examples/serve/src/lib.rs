@@ -1,4 +1,4 @@
-//! The pipeline behind HTTP, one process per rank, and the profiler across all of them.
+//! An HTTP server for the pipeline, with one process per rank and the profiler across all of them.
 //!
 //! ```text
 //!             ┌ api: HTTP ─► fleet: queue ─► replica ─┬─ process ═ socket pair ═► worker, rank 0 ─┐
@@ -7,16 +7,16 @@
 //! ```
 //!
 //! The server's process computes nothing; it records how long requests wait in it. It starts
-//! `--workers` copies of itself with `RANK`, `LOCAL_RANK` and `WORLD_SIZE` set as torchrun does;
-//! each loads the model, joins the profiler's coordinator and makes what it is ordered. With two
-//! workers classifier-free guidance is split: rank 0 makes the prediction for the prompt, rank 1
-//! the one for the negative prompt, and they exchange them in every step. More workers are pairs
-//! that take turns; an odd number of them is an error.
+//! `--workers` copies of itself, with `RANK`, `LOCAL_RANK` and `WORLD_SIZE` set as by torchrun.
+//! Each loads the model, joins the profiler's coordinator and executes orders. With two workers,
+//! classifier-free guidance is split: rank 0 makes the prediction for the prompt, rank 1 the one
+//! for the negative prompt, and they exchange them in every step. More workers form pairs, which
+//! share the queue; an odd number of workers is an error.
 //!
-//! A worker that ends makes the request that it worked at fail with 503 and a reason, shows in
-//! `GET /health`, and is not started again; the other rank of its pair goes on alone. Ctrl-C
-//! finishes what is being made, refuses what waits, stops an active session so that its artifacts
-//! are written, and ends the workers.
+//! If a worker ends, the request that it was working on fails with 503 and a reason. `GET /health`
+//! shows the worker as lost, it is not restarted, and the other rank of its pair continues alone.
+//! Ctrl-C finishes the running requests, refuses the waiting ones, stops an active session so that
+//! its artifacts are written, and ends the workers.
 #![cfg(unix)]
 
 mod api;
@@ -48,33 +48,33 @@ use self::api::{Model, Service};
 use self::fleet::Fleet;
 use self::process::Worker;
 use self::profile::Profile;
-use self::worker::Place;
+use self::worker::JobRank;
 
 pub use self::cli::Cli;
 pub use self::error::ServeError;
-pub use self::link::{Link, Meeting};
+pub use self::link::{Link, Rendezvous};
 
-/// How long Ctrl-C waits for the requests that are being served.
+/// Timeout for running requests after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Serves until Ctrl-C or SIGTERM. In a process that was started as a worker, works until the
+/// Serves until Ctrl-C or SIGTERM. A process that was started as a worker executes orders until the
 /// server ends.
 ///
 /// # Errors
-/// When an argument is wrong, the address is taken, a worker cannot load the model, or the profiler
-/// cannot be configured.
+/// If an argument is wrong, the address is in use, a worker cannot load the model, or the
+/// profiler's configuration is invalid.
 pub fn run(cli: Cli) -> Result<(), ServeError> {
     match &cli.worker {
-        Some(folder) => Ok(worker::run(&cli.source()?, folder, place()?, cli.profile_startup)?),
+        Some(folder) => Ok(worker::run(&cli.source()?, folder, job_rank()?, cli.profile_startup)?),
         None => serve(cli),
     }
 }
 
-/// This worker's place in the job.
-fn place() -> Result<Place, ServeError> {
+/// Reads this worker's rank from the environment.
+fn job_rank() -> Result<JobRank, ServeError> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     match (number("RANK"), number("WORLD_SIZE")) {
-        (Some(rank), Some(world_size)) => Ok(Place { rank, world_size }),
+        (Some(rank), Some(world_size)) => Ok(JobRank { rank, world_size }),
         _ => Err(ServeError::NotAWorker),
     }
 }
@@ -85,7 +85,7 @@ fn serve(cli: Cli) -> Result<(), ServeError> {
     let socket = TcpListener::bind(address).map_err(|source| ServeError::Address { address, source })?;
     let address = socket.local_addr().map_err(|source| ServeError::Address { address, source })?;
     let config = cli.source()?.config()?;
-    // This user's alone: whoever could write into it could join the job.
+    // Accessible to this user only, because a process that can write into it can join the job.
     let private = Permissions::from_mode(0o700);
     let folder =
         tempfile::Builder::new().prefix("serve-").permissions(private).tempdir().map_err(ServeError::System)?;
@@ -104,7 +104,7 @@ fn serve(cli: Cli) -> Result<(), ServeError> {
     served.map_err(ServeError::System)
 }
 
-/// Starts the workers, all at once, and waits until each has loaded the model.
+/// Starts all workers at once, and waits until each has loaded the model.
 fn start(cli: &Cli, folder: &Path, profile: &Profile) -> Result<Vec<Worker>, ServeError> {
     let program = std::env::current_exe().map_err(ServeError::System)?;
     let spawn = |rank: usize| {
@@ -131,7 +131,7 @@ fn start(cli: &Cli, folder: &Path, profile: &Profile) -> Result<Vec<Worker>, Ser
     Ok(workers)
 }
 
-/// Answers requests until a signal says to end, and then those that are there.
+/// Serves requests until a signal, then finishes the running ones.
 fn listen(socket: TcpListener, routes: Router, fleet: &Fleet) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
@@ -166,12 +166,12 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
     }
 }
 
-/// A line on stdout. When nobody reads it any more, the work goes on.
+/// Prints a line to stdout. Ignores errors, so that the server continues when the reader is gone.
 fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// A line on stderr.
+/// Prints a warning to stderr.
 fn warn(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "warning: {line}");
 }

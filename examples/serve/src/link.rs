@@ -1,11 +1,10 @@
-//! Guidance split over two processes: the ranks of a pair exchange their predictions through a Unix
-//! socket.
+//! Splits guidance over two processes: the ranks of a pair exchange their predictions through a
+//! Unix socket.
 //!
-//! What vLLM-Omni's `--cfg-parallel-size 2` does. Each order has a connection of its own, so that a
-//! rank that fails in the middle leaves nothing behind: its end closes, the other's exchange fails,
-//! and the next order begins anew. The positive rank listens, the negative one connects; in each
-//! exchange the positive one sends first, so that neither waits for room in a full socket while the
-//! other does.
+//! This is what vLLM-Omni's `--cfg-parallel-size 2` does. Each order has its own connection, so
+//! that a failing rank leaves nothing behind: its end closes, the other rank's exchange fails, and
+//! the next order starts afresh. The positive rank listens and the negative one connects. In each
+//! exchange the positive one sends first, so that they do not block each other on full sockets.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -20,24 +19,24 @@ use profiler_runtime::profiled_stage;
 use profiler_examples::wan::{GuidanceSplit, Prediction};
 use profiler_examples::{Error, Result};
 
-/// How long a rank waits for the other one to begin the same order.
-const MEETING: Duration = Duration::from_secs(20);
-/// How long a rank waits for the other one's prediction.
-const SILENCE: Duration = Duration::from_secs(600);
+/// Timeout for the other rank to begin the same order.
+const RENDEZVOUS_TIMEOUT: Duration = Duration::from_secs(20);
+/// Timeout for the other rank's prediction.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Where the ranks of a pair meet at the beginning of each order.
+/// Rendezvous of the ranks of a pair, which connects them at the beginning of each order.
 #[derive(Debug)]
-pub struct Meeting {
+pub struct Rendezvous {
     path: PathBuf,
     arrivals: Option<Receiver<UnixStream>>,
 }
 
-impl Meeting {
-    /// The positive rank's: accepts connections at `path`, which must be in a folder that is this
-    /// user's alone.
+impl Rendezvous {
+    /// Creates the positive rank's side, which accepts connections at `path`. Only this user may
+    /// have access to the folder.
     ///
     /// # Errors
-    /// When there cannot be a socket of that name.
+    /// If the socket cannot be created.
     pub fn listen(path: &Path) -> io::Result<Self> {
         let listener = UnixListener::bind(path)?;
         let (sender, arrivals) = mpsc::channel();
@@ -51,16 +50,16 @@ impl Meeting {
         Ok(Self { path: path.to_owned(), arrivals: Some(arrivals) })
     }
 
-    /// The negative rank's.
+    /// Creates the negative rank's side, which connects to `path`.
     #[must_use]
     pub fn connect_to(path: &Path) -> Self {
         Self { path: path.to_owned(), arrivals: None }
     }
 
-    /// Meets the other rank for this order; both have to come.
+    /// Connects to the other rank for this order. Both ranks must call this.
     ///
     /// # Errors
-    /// [`Error::OtherRank`] when it does not come.
+    /// [`Error::OtherRank`] if the other rank does not connect in time.
     pub fn meet(&self, order: u64) -> Result<Link> {
         let stream = match &self.arrivals {
             Some(arrivals) => receive(arrivals, order),
@@ -71,13 +70,13 @@ impl Meeting {
     }
 }
 
-/// The connection for this order; those of orders that failed before it are closed.
+/// Accepts the connection for this order, and closes those of earlier, failed orders.
 fn receive(arrivals: &Receiver<UnixStream>, order: u64) -> io::Result<UnixStream> {
-    let deadline = Instant::now() + MEETING;
+    let deadline = Instant::now() + RENDEZVOUS_TIMEOUT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut stream = arrivals.recv_timeout(left).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-        stream.set_read_timeout(Some(MEETING))?;
+        stream.set_read_timeout(Some(RENDEZVOUS_TIMEOUT))?;
         let mut number = [0; 8];
         if stream.read_exact(&mut number).is_ok() && u64::from_be_bytes(number) == order {
             return limited(stream);
@@ -92,12 +91,12 @@ fn call(path: &Path, order: u64) -> io::Result<UnixStream> {
 }
 
 fn limited(stream: UnixStream) -> io::Result<UnixStream> {
-    stream.set_read_timeout(Some(SILENCE))?;
-    stream.set_write_timeout(Some(SILENCE))?;
+    stream.set_read_timeout(Some(EXCHANGE_TIMEOUT))?;
+    stream.set_write_timeout(Some(EXCHANGE_TIMEOUT))?;
     Ok(stream)
 }
 
-/// The other rank, for one order.
+/// Connection to the other rank, for one order.
 #[derive(Debug)]
 pub struct Link {
     own: Prediction,

@@ -1,8 +1,7 @@
-//! A worker as the server sees it: a child process, the orders that go to it, and what has become
-//! of it.
+//! A worker as the server sees it: a child process with its orders, answers and state.
 //!
-//! A thread waits for what the worker says, so that its end is known at once, also while nothing is
-//! ordered. Nothing here waits for a worker without a limit.
+//! A thread reads the worker's messages, so that its end is noticed at once, even without an order.
+//! Every wait for a worker has a timeout, except for the loading of the model.
 
 use std::io;
 use std::net::Shutdown;
@@ -19,20 +18,20 @@ use serde::Serialize;
 
 use super::wire::{self, Answer, Order};
 
-/// How long a worker may take to write its artifacts and end, once it is told to.
-const ENDING: Duration = Duration::from_secs(30);
-/// How long a process may outlive its connection.
-const PARTING: Duration = Duration::from_secs(5);
+/// Timeout for a worker to write its artifacts and exit, once it is told to.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for which a process may outlive its connection.
+const EXIT_GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 
-/// What `/health` says of a worker.
+/// State of a worker, as `/health` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Vitals {
+pub(super) struct WorkerStatus {
     pub(super) name: String,
     pub(super) rank: usize,
     pub(super) pid: u32,
     pub(super) state: State,
-    /// Why it is lost.
+    /// Reason for which the worker was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
 }
@@ -45,15 +44,15 @@ pub(super) enum State {
     Lost,
 }
 
-/// Shared with whoever asks for a worker's state.
-pub(super) type Shared = Arc<Mutex<Vitals>>;
+/// State of a worker, shared with the endpoints.
+pub(super) type Shared = Arc<Mutex<WorkerStatus>>;
 
-/// A message of a worker with its bytes.
+/// A worker's message and its payload.
 type Message = (Answer, Vec<u8>);
 
-/// A worker process. Dropping it ends it.
+/// A worker process, which ends when this is dropped.
 pub(super) struct Worker {
-    vitals: Shared,
+    status: Shared,
     server: UnixStream,
     messages: Receiver<Message>,
     listener: Option<JoinHandle<()>>,
@@ -63,19 +62,20 @@ impl Worker {
     /// Starts `command` as the worker of this rank.
     pub(super) fn spawn(mut command: Command, rank: usize) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        // A group of its own: Ctrl-C is for the server, which lets its workers finish.
+        // In a process group of its own, because Ctrl-C is for the server, which lets its workers
+        // finish.
         let child = command.stdin(Stdio::from(OwnedFd::from(theirs))).process_group(0).spawn()?;
         let (name, pid) = (format!("diffusion_rank_{rank}"), child.id());
-        let vitals = Vitals { name, rank, pid, state: State::Loading, reason: None };
-        let vitals: Shared = Arc::new(Mutex::new(vitals));
+        let status = WorkerStatus { name, rank, pid, state: State::Loading, reason: None };
+        let status: Shared = Arc::new(Mutex::new(status));
         let (sender, messages) = mpsc::channel();
-        let ear = Ear { stream: ours.try_clone()?, child, vitals: Arc::clone(&vitals) };
-        let listener = thread::Builder::new().name(format!("rank {rank}")).spawn(move || ear.listen(&sender))?;
-        Ok(Self { vitals, server: ours, messages, listener: Some(listener) })
+        let reader = Reader { stream: ours.try_clone()?, child, status: Arc::clone(&status) };
+        let listener = thread::Builder::new().name(format!("rank {rank}")).spawn(move || reader.listen(&sender))?;
+        Ok(Self { status, server: ours, messages, listener: Some(listener) })
     }
 
-    pub(super) fn vitals(&self) -> Shared {
-        Arc::clone(&self.vitals)
+    pub(super) fn status(&self) -> Shared {
+        Arc::clone(&self.status)
     }
 
     pub(super) fn lifeline(&self) -> io::Result<Lifeline> {
@@ -83,17 +83,17 @@ impl Worker {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        lock(&self.vitals).state == State::Ready
+        lock(&self.status).state == State::Ready
     }
 
-    /// Waits until the model is loaded, for as long as that takes.
+    /// Waits, without a timeout, until the model is loaded.
     ///
     /// # Errors
-    /// Why it cannot be, in a sentence.
+    /// The reason why the model cannot be loaded, as a sentence.
     pub(super) fn wait_until_ready(&self) -> Result<(), String> {
         match self.messages.recv() {
             Ok((Answer::Ready, _)) => {
-                lock(&self.vitals).state = State::Ready;
+                lock(&self.status).state = State::Ready;
                 Ok(())
             }
             Ok((Answer::Unusable { why }, _)) => Err(why),
@@ -102,27 +102,27 @@ impl Worker {
         }
     }
 
-    /// Sends an order. That the worker has ended shows in [`Worker::answer`].
+    /// Sends an order. If the worker has ended, [`Worker::answer`] reports it.
     pub(super) fn order(&mut self, order: &Order, pixels: &[u8]) {
         let _ = wire::send(&mut self.server, order, pixels);
     }
 
-    /// The answer to order `number`.
+    /// Waits for the answer to order `number`.
     ///
     /// # Errors
-    /// Why there is none, in a sentence: the worker has ended, or does not answer by `deadline` and
-    /// is ended.
+    /// The reason why there is none, as a sentence: the worker has ended, or has not answered by
+    /// `deadline` and is ended.
     pub(super) fn answer(&mut self, number: u64, deadline: Instant) -> Result<Message, String> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.messages.recv_timeout(left) {
                 Ok(message) if message.0.number() == Some(number) => return Ok(message),
-                // What an order that was given up has come to.
+                // The answer to an order that was given up.
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.reason()),
                 Err(RecvTimeoutError::Timeout) => {
-                    let name = lock(&self.vitals).name.clone();
-                    lose(&self.vitals, format!("`{name}` did not answer in time and was ended"));
+                    let name = lock(&self.status).name.clone();
+                    mark_lost(&self.status, format!("`{name}` did not answer in time and was ended"));
                     let _ = self.server.shutdown(Shutdown::Both);
                     return Err(self.reason());
                 }
@@ -131,17 +131,17 @@ impl Worker {
     }
 
     fn reason(&self) -> String {
-        lock(&self.vitals).reason.clone().unwrap_or_else(|| "the worker has ended".to_owned())
+        lock(&self.status).reason.clone().unwrap_or_else(|| "the worker has ended".to_owned())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // The worker's standard input ends, and so does the worker, when its order is done and its
-        // artifacts are written.
+        // Closing the worker's standard input ends it, after it has finished its order and written
+        // its artifacts.
         let _ = self.server.shutdown(Shutdown::Write);
         let Some(listener) = self.listener.take() else { return };
-        let deadline = Instant::now() + ENDING;
+        let deadline = Instant::now() + EXIT_TIMEOUT;
         while !listener.is_finished() && Instant::now() < deadline {
             thread::sleep(POLL);
         }
@@ -150,41 +150,41 @@ impl Drop for Worker {
     }
 }
 
-/// What ends a worker that somebody waits for.
+/// Handle that ends a worker while another thread waits for it.
 pub(super) struct Lifeline(UnixStream);
 
 impl Lifeline {
-    /// Ends the worker, whatever it does.
+    /// Ends the worker, whatever it is doing.
     pub(super) fn cut(&self) {
         let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
-/// The thread that hears a worker.
-struct Ear {
+/// State of the thread that reads a worker's messages.
+struct Reader {
     stream: UnixStream,
     child: Child,
-    vitals: Shared,
+    status: Shared,
 }
 
-impl Ear {
+impl Reader {
     fn listen(mut self, messages: &Sender<Message>) {
         while let Ok(message) = wire::receive(&mut self.stream) {
             if messages.send(message).is_err() {
                 break;
             }
         }
-        let name = lock(&self.vitals).name.clone();
+        let name = lock(&self.status).name.clone();
         let how = match self.end() {
             Some(status) => format!("`{name}` has ended: {status}"),
             None => format!("`{name}` has closed its connection and was ended"),
         };
-        lose(&self.vitals, how);
+        mark_lost(&self.status, how);
     }
 
-    /// How the process ended; `None` if it had to be made to.
+    /// Returns the process's exit status, or kills it after a grace period and returns `None`.
     fn end(&mut self) -> Option<std::process::ExitStatus> {
-        let deadline = Instant::now() + PARTING;
+        let deadline = Instant::now() + EXIT_GRACE;
         while Instant::now() < deadline {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
@@ -198,13 +198,13 @@ impl Ear {
     }
 }
 
-/// Marks a worker as lost; the first reason stays.
-fn lose(vitals: &Shared, reason: String) {
-    let mut vitals = lock(vitals);
-    vitals.state = State::Lost;
-    vitals.reason.get_or_insert(reason);
+/// Marks a worker as lost, and keeps the first reason.
+fn mark_lost(status: &Shared, reason: String) {
+    let mut status = lock(status);
+    status.state = State::Lost;
+    status.reason.get_or_insert(reason);
 }
 
-pub(super) fn lock(vitals: &Shared) -> MutexGuard<'_, Vitals> {
-    vitals.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock(status: &Shared) -> MutexGuard<'_, WorkerStatus> {
+    status.lock().unwrap_or_else(PoisonError::into_inner)
 }

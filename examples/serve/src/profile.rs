@@ -1,8 +1,7 @@
-//! The profiler across the workers: one coordinator, its endpoints, and what a worker needs to
-//! join.
+//! The profiler across all workers: the coordinator, its endpoints, and a worker's membership.
 //!
-//! Each worker opens and closes its own captures when the coordinator says so; so does this
-//! process, for the requests that wait in it.
+//! Each worker starts and stops its own session when the coordinator says so. So does the server's
+//! process, to record how long requests wait in it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,18 +19,18 @@ use profiler_runtime::session::Status;
 use super::cli::Cli;
 use super::{ServeError, warn};
 
-/// How long the workers may take to join; each has loaded the model by then.
-const JOINING: Duration = Duration::from_secs(10);
-/// Pause between two looks of a worker for the begin of its session.
+/// Timeout for the workers to join, after each has loaded the model.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval at which a worker checks whether its session has begun.
 const POLL: Duration = Duration::from_millis(5);
-/// How long the end of the server waits for artifacts.
-const WRITING: Duration = Duration::from_secs(120);
+/// Timeout for artifacts when the server ends.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What a configured profiler adds to the server; nothing without one.
+/// The coordinator, if a profiler is configured.
 pub(super) struct Profile(Option<Arc<Coordinator>>);
 
 impl Profile {
-    /// As the flags or the environment say; the workers meet the coordinator in `folder`.
+    /// Creates the coordinator as the flags or the environment say, with its socket in `folder`.
     pub(super) fn new(args: ProfilerArgs, folder: &Path) -> Result<Self, ServeError> {
         let parsed = args.into_config(|name| std::env::var_os(name))?;
         let Some(parsed) = parsed.filter(|parsed| !parsed.config.is_off()) else { return Ok(Self(None)) };
@@ -46,17 +45,17 @@ impl Profile {
             .map_err(|error| ServeError::Profiler { source: Box::new(error) })
     }
 
-    /// Tells a worker process where to join.
+    /// Passes the coordinator's address to a worker process.
     pub(super) fn prepare(&self, command: &mut Command) {
         if let Some(coordinator) = &self.0 {
             command.envs(coordinator.environment());
         }
     }
 
-    /// Waits until the workers have joined, so that the first start finds them all.
+    /// Waits until the workers have joined, so that the first start includes them all.
     pub(super) fn wait_for(&self, workers: usize) {
         let Some(coordinator) = &self.0 else { return };
-        let joined = coordinator.wait_for_workers(workers, JOINING);
+        let joined = coordinator.wait_for_workers(workers, JOIN_TIMEOUT);
         if joined < workers {
             warn(format_args!(
                 "only {joined} of {workers} workers have joined the profiler: a start leaves out those that have not by then"
@@ -64,7 +63,7 @@ impl Profile {
         }
     }
 
-    /// Starts a session that is to show how the workers load the model; they wait for it.
+    /// Starts a session that records how the workers load the model. The workers wait for it.
     pub(super) fn begin_startup(&self, workers: usize) {
         let Some(coordinator) = &self.0 else {
             return warn(format_args!("`--profile-startup` does nothing without a profiler: add `--profiler-config`"));
@@ -75,7 +74,7 @@ impl Profile {
         }
     }
 
-    /// The profiler's endpoints.
+    /// Returns the profiler's endpoints.
     pub(super) fn routes(&self, cli: &Cli, address: SocketAddr) -> Router {
         let Some(coordinator) = &self.0 else { return Router::new() };
         let names = cli.allow_host.iter().cloned().chain([address.ip().to_string()]);
@@ -84,10 +83,10 @@ impl Profile {
         http::router(Arc::clone(coordinator) as Arc<dyn Controller>, options)
     }
 
-    /// Stops a session that is active, so that its artifacts are written.
+    /// Stops an active session, so that its artifacts are written.
     pub(super) fn finish(&self) {
         let Some(coordinator) = &self.0 else { return };
-        match coordinator.stop(&Selection::default(), WRITING) {
+        match coordinator.stop(&Selection::default(), EXPORT_TIMEOUT) {
             Ok(report) => {
                 let folder = report.folder.unwrap_or_default();
                 super::say(format_args!("profile: {}", folder.display()));
@@ -98,16 +97,16 @@ impl Profile {
     }
 }
 
-/// Waits in a worker until the session that shows its loading has begun, for a while.
+/// Waits in a worker, up to a timeout, until the session that records its loading has begun.
 pub(super) fn wait_for_startup() {
-    let deadline = Instant::now() + JOINING;
+    let deadline = Instant::now() + JOIN_TIMEOUT;
     while !matches!(profiler_runtime::status(), Status::Active(_)) && Instant::now() < deadline {
         thread::sleep(POLL);
     }
 }
 
 /// Joins the coordinator that the server has named, for as long as the result lives. Without one,
-/// or if it cannot be, the worker works unprofiled.
+/// or if joining fails, the worker is not profiled.
 pub(super) fn join() -> Option<WorkerHandle> {
     let address = std::env::var("PROFILER_COORDINATOR").ok()?;
     let joined = profiler_runtime::job::join(&address);

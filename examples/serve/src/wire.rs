@@ -1,8 +1,7 @@
-//! What the server and a worker say to each other: frames of a JSON header and raw bytes.
+//! The protocol between the server and a worker: frames of a JSON header and raw bytes.
 //!
-//! They talk through one end each of a socket pair, of which the worker's end is its standard
-//! input. So there is no path to guess, nobody else can connect, and each side sees at once that
-//! the other has ended.
+//! They use a socket pair, of which the worker's end is its standard input. So no other process can
+//! connect, and each side notices at once that the other has ended.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -12,16 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use profiler_examples::wan::Request;
 
-/// Longest header.
+/// Maximum bytes of a header.
 const HEADER_LIMIT: u32 = 1 << 20;
 
-/// One forward pass that the server asks for. The picture's pixels follow: row by row, red, green,
-/// blue.
+/// An order for one forward pass. The picture's pixels follow: row by row, red, green, blue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Order {
-    /// Counts the server's orders; both ranks of a pair get the same.
+    /// Number of the server's order, which is the same for both ranks of a pair.
     pub(super) number: u64,
-    /// What the profiler's reports group by.
+    /// Id by which the profiler's reports group.
     pub(super) request_id: String,
     pub(super) request: Request,
     pub(super) picture_width: usize,
@@ -39,7 +37,7 @@ pub(super) enum Part {
     Negative,
 }
 
-/// What comes out.
+/// Kind of the generated file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Product {
@@ -49,23 +47,23 @@ pub(super) enum Product {
     Image,
 }
 
-/// What a worker answers.
+/// Answer of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The model is loaded; comes once.
+    /// The model is loaded; sent once.
     Ready,
-    /// The model cannot be loaded; the worker ends.
+    /// The model cannot be loaded, and the worker ends.
     Unusable { why: String },
-    /// The order is done. The product's bytes follow, none from the rank of a pair that makes the
-    /// negative prediction.
+    /// The order is done. The product's bytes follow, except from the rank that makes the negative
+    /// predictions of a pair.
     Done { number: u64, seconds: f64, stage_durations: BTreeMap<String, f64> },
-    /// The order failed. `through_other_rank`: not by itself, but because its pair did.
+    /// The order failed; `through_other_rank` says that it failed only because the other rank did.
     Failed { number: u64, why: String, through_other_rank: bool },
 }
 
 impl Answer {
-    /// The order that it answers.
+    /// Returns the number of the order that this answers.
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Ready | Self::Unusable { .. } => None,
@@ -83,7 +81,7 @@ pub(super) fn send(out: &mut impl Write, header: &impl Serialize, body: &[u8]) -
     out.flush()
 }
 
-/// Receives one frame. The end of the stream is [`io::ErrorKind::UnexpectedEof`].
+/// Receives one frame. Returns [`io::ErrorKind::UnexpectedEof`] at the end of the stream.
 pub(super) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, Vec<u8>)> {
     let mut word = || -> io::Result<u32> {
         let mut bytes = [0; 4];
@@ -101,7 +99,8 @@ pub(super) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(
     Ok((serde_json::from_slice(&header)?, take(from, body_length)?))
 }
 
-/// Exactly `length` bytes; memory grows with what arrives, not with what is announced.
+/// Reads exactly `length` bytes. Memory grows with the received bytes, not with the announced
+/// length.
 fn take(from: &mut impl Read, length: u32) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = from.take(u64::from(length)).read_to_end(&mut bytes)?;

@@ -1,8 +1,9 @@
-//! One rank: a process that loads the model, joins the profiler's coordinator, and makes what the
-//! server orders.
+//! A worker process: loads the model, joins the profiler's coordinator, and executes the server's
+//! orders.
 //!
-//! It opens and closes its own captures, as the coordinator says: a start in the server's process
-//! would record nothing of it. It ends when the server does, because its standard input ends then.
+//! It starts and stops its own sessions as the coordinator says, because a session of the server's
+//! process would not record its work. It ends when the server does, because its standard input is
+//! then closed.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,22 +13,21 @@ use std::time::Instant;
 
 use profiler_runtime::{profiled_stage, profiled_step};
 
-use super::link::{Link, Meeting};
+use super::link::{Link, Rendezvous};
 use super::wire::{self, Answer, Order, Part, Product};
 use profiler_examples::image::Picture;
 use profiler_examples::wan::{GuidanceSplit, Pipeline, Source, StageDurations};
 use profiler_examples::{Error, Result, chain, device_of};
 
-/// Place of a process in the job, as torchrun numbers it.
+/// Rank of a process in the job, numbered as by torchrun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct JobRank {
     pub(super) rank: usize,
     pub(super) world_size: usize,
 }
 
-impl Place {
-    /// Where the two ranks of this rank's pair meet, in the server's own folder; `None` if it has
-    /// no pair.
+impl JobRank {
+    /// Returns the socket of this rank's pair, in the server's folder; `None` if there is no pair.
     fn meeting(self, folder: &Path) -> Option<PathBuf> {
         (self.world_size > 1).then(|| folder.join(format!("pair-{}.sock", self.rank / 2)))
     }
@@ -40,17 +40,17 @@ impl Place {
 /// Serves orders from standard input until it ends.
 ///
 /// # Errors
-/// When standard input is no socket, or the model cannot be loaded; the server has been told then.
-pub(super) fn run(source: &Source, folder: &Path, place: Place, profiles_startup: bool) -> Result<()> {
+/// If standard input is not a socket, or the model cannot be loaded; the server has then been told.
+pub(super) fn run(source: &Source, folder: &Path, rank_info: JobRank, profiles_startup: bool) -> Result<()> {
     let mut server = server().map_err(|source| Error::Read { path: "standard input".into(), source })?;
     let joined = super::profile::join();
     if profiles_startup && joined.is_some() {
         super::profile::wait_for_startup();
     }
-    let mut worker = match Worker::load(source, folder, place) {
+    let mut worker = match Worker::load(source, folder, rank_info) {
         Ok(worker) => worker,
         Err(error) => {
-            // If the server has ended too, there is nobody left to tell.
+            // If the server has ended, too, the message is lost.
             let _ = wire::send(&mut server, &Answer::Unusable { why: chain(&error) }, &[]);
             return Err(error);
         }
@@ -67,28 +67,29 @@ pub(super) fn run(source: &Source, folder: &Path, place: Place, profiles_startup
     Ok(())
 }
 
-/// The server's end of standard input.
+/// Opens standard input as the socket to the server.
 fn server() -> io::Result<UnixStream> {
     let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    // Says now, not at the first order, that this was not started by the server.
+    // Fails now, not at the first order, if this process was not started by the server.
     socket.peer_addr()?;
     Ok(socket)
 }
 
 struct Worker {
     pipeline: Pipeline,
-    meeting: Option<Meeting>,
+    meeting: Option<Rendezvous>,
 }
 
 impl Worker {
-    fn load(source: &Source, folder: &Path, place: Place) -> Result<Self> {
-        let listen = |path: &Path| Meeting::listen(path).map_err(|source| Error::Write { path: path.into(), source });
-        let meeting = match place.meeting(folder) {
-            Some(path) if place.is_positive() => Some(listen(&path)?),
-            Some(path) => Some(Meeting::connect_to(&path)),
+    fn load(source: &Source, folder: &Path, rank_info: JobRank) -> Result<Self> {
+        let listen =
+            |path: &Path| Rendezvous::listen(path).map_err(|source| Error::Write { path: path.into(), source });
+        let meeting = match rank_info.meeting(folder) {
+            Some(path) if rank_info.is_positive() => Some(listen(&path)?),
+            Some(path) => Some(Rendezvous::connect_to(&path)),
             None => None,
         };
-        Ok(Self { pipeline: Pipeline::load(source, &device_of(place.rank)?)?, meeting })
+        Ok(Self { pipeline: Pipeline::load(source, &device_of(rank_info.rank)?)?, meeting })
     }
 
     fn answer(&mut self, order: &Order, pixels: Vec<u8>) -> (Answer, Vec<u8>) {
@@ -108,9 +109,9 @@ impl Worker {
         }
     }
 
-    /// An iteration of this worker: one forward pass and the end of a step. The outermost loop of
-    /// steps drives the profiler's schedule, so its `delay_iterations` and the like count forward
-    /// passes, as in vLLM-Omni, and not the denoising steps inside them.
+    /// Runs one iteration of this worker: one forward pass. The outermost loop of steps drives the
+    /// profiler's schedule, so `delay_iterations` and the like count forward passes, as in
+    /// vLLM-Omni, and not the denoising steps inside them.
     #[profiled_step("worker_iteration")]
     fn iterate(&mut self, order: &Order, pixels: Vec<u8>, durations: &mut StageDurations) -> Result<Vec<u8>> {
         let mut link = match (&self.meeting, order.part) {
@@ -132,7 +133,7 @@ impl Worker {
             let value = format!("{}x{}", order.picture_width, order.picture_height);
             return Err(Error::Argument { name: "picture", value, expected: "the size of its pixels".to_owned() });
         };
-        // Both ranks of a pair come to the same latents; decoding them once is enough.
+        // Both ranks of a pair have the same latents, which are decoded once.
         let makes_product = order.part != Some(Part::Negative);
         let split = link.map(|link| link as &mut dyn GuidanceSplit);
         let latents = self.pipeline.denoise(&order.request, &picture, split, durations)?;

@@ -1,5 +1,5 @@
-//! Guidance split over two ranks: the video is that of one process, and a rank never waits for one
-//! that has given up.
+//! Tests of guidance split over two ranks: the video equals that of one process, and a rank never
+//! waits for one that has given up.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 use profiler_examples::wan::{GuidanceSplit, Pipeline, Prediction, Request, Source};
 use profiler_examples::{Error, Result, image};
-use profiler_serve::{Link, Meeting};
+use profiler_serve::{Link, Rendezvous};
 
-/// Guided, and quick.
+/// Returns a quick request with guidance.
 fn request() -> Request {
     Request { num_frames: 1, num_inference_steps: 3, ..Request::tiny() }
 }
@@ -25,16 +25,16 @@ fn values(latents: &Tensor) -> Vec<f32> {
     latents.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Both ends of one order.
+/// Connects both ranks for one order.
 fn pair(folder: &Path) -> (Link, Link) {
     let path = folder.join("pair.sock");
-    let (listening, calling) = (Meeting::listen(&path).unwrap(), Meeting::connect_to(&path));
+    let (listening, calling) = (Rendezvous::listen(&path).unwrap(), Rendezvous::connect_to(&path));
     let negative = calling.meet(1).unwrap();
     (listening.meet(1).unwrap(), negative)
 }
 
 #[test]
-fn two_ranks_come_to_the_very_latents_of_one_process() {
+fn two_ranks_compute_the_latents_of_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let (mut positive, mut negative) = pair(folder.path());
     assert_eq!((positive.own(), negative.own()), (Prediction::Positive, Prediction::Negative));
@@ -74,17 +74,17 @@ fn a_rank_whose_pair_has_given_up_fails_at_once() {
     let (mut positive, negative) = pair(folder.path());
     drop(negative);
     let began = Instant::now();
-    // Larger than what the socket takes by itself: the rank waits in the middle of sending.
+    // Larger than the socket's buffer, so the rank blocks while sending.
     let prediction = Tensor::zeros(4 << 20, candle_core::DType::F32, &Device::Cpu).unwrap();
     assert!(matches!(positive.exchange(&prediction), Err(Error::OtherRank { .. })));
     assert!(began.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
-fn an_order_that_failed_before_leaves_nothing_for_the_next() {
+fn a_failed_order_leaves_nothing_for_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pair.sock");
-    let (listening, calling) = (Meeting::listen(&path).unwrap(), Meeting::connect_to(&path));
+    let (listening, calling) = (Rendezvous::listen(&path).unwrap(), Rendezvous::connect_to(&path));
     // The positive rank failed before it met the negative one.
     let _stale = calling.meet(1).unwrap();
     let mut negative = calling.meet(2).unwrap();

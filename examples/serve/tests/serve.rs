@@ -1,4 +1,4 @@
-//! The server as its clients meet it: the real program, with real worker processes.
+//! Tests of the server from a client's point of view: the real program with real worker processes.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,14 +14,14 @@ use profiler_examples::wan::{Pipeline, Request, Source};
 use serde_json::json;
 use server::{QUICK, Server, is_alive, program, signal, until};
 
-/// [`QUICK`] as the pipeline takes it.
+/// Returns [`QUICK`] as the pipeline's request.
 fn quick() -> Request {
     let prompt = "A cat".to_owned();
     Request { prompt, num_frames: 1, num_inference_steps: 2, seed: 7, ..Request::tiny() }
 }
 
 #[test]
-fn two_workers_make_the_very_video_that_one_process_makes() {
+fn two_workers_generate_the_video_of_one_process() {
     let server = Server::start(&["--workers", "2"], &[]);
     let answer = server.post_form("/v1/videos/sync", &QUICK, None).ok();
     assert_eq!(answer.header("content-type"), Some("video/mp4"));
@@ -42,7 +42,7 @@ fn two_workers_make_the_very_video_that_one_process_makes() {
     assert_ne!(data[0], data[1], "another seed");
 }
 
-/// E15: a request from another server's guide is served, and told what ran.
+/// E15: a request from another server's guide is served, and the answer says which model ran.
 #[test]
 fn a_foreign_model_is_served_with_a_warning() {
     let server = Server::start(&[], &[]);
@@ -55,7 +55,7 @@ fn a_foreign_model_is_served_with_a_warning() {
     assert_eq!(server.post_json("/v1/images/generations", &own).ok().header("x-warning"), None);
 }
 
-/// E16: every kind of answer tells how long the stages took.
+/// E16: every kind of answer contains the durations of the stages.
 #[test]
 fn answers_hold_the_durations_of_the_stages() {
     let server = Server::start(&[], &[]);
@@ -76,7 +76,7 @@ fn answers_hold_the_durations_of_the_stages() {
 }
 
 #[test]
-fn a_job_is_asked_for_until_its_video_is_there() {
+fn a_job_is_polled_until_its_video_is_ready() {
     let server = Server::start(&[], &[]);
     assert_eq!(server.get("/v1/models").ok().json()["data"][0]["id"], "wan2.2-i2v-tiny");
     let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/input.png")).unwrap();
@@ -98,7 +98,7 @@ fn a_job_is_asked_for_until_its_video_is_there() {
 }
 
 #[test]
-fn a_mistake_is_one_sentence_that_says_what_would_be_right() {
+fn a_mistake_is_one_sentence_that_says_how_to_fix_it() {
     let server = Server::start(&["--token", "secret", "--strict-model"], &[]);
     let asked = |fields: &[(&str, &str)], file: Option<&[u8]>| {
         let mut body = String::new();
@@ -144,11 +144,11 @@ fn a_mistake_is_one_sentence_that_says_what_would_be_right() {
 }
 
 #[test]
-fn a_worker_that_dies_fails_its_request_and_the_other_goes_on() {
+fn a_worker_that_dies_fails_its_request_and_the_other_continues() {
     let server = Server::start(&["--workers", "2"], &[]);
     let [(first, _), (second, _)] = server.workers().try_into().unwrap();
     thread::scope(|scope| {
-        // Stopped, it surely has not made its part when it is killed.
+        // A stopped worker cannot finish its part before it is killed.
         signal("STOP", second);
         let asked = scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None));
         thread::sleep(Duration::from_secs(2));
@@ -171,13 +171,12 @@ fn a_worker_that_dies_fails_its_request_and_the_other_goes_on() {
 }
 
 #[test]
-fn ctrl_c_finishes_what_is_being_made_and_ends_every_process() {
+fn ctrl_c_finishes_running_requests_and_ends_every_process() {
     let server = Server::start(&["--workers", "2"], &[]);
     let workers: Vec<u64> = server.workers().into_iter().map(|(pid, _)| pid).collect();
     let pid = server.pid();
     thread::scope(|scope| {
-        // While its workers are stopped the first request is being made, however fast the machine
-        // is.
+        // While its workers are stopped, the first request is running, however fast the machine is.
         workers.iter().for_each(|worker| signal("STOP", *worker));
         let making = scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None));
         thread::sleep(Duration::from_secs(2));

@@ -1,5 +1,5 @@
-//! A running server is profiled by HTTP: each worker writes its own artifacts, and so does the
-//! server's process.
+//! Tests of profiling a running server over HTTP: each worker writes its own artifacts, and so does
+//! the server's process.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ fn torch(folder: &Path) -> String {
         .to_string()
 }
 
-/// The only session's folder.
+/// Returns the folder of the only session.
 fn session(folder: &Path) -> PathBuf {
     let mut sessions = fs::read_dir(folder.join("perf")).unwrap();
     let session = sessions.next().expect("a session").unwrap().path();
@@ -31,7 +31,7 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
 }
 
-/// The processes that a trace is of.
+/// Returns the ids of the processes in a trace.
 fn pids(trace: &Value) -> BTreeSet<u64> {
     let events = trace["traceEvents"].as_array().unwrap().iter();
     events.filter(|event| event["name"] == "diffusion_forward").map(|event| event["pid"].as_u64().unwrap()).collect()
@@ -43,7 +43,7 @@ fn count(trace: &Value, name: &str) -> usize {
 }
 
 #[test]
-fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
+fn one_session_has_both_ranks_in_one_folder() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&["--workers", "2", "--profiler-config", &torch(folder.path())], &[]);
     let workers: BTreeSet<u64> = server.workers().into_iter().map(|(pid, _)| pid).collect();
@@ -82,7 +82,7 @@ fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
     assert_eq!((pids(&merged).len(), count(&merged, "cfg.exchange")), (2, 4), "both ranks side by side");
 }
 
-/// D6: the server's allocator tells what each stage allocates.
+/// D6: the server's allocator reports what each stage allocates.
 #[test]
 fn with_memory_each_worker_writes_its_snapshot() {
     let folder = tempfile::tempdir().unwrap();
@@ -95,7 +95,7 @@ fn with_memory_each_worker_writes_its_snapshot() {
     assert!(session(folder.path()).join("memory_snapshot_rank0.pickle").is_file());
 }
 
-/// Loading is profiled in a session of its own, before anybody can ask for one.
+/// Loading is profiled in a separate session, before clients can start one.
 #[test]
 fn the_loading_of_the_model_can_be_profiled() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ fn a_session_that_is_active_at_ctrl_c_is_written() {
 }
 
 #[test]
-fn a_worker_that_dies_while_it_records_is_told_and_the_other_rank_is_whole() {
+fn a_worker_that_dies_is_reported_and_the_other_rank_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&["--workers", "2", "--profiler-config", &torch(folder.path())], &[]);
     server.post("/start_profile").ok();
@@ -141,7 +141,7 @@ fn a_worker_that_dies_while_it_records_is_told_and_the_other_rank_is_whole() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn with_cuda_each_worker_opens_and_closes_its_range_and_the_server_does_not() {
+fn with_cuda_each_worker_has_its_range_and_the_server_none() {
     let folder = tempfile::tempdir().unwrap();
     let libraries = folder.path().join("libraries");
     fs::create_dir(&libraries).unwrap();

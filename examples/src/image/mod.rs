@@ -1,6 +1,6 @@
-//! The picture that a video starts from: read from a file, or made by the program.
+//! The picture that a video starts from: read from a file, or drawn by the program.
 //!
-//! [`demo`] lets the example run without any file; it is the very image of the golden run.
+//! [`demo`] lets the example run without any file. It is the image of the golden run.
 
 mod decode;
 
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 
 pub use decode::PictureError;
 
-/// Pixels row by row: red, green, blue, 8 bits each.
+/// Pixels in rows, with 8 bits each of red, green and blue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     width: usize,
@@ -26,51 +26,51 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Takes `pixels` as they are; `None` if there are not three bytes for each pixel.
+    /// Creates a picture from its pixels; `None` unless there are three bytes per pixel.
     #[must_use]
     pub fn from_pixels(width: usize, height: usize, pixels: Vec<u8>) -> Option<Self> {
         let bytes = width.checked_mul(height)?.checked_mul(3)?;
         (bytes == pixels.len()).then_some(Self { width, height, pixels })
     }
 
-    /// Returns the pixels of a row.
+    /// Returns the width in pixels.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Returns the number of rows.
+    /// Returns the height in pixels.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Returns all rows.
+    /// Returns the pixels, row by row.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 }
 
-/// Reads a PNG or JPEG file, told apart by content, not by name; transparency is dropped.
+/// Reads a PNG or JPEG file, recognized by its content, and drops transparency.
 ///
 /// # Errors
-/// [`Error::Image`] when the file is missing, of another kind, or damaged.
+/// [`Error::Image`] if the file is missing, of another format, or damaged.
 pub fn load(path: &Path) -> Result<Picture> {
     let picture = fs::read(path).map_err(PictureError::from).and_then(|file| decode::decode(&file, usize::MAX));
     picture.map_err(|source| Error::Image { path: path.to_owned(), source })
 }
 
-/// Decodes the bytes of a PNG or JPEG file that came from outside: refuses what would take too much
+/// Decodes a PNG or JPEG file from an untrusted client: rejects pictures that would take too much
 /// memory.
 ///
 /// # Errors
-/// When the bytes are of another kind, damaged, or a picture of more than 8192 pixels a side.
+/// If the file is of another format or damaged, or the picture has more than 8192 pixels per side.
 pub fn decode(file: &[u8]) -> Result<Picture, PictureError> {
     decode::decode(file, 8192)
 }
 
-/// A picture made of gradients, stripes and a yellow disc; every value is an integer formula.
+/// Draws a picture of gradients, stripes and a yellow disc, with integer arithmetic only.
 #[must_use]
 pub fn demo(width: usize, height: usize) -> Picture {
     let (right, bottom) = (width.saturating_sub(1).max(1), height.saturating_sub(1).max(1));
@@ -87,8 +87,8 @@ pub fn demo(width: usize, height: usize) -> Picture {
     Picture { width, height, pixels }
 }
 
-/// The size at which to generate from a picture when only an area is known: the picture's aspect,
-/// each side floored to a multiple of `multiple`.
+/// Returns the size of a video of a given area with the picture's aspect, each side rounded down to
+/// a multiple of `multiple`.
 #[must_use]
 pub fn fit_area(picture: &Picture, area: usize, multiple: usize) -> (usize, usize) {
     let aspect = picture.height as f64 / picture.width as f64;
@@ -98,16 +98,16 @@ pub fn fit_area(picture: &Picture, area: usize, multiple: usize) -> (usize, usiz
     (width, height)
 }
 
-/// Stretches a picture to the video's size and maps it to `[-1, 1]`, shape `[1, 3, height, width]`.
+/// Scales a picture to the video's size and maps it to `[-1, 1]`, in the shape
+/// `[1, 3, height, width]`.
 ///
 /// # Errors
-/// When the device has too little memory.
+/// If the device has too little memory.
 #[profiled_stage("image_preprocess")]
 pub fn to_tensor(picture: &Picture, width: usize, height: usize, device: &Device) -> Result<Tensor> {
     let pixels = stretched(picture, width, height).map_err(TensorError::wrap)?;
     let pixels = Tensor::from_vec(pixels, (1, height, width, 3), device)?.to_dtype(DType::F32)?;
-    // Divided, not multiplied by 1/255: the two differ in the last bit, and the golden image is
-    // exact.
+    // Divided, because multiplying by 1/255 differs in the last bit, and the golden image is exact.
     let unit = pixels.broadcast_div(&Tensor::new(255f32, device)?)?;
     Ok(unit.affine(2.0, -1.0)?.permute((0, 3, 1, 2))?.contiguous()?)
 }

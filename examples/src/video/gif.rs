@@ -1,4 +1,4 @@
-//! GIF: 256 colours chosen per frame; opens everywhere.
+//! Writes GIF, with 256 colours chosen per frame.
 
 use std::io::{self, Write};
 
@@ -7,13 +7,13 @@ use ::gif::{Encoder, EncodingError, Frame, Repeat};
 use super::Video;
 use crate::{Error, Result};
 
-/// The quantiser's trade of speed for colours: 1 is best, 30 fastest.
+/// Speed of the colour quantiser: 1 gives the best colours, 30 is fastest.
 const QUANTISER_SPEED: i32 = 10;
 
-/// The size as a GIF states it.
+/// Returns the size in the 16 bits of the format.
 ///
 /// # Errors
-/// [`Error::Encode`] when a side has more than 16 bits.
+/// [`Error::Encode`] if a side exceeds 16 bits.
 pub(super) fn screen(video: &Video) -> Result<(u16, u16)> {
     let side = |pixels: usize| {
         let problem = format!("a side has {pixels} pixels, and may have 65535");
@@ -22,8 +22,8 @@ pub(super) fn screen(video: &Video) -> Result<(u16, u16)> {
     Ok((side(video.width)?, side(video.height)?))
 }
 
-/// Writes an endless loop. A GIF counts time in hundredths of a second, so the rate is rounded to
-/// what it can express.
+/// Writes an endless loop. The frame rate is rounded, because GIF counts time in hundredths of a
+/// second.
 pub(super) fn write(video: &Video, width: u16, height: u16, out: &mut impl Write) -> io::Result<()> {
     let mut encoder = Encoder::new(out, width, height, &[]).map_err(io_error)?;
     encoder.set_repeat(Repeat::Infinite).map_err(io_error)?;

@@ -1,9 +1,9 @@
-//! H.264 without compression: constrained baseline, every picture an IDR, every macroblock raw
-//! samples (I_PCM).
+//! Encodes H.264 without compression: constrained baseline, every picture an IDR, every macroblock
+//! raw samples (I_PCM).
 //!
-//! This is the shortest path to a file that every decoder reads: no transform, no prediction, no
-//! entropy coder beyond a handful of Exp-Golomb numbers, and no loss but the colour conversion. It
-//! costs 384 bytes per 16×16 pixels.
+//! This is the simplest stream that every decoder reads: no transform, no prediction, no entropy
+//! coding except for a few Exp-Golomb numbers, and no loss except for the colour conversion. It
+//! takes 384 bytes per 16×16 pixels.
 
 use super::Video;
 use super::yuv::Planes;
@@ -11,13 +11,13 @@ use super::yuv::Planes;
 /// A macroblock's side in pixels.
 pub(super) const MACROBLOCK: usize = 16;
 
-/// The level, times ten: 5.1 is the lowest whose bit rate fits uncompressed 480p.
+/// Level times ten: 5.1 is the lowest whose bit rate fits uncompressed 480p.
 const LEVEL: u8 = 51;
 const BASELINE: u8 = 66;
-/// Baseline without the tools that the extended profile lacks: "constrained baseline".
+/// Flags of the constrained baseline profile.
 const CONSTRAINED: u8 = 0b1100_0000;
 
-/// Bits, most significant first.
+/// Bit writer, most significant bit first.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -25,7 +25,7 @@ struct Bits {
 }
 
 impl Bits {
-    /// The low `count` bits of `value`.
+    /// Writes the low `count` bits of `value`.
     fn put(&mut self, count: u32, value: u32) {
         for bit in (0..count).rev() {
             if self.used == 0 {
@@ -38,27 +38,26 @@ impl Bits {
         }
     }
 
-    /// An unsigned Exp-Golomb number; a signed zero is written in the same way.
+    /// Writes an unsigned Exp-Golomb number. A signed zero has the same code.
     fn golomb(&mut self, value: u32) {
         let length = (value + 1).ilog2();
         self.put(length, 0);
         self.put(length + 1, value + 1);
     }
 
-    /// Zeros up to the next byte.
+    /// Fills up the current byte with zeros.
     fn align(&mut self) {
         self.used = 0;
     }
 
-    /// The stop bit that ends every unit.
+    /// Writes the stop bit that ends every unit.
     fn finish(mut self) -> Vec<u8> {
         self.put(1, 1);
         self.bytes
     }
 }
 
-/// A unit of the stream: its header byte, then the payload, with no sequence in it that looks like
-/// a start code.
+/// Returns a unit of the stream: the header byte, then the payload with start codes escaped.
 fn unit(header: u8, payload: &[u8]) -> Vec<u8> {
     let mut unit = Vec::with_capacity(payload.len() + 16);
     unit.push(header);
@@ -74,7 +73,7 @@ fn unit(header: u8, payload: &[u8]) -> Vec<u8> {
     unit
 }
 
-/// The sequence parameter set: size, rate and colours.
+/// Returns the sequence parameter set: size, rate and colours.
 pub(super) fn sequence_parameters(video: &Video) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.put(8, BASELINE.into());
@@ -109,7 +108,7 @@ pub(super) fn sequence_parameters(video: &Video) -> Vec<u8> {
     unit(0x67, &bits.finish())
 }
 
-/// The picture parameter set: defaults throughout.
+/// Returns the picture parameter set, with defaults throughout.
 pub(super) fn picture_parameters() -> Vec<u8> {
     let mut bits = Bits::default();
     bits.golomb(0); // this set's number
@@ -126,8 +125,8 @@ pub(super) fn picture_parameters() -> Vec<u8> {
     unit(0x68, &bits.finish())
 }
 
-/// One picture. `index` is its place in the video: neighbouring IDR pictures must differ in their
-/// number.
+/// Encodes one picture. `index` is its position in the video, because neighbouring IDR pictures
+/// must have different numbers.
 pub(super) fn picture(video: &Video, planes: &Planes, index: usize) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.golomb(0); // first macroblock

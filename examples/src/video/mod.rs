@@ -1,9 +1,8 @@
-//! The video that comes out: frames in memory, and the formats that they can be written in.
+//! The generated video: frames in memory, and writers for several formats.
 //!
-//! The format follows from the output's name. Every writer is small and pure Rust; an output
+//! The output's extension determines the format. Every writer is small and pure Rust. An output
 //! appears under its final name only when it is complete.
 
-mod frames;
 mod gif;
 mod h264;
 mod mp4;
@@ -22,21 +21,21 @@ pub use output::{Format, Output};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Video {
-    /// Pixels.
+    /// Width in pixels.
     pub width: usize,
-    /// Pixels.
+    /// Height in pixels.
     pub height: usize,
     /// Frames per second.
     pub fps: u32,
-    /// Each frame's pixels row by row, red, green, blue, 8 bits each.
+    /// Pixels of each frame in rows, with 8 bits each of red, green and blue.
     pub frames: Vec<Vec<u8>>,
 }
 
 impl Video {
-    /// From `[frames, 3, height, width]` in `[-1, 1]`, rounded to the nearest level.
+    /// Converts `[frames, 3, height, width]` in `[-1, 1]`, rounding to the nearest level.
     ///
     /// # Errors
-    /// When the shape is another, or the device has too little memory.
+    /// If the shape differs, or the device has too little memory.
     #[profiled_stage("postprocess")]
     pub fn from_tensor(frames: &Tensor, fps: u32) -> TensorResult<Self> {
         let (_, _, height, width) = frames.dims4()?;
@@ -45,19 +44,19 @@ impl Video {
         Ok(Self { width, height, fps, frames: pixels })
     }
 
-    /// The MP4 file, in memory.
+    /// Encodes an MP4 file in memory.
     ///
     /// # Errors
-    /// [`Error::Encode`] when the format cannot hold this video.
+    /// [`Error::Encode`] if the format cannot represent this video.
     #[profiled_stage("export")]
     pub fn to_mp4(&self) -> Result<Vec<u8>> {
         mp4::mux(self)
     }
 
-    /// The first frame as a PNG file, in memory.
+    /// Encodes the first frame as a PNG file in memory.
     ///
     /// # Errors
-    /// [`Error::Encode`] when there is no frame.
+    /// [`Error::Encode`] if there are no frames.
     #[profiled_stage("export")]
     pub fn first_frame_to_png(&self) -> Result<Vec<u8>> {
         let wrong = |problem: String| Error::Encode { format: "png", problem };

@@ -1,23 +1,24 @@
-//! The MP4 container around the H.264 pictures: a header that lists every sample, then the samples.
+//! Writes the MP4 container around H.264 pictures: a header that lists every sample, then the
+//! samples.
 
 use super::Video;
 use super::h264::{self, MACROBLOCK};
 use super::yuv;
 use crate::{Error, Result};
 
-/// Ticks of the container's clock per frame; the clock's rate is this times the frame rate, so
+/// Ticks of the container's clock per frame. The clock's rate is this times the frame rate, so that
 /// every time is exact.
 const TICKS_PER_FRAME: u32 = 512;
 
-/// The bytes of the whole file.
+/// Returns the content of the file.
 ///
 /// # Errors
-/// [`Error::Encode`] when a side is no multiple of 16, there is no frame, or the file would pass 4
-/// GiB.
+/// [`Error::Encode`] if a side is not a multiple of 16, there are no frames, or the file would
+/// exceed 4 GiB.
 pub(super) fn mux(video: &Video) -> Result<Vec<u8>> {
     let wrong = |problem: String| Err(Error::Encode { format: "mp4", problem });
-    let whole = |side: usize| side > 0 && side.is_multiple_of(MACROBLOCK);
-    if !whole(video.width) || !whole(video.height) || video.frames.is_empty() {
+    let is_valid = |side: usize| side > 0 && side.is_multiple_of(MACROBLOCK);
+    if !is_valid(video.width) || !is_valid(video.height) || video.frames.is_empty() {
         let (width, height, frames) = (video.width, video.height, video.frames.len());
         return wrong(format!("{width}x{height}, {frames} frames: it takes multiples of {MACROBLOCK} and a frame"));
     }
@@ -30,8 +31,8 @@ pub(super) fn mux(video: &Video) -> Result<Vec<u8>> {
     };
 
     let file_type = boxed(b"ftyp", &[b"isom\0\0\x02\0isomiso2avc1mp41"]);
-    // The header holds the samples' position and thus its own length, which does not depend on the
-    // position's value.
+    // The header contains the samples' position, which follows from the header's length; that
+    // length does not depend on the value.
     let samples_at = file_type.len() + movie(video, &pictures, 0).len() + 8;
     let mut file = file_type;
     file.extend(movie(video, &pictures, samples_at as u32));
@@ -44,7 +45,7 @@ pub(super) fn mux(video: &Video) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// A box: its length, its name, its content.
+/// Returns a box: its length, name and content.
 fn boxed(name: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let length = 8 + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(length);
@@ -54,12 +55,12 @@ fn boxed(name: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// 32-bit numbers in the file's byte order.
+/// Encodes 32-bit numbers in the file's byte order.
 fn words(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_be_bytes()).collect()
 }
 
-/// The identity, in 16.16 and 2.30 fixed point.
+/// Identity matrix, in 16.16 and 2.30 fixed point.
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
 fn movie(video: &Video, pictures: &[Vec<u8>], samples_at: u32) -> Vec<u8> {
@@ -95,7 +96,7 @@ fn movie(video: &Video, pictures: &[Vec<u8>], samples_at: u32) -> Vec<u8> {
     boxed(b"moov", &[&boxed(b"mvhd", &movie_header), &track])
 }
 
-/// What the samples are and where: all in one chunk, all of the same duration, all key frames.
+/// Returns the table of samples: all in one chunk, all of the same duration, all key frames.
 fn sample_table(video: &Video, pictures: &[Vec<u8>], samples_at: u32) -> Vec<u8> {
     let frames = pictures.len() as u32;
     let sizes: Vec<u32> = pictures.iter().map(|picture| picture.len() as u32 + 4).collect();

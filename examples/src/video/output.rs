@@ -1,10 +1,11 @@
-//! Where a video goes: the format by the name's ending, and a write that is all or nothing.
+//! Writes a video to a path: chooses the format by the extension, and replaces the output
+//! atomically.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Video, frames, gif, mp4, png};
+use super::{Video, gif, mp4, png};
 use crate::{Error, Result};
 use profiler_runtime::profiled_stage;
 
@@ -12,17 +13,17 @@ use profiler_runtime::profiled_stage;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// H.264, uncompressed inside; opens in every player that FFmpeg is part of.
+    /// MP4 with uncompressed H.264; opens in every player based on FFmpeg.
     Mp4,
-    /// 256 colours a frame.
+    /// GIF with 256 colours per frame.
     Gif,
-    /// Animated PNG: lossless.
+    /// Animated PNG, lossless.
     Apng,
-    /// A folder of PNG files, one a frame.
+    /// A folder with one PNG file per frame.
     Frames,
 }
 
-/// An output whose name has been understood and whose folder exists.
+/// An output path of known format whose folder exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     path: PathBuf,
@@ -30,11 +31,11 @@ pub struct Output {
 }
 
 impl Output {
-    /// Understands the name and creates the folder that it lies in, so that a mistake shows before
-    /// the work begins.
+    /// Determines the format and creates the folder, so that mistakes are reported before the work
+    /// begins.
     ///
     /// # Errors
-    /// [`Error::OutputFormat`] for an unknown ending, [`Error::Write`] when the folder cannot be
+    /// [`Error::OutputFormat`] for an unknown extension, [`Error::Write`] if the folder cannot be
     /// created.
     pub fn at(path: &Path) -> Result<Self> {
         let format = format_of(path).ok_or_else(|| Error::OutputFormat { path: path.to_owned() })?;
@@ -46,24 +47,24 @@ impl Output {
         Ok(output)
     }
 
-    /// The path as it was given.
+    /// Returns the path as given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The format that follows from the path.
+    /// Returns the format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// Writes the video: into a temporary file beside the output, which then takes the output's
-    /// name.
+    /// Writes the video to a temporary file in the same folder, and renames it to the output.
     ///
     /// # Errors
-    /// [`Error::Write`] when the disk refuses, [`Error::Encode`] when the format cannot hold this
-    /// video. Then the temporary file is removed and what the name held before is untouched.
+    /// [`Error::Write`] if the file cannot be written, [`Error::Encode`] if the format cannot
+    /// represent this video. The temporary file is then removed, and an existing output is
+    /// untouched.
     #[profiled_stage("export")]
     pub fn write(&self, video: &Video) -> Result<()> {
         match self.format {
@@ -76,8 +77,10 @@ impl Output {
                 self.replace(&self.path, |out| gif::write(video, width, height, out))
             }
             Format::Apng => self.replace(&self.path, |out| png::write_animation(video, out)),
-            Format::Frames => frames::names(video).zip(&video.frames).try_for_each(|(name, pixels)| {
-                self.replace(&self.path.join(name), |out| png::write_image(video, pixels, out))
+            // The names sort in the order of time.
+            Format::Frames => video.frames.iter().enumerate().try_for_each(|(i, pixels)| {
+                let path = self.path.join(format!("frame_{i:05}.png"));
+                self.replace(&path, |out| png::write_image(video, pixels, out))
             }),
         }
     }
@@ -93,8 +96,8 @@ impl Output {
             fs::rename(&partial, path)
         };
         complete().map_err(|source| {
-            // The first error is the one to report; that the partial file may stay is no worse than
-            // a crash.
+            // The first error is reported. If the partial file cannot be removed, it stays, as
+            // after a crash.
             let _ = fs::remove_file(&partial);
             self.failed(source)
         })

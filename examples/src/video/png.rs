@@ -1,5 +1,5 @@
-//! PNG: single frames, and the animation that browsers play and other viewers show the first frame
-//! of.
+//! Writes PNG: single frames, and animations, of which viewers without support show the first
+//! frame.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ pub(super) fn write_image(video: &Video, pixels: &[u8], out: &mut impl Write) ->
     writer.finish().map_err(io_error)
 }
 
-/// Writes all frames as an endless animation.
+/// Writes all frames as an animation in an endless loop.
 pub(super) fn write_animation(video: &Video, out: &mut impl Write) -> io::Result<()> {
     let mut encoder = encoder(video, out);
     encoder.set_animated(video.frames.len() as u32, 0).map_err(io_error)?;

@@ -1,18 +1,18 @@
-//! RGB to the planes that H.264 wants: BT.709, limited range, colour at half resolution.
+//! Converts RGB to the planes of H.264: BT.709, limited range, colour at half resolution.
 
 use super::Video;
 
-/// One frame's planes; the chroma planes have half the width and height.
+/// Planes of one frame; the chroma planes have half the width and height.
 pub(super) struct Planes {
     pub(super) luma: Vec<u8>,
     pub(super) blue: Vec<u8>,
     pub(super) red: Vec<u8>,
 }
 
-/// BT.709's weights of red, green and blue in the luma.
+/// Weights of red, green and blue in BT.709's luma.
 const WEIGHTS: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
-/// Converts one frame of even width and height; chroma is the mean of each square of four pixels.
+/// Converts a frame of even width and height. Chroma is the mean of each square of four pixels.
 pub(super) fn planes(video: &Video, pixels: &[u8]) -> Planes {
     let (width, height) = (video.width, video.height);
     let at = |x: usize, y: usize| {

@@ -3,13 +3,12 @@
 use candle_core::{DType, Result, Tensor};
 use profiler_runtime::{flops, profiled_op};
 
-/// At most this many scores exist at a time (1 GiB in f32); a real 480p video would need 43 billion
-/// at once.
+/// Maximum number of scores at a time (1 GiB in f32). A real 480p video has 43 billion.
 const MAX_SCORES: usize = 1 << 28;
 
-/// `softmax(scale · q·kᵀ + bias) · v` over `[batch, heads, tokens, width]`.
+/// Computes `softmax(scale · q·kᵀ + bias) · v` over `[batch, heads, tokens, width]`.
 ///
-/// `bias` is `[1, heads, queries, keys]`. The queries are taken in groups so that memory stays
+/// `bias` is `[1, heads, queries, keys]`. The queries are processed in groups, so that memory is
 /// bounded; the result does not depend on the grouping.
 #[profiled_op("attention", shapes(q, k, v, bias), flops = flops::attention(q.dims(), k.dims(), v.dims()))]
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {

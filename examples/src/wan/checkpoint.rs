@@ -1,8 +1,8 @@
-//! Weights in safetensors files: headers are read at once, each tensor when it is asked for.
+//! Weights in safetensors files: reads the headers when it opens them, and each tensor on request.
 //!
-//! A component of the real model has tens of gigabytes. Reading tensor by tensor keeps one in
-//! memory beside those that the model holds, needs no memory map (which would be `unsafe`), and
-//! lets every error name its file and tensor.
+//! A component of the real model has tens of gigabytes. Reading tensor by tensor keeps only one
+//! extra tensor in memory, needs no memory map (which would be `unsafe`), and lets every error name
+//! its file and tensor.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,17 +17,17 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::{Error, Result};
 
-/// The format's own limit; a longer header is a corrupt length.
+/// The format's limit; a larger value means that the length is corrupt.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// One safetensors file, open, with the position at which its tensors begin.
+/// An open safetensors file, with the position at which its tensors begin.
 struct Shard {
     path: PathBuf,
     file: Mutex<File>,
     tensors_at: u64,
 }
 
-/// The tensors of one component, from one file or several shards.
+/// The tensors of one component, in one file or several shards.
 pub(crate) struct Checkpoint {
     folder: PathBuf,
     shards: Vec<Shard>,
@@ -35,7 +35,8 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads the headers of `files` and checks that every file is as long as its header says.
+    /// Reads the headers of `files`, and checks that every file has the length that its header
+    /// implies.
     pub(crate) fn open(folder: &Path, files: &[PathBuf]) -> Result<Self> {
         let mut checkpoint = Self { folder: folder.to_owned(), shards: Vec::new(), tensors: HashMap::new() };
         for path in files {
@@ -110,7 +111,7 @@ impl SimpleBackend for Checkpoint {
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> TensorResult<Tensor> {
         let (shard, info) = self.find(name)?;
-        // Converted on the way, so that the device never holds the file's dtype beside the model's.
+        // Converted before the transfer, so that the device never holds both dtypes.
         shard.read(name, info)?.to_dtype(dtype)?.to_device(device)
     }
 

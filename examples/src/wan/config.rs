@@ -1,8 +1,8 @@
-//! What the model is made of: the fields of its `config.json` files that this pipeline reads.
+//! The model's configuration: the fields of its `config.json` files that this pipeline reads.
 //!
-//! The names are Diffusers' and Transformers', so that the same structs read a directory and
+//! The names are those of Diffusers and Transformers, so that the same structs read a directory and
 //! describe the two built-in sizes. Fields that only restate the fixed architecture are checked by
-//! [`super::source`], not stored.
+//! [`super::directory`] and not stored.
 
 use serde::Deserialize;
 
@@ -23,13 +23,14 @@ pub struct TransformerConfig {
 }
 
 impl TransformerConfig {
-    /// The width of a token.
+    /// Returns the width of a token.
     #[must_use]
     pub fn dim(&self) -> usize {
         self.num_attention_heads * self.attention_head_dim
     }
 
-    /// A size that a laptop denoises in milliseconds; every structural number is the real model's.
+    /// Returns a size that a laptop denoises in milliseconds. All structural numbers are those of
+    /// the real model.
     #[must_use]
     pub fn tiny() -> Self {
         Self {
@@ -46,7 +47,7 @@ impl TransformerConfig {
         }
     }
 
-    /// Large enough that denoising outweighs the VAE, as it does in the real model.
+    /// Returns a size at which denoising outweighs the VAE, as in the real model.
     #[must_use]
     pub fn small() -> Self {
         Self { num_attention_heads: 4, attention_head_dim: 64, ffn_dim: 1024, num_layers: 8, ..Self::tiny() }
@@ -61,14 +62,14 @@ pub struct VaeConfig {
     pub z_dim: usize,
     pub dim_mult: Vec<usize>,
     pub num_res_blocks: usize,
-    /// Diffusers' own spelling.
+    /// Spelled as in Diffusers.
     pub temperal_downsample: Vec<bool>,
     pub latents_mean: Vec<f32>,
     pub latents_std: Vec<f32>,
 }
 
 impl VaeConfig {
-    /// The real structure, with its 194 tensors, at 4 base channels instead of 96.
+    /// Returns the real structure, with its 194 tensors, at 4 base channels instead of 96.
     #[must_use]
     pub fn tiny() -> Self {
         Self {
@@ -105,7 +106,7 @@ pub struct TextEncoderConfig {
 }
 
 impl TextEncoderConfig {
-    /// Two layers of width 32, for the 384 pieces of the built-in tokenizer.
+    /// Returns two layers of width 32, for the 384 pieces of the built-in tokenizer.
     #[must_use]
     pub fn tiny() -> Self {
         Self {
@@ -122,7 +123,7 @@ impl TextEncoderConfig {
     }
 }
 
-/// The scheduler (`UniPCMultistepScheduler`); its flow shift always comes from the request.
+/// The scheduler (`UniPCMultistepScheduler`). Its flow shift always comes from the request.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of config.json")]
 pub struct SchedulerConfig {
@@ -137,7 +138,7 @@ impl Default for SchedulerConfig {
 
 /// The whole model.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "one field a component")]
+#[allow(missing_docs, reason = "one field per component")]
 pub struct ModelConfig {
     pub text_encoder: TextEncoderConfig,
     pub transformer: TransformerConfig,

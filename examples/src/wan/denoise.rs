@@ -1,8 +1,8 @@
-//! The denoising loop: two experts, one after the other, turn noise into latents.
+//! The denoising loop, in which two experts, one after the other, turn noise into latents.
 //!
-//! A guided step combines two predictions, for the prompt and for the negative prompt, which need
-//! nothing of each other. With a [`GuidanceSplit`] two processes make one each, exchange them, and
-//! go on with the same latents.
+//! A guided step combines two independent predictions, for the prompt and for the negative prompt.
+//! With a [`GuidanceSplit`] two processes make one each, exchange them, and continue with the same
+//! latents.
 
 use candle_core::Tensor;
 use profiler_runtime::{profiled_stage, profiled_step};
@@ -16,14 +16,14 @@ use crate::Result;
 /// One of the two predictions that guidance combines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prediction {
-    /// For the prompt.
+    /// Prediction for the prompt.
     Positive,
-    /// For the negative prompt.
+    /// Prediction for the negative prompt.
     Negative,
 }
 
 impl Prediction {
-    /// What tensors of this prediction are called, as in Diffusers.
+    /// Returns Diffusers' name for tensors of this prediction.
     fn name(self) -> &'static str {
         match self {
             Self::Positive => "cond",
@@ -32,28 +32,28 @@ impl Prediction {
     }
 }
 
-/// The other process of a pair that shares the work of guidance.
+/// The other process of a pair that splits the work of guidance.
 pub trait GuidanceSplit {
-    /// The prediction that is made here; the other process makes the other one.
+    /// Returns the prediction that this process makes; the other process makes the other one.
     fn own(&self) -> Prediction;
 
-    /// Gives a step's own prediction to the other process and takes the other one: f32, of the same
-    /// shape.
+    /// Sends this process's prediction to the other process, and returns the other one's, in f32
+    /// and of the same shape.
     ///
     /// # Errors
-    /// When the other process has given up.
+    /// If the other process has given up.
     fn exchange(&mut self, own: &Tensor) -> Result<Tensor>;
 }
 
-/// The embedded prompts that predictions are made for here.
+/// Embedded prompts for which this process makes predictions.
 pub(crate) enum Prompts {
-    /// Without guidance, or when the other prediction is made elsewhere.
+    /// One prompt: without guidance, or if another process makes the other prediction.
     One(Prediction, Tensor),
-    /// With guidance.
+    /// Both prompts of guidance.
     Both { positive: Tensor, negative: Tensor },
 }
 
-/// What stays the same over the steps.
+/// Inputs that stay the same in all steps.
 pub(crate) struct Conditions<'a> {
     pub(crate) request: &'a Request,
     pub(crate) prompts: Prompts,
@@ -68,7 +68,7 @@ pub(crate) struct Experts {
     pub(crate) low_noise: Transformer,
 }
 
-/// What changes from step to step.
+/// State that changes from step to step.
 struct Progress<'a> {
     latents: Tensor,
     solver: UniPc,
@@ -76,7 +76,7 @@ struct Progress<'a> {
 }
 
 impl Experts {
-    /// From `noise` (`[T, z, h, w]`, f32) to latents of the same shape.
+    /// Turns `noise` (`[T, z, h, w]`, f32) into latents of the same shape.
     #[profiled_stage("diffuse")]
     pub(crate) fn diffuse(
         &self,
@@ -142,7 +142,7 @@ impl Experts {
     }
 }
 
-/// Moves away from the negative prediction, through the positive one and beyond.
+/// Extrapolates from the negative prediction through the positive one.
 fn guide(positive: &Tensor, negative: &Tensor, guidance: f64) -> Result<Tensor> {
     Ok((negative + ((positive - negative)? * guidance)?)?)
 }

@@ -1,8 +1,7 @@
-//! Reads a Diffusers directory: which files there must be, and what their JSON must say.
+//! Reads a Diffusers directory, and checks that its files exist and describe the supported model.
 //!
-//! Everything that this pipeline takes for granted about the architecture is checked here once, so
-//! that a checkpoint of another Wan model is refused by name instead of failing deep in a matrix
-//! product.
+//! All assumptions of this pipeline about the architecture are checked here, so that a checkpoint
+//! of another Wan model is rejected with a clear error and does not fail later in a matrix product.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use super::config::{ModelConfig, TransformerConfig};
 use crate::{Error, Result};
 
-/// Reads a file that the model cannot do without.
+/// Reads a required file of the model.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| missing_or_unreadable(path, source))
 }
@@ -28,7 +27,7 @@ fn missing_or_unreadable(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// The configuration of every component under `root`.
+/// Reads the configuration of every component under `root`.
 pub(crate) fn config(root: &Path) -> Result<ModelConfig> {
     let pipeline = [
         ("_class_name", json!("WanImageToVideoPipeline")),
@@ -63,8 +62,8 @@ fn transformer(folder: &Path) -> Result<TransformerConfig> {
     parse(&folder.join("config.json"), &fixed)
 }
 
-/// Parses a JSON file and checks the fields that this pipeline supports only one value of. A field
-/// that is absent has that value: files of older releases lack the newer fields.
+/// Parses a JSON file and checks the fields for which this pipeline supports only one value. An
+/// absent field counts as having that value, because files of older releases lack newer fields.
 fn parse<T: DeserializeOwned>(path: &Path, fixed: &[(&str, Value)]) -> Result<T> {
     let not_usable = |problem| Error::ModelConfig { path: path.to_owned(), problem };
     let json: Value = serde_json::from_slice(&read(path)?).map_err(|cause| not_usable(cause.to_string()))?;
@@ -76,8 +75,8 @@ fn parse<T: DeserializeOwned>(path: &Path, fixed: &[(&str, Value)]) -> Result<T>
     T::deserialize(json).map_err(|cause| not_usable(cause.to_string()))
 }
 
-/// The weight files of a component: those that its `*.index.json` lists, else every `*.safetensors`
-/// file.
+/// Returns the weight files of a component: those listed in its `*.index.json`, else every
+/// `*.safetensors` file.
 pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
     #[derive(Deserialize)]
     struct Index {

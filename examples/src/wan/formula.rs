@@ -1,14 +1,14 @@
-//! Weights without a file: every value is a function of its tensor's name and index.
+//! Weights without files: every value is a function of its tensor's name and index.
 //!
-//! A counter-based generator (splitmix64 over an FNV-1a seed, 24 bits a draw) gives the same f32
-//! bits in any language and on any machine, so a run with these weights is reproducible to the last
-//! bit of its inputs and needs no download.
+//! A counter-based generator (splitmix64 over an FNV-1a seed, 24 bits per draw) yields the same f32
+//! bits in any language and on any machine. So the inputs of a run with these weights are
+//! reproducible to the last bit, and need no download.
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 
-/// Draws of `[-1, 1)` that depend only on the stream's name.
+/// Random numbers in `[-1, 1)` that depend only on the stream's name.
 struct Stream {
     state: u64,
 }
@@ -29,12 +29,12 @@ impl Iterator for Stream {
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         let bits = (z ^ (z >> 31)) >> 40;
-        // 24 bits fit f32's significand: both conversions are exact.
+        // 24 bits fit f32's significand, so both conversions are exact.
         Some((bits as f32 - 8_388_608.0) / 8_388_608.0)
     }
 }
 
-/// `count` approximately normal draws: half the sum of twelve uniform ones, exact in f64.
+/// Draws `count` approximately normal numbers: half the sum of twelve uniform ones, exact in f64.
 pub(crate) fn normal(name: &str, count: usize) -> Vec<f32> {
     let mut uniform = Stream::named(name);
     let mut draw = || uniform.by_ref().take(12).map(f64::from).sum::<f64>() * 0.5;
@@ -52,7 +52,7 @@ impl FormulaWeights {
     }
 }
 
-/// `(scale, offset)` of a tensor's values: norms near one, small biases, and unit gain for
+/// Returns scale and offset of a tensor's values: norms near one, small biases, and unit gain for
 /// matrices.
 fn scale_and_offset(name: &str, dims: &[usize]) -> (f64, f32) {
     let leaf = name.rsplit('.').next().unwrap_or(name);

@@ -1,8 +1,8 @@
-//! The models run with weights in half precision, as they do on a GPU, and give nearly what f32
-//! gives.
+//! Tests that the models run with half-precision weights, as on a GPU, and give nearly the results
+//! of f32.
 //!
-//! A CPU multiplies F16 but not BF16; to the code the two are alike: whatever is not cast where it
-//! must be fails.
+//! A CPU multiplies F16 but not BF16. The code treats them alike, so a missing cast fails with
+//! either.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -16,7 +16,7 @@ fn weights(component: &'static str, dtype: DType) -> VarBuilder<'static> {
     VarBuilder::from_backend(Box::new(FormulaWeights::new(component)), dtype, Device::Cpu)
 }
 
-/// The largest difference relative to the largest value.
+/// Returns the largest difference, relative to the largest value.
 fn relative_error(exact: &Tensor, rough: &Tensor) -> f32 {
     let largest = |x: &Tensor| x.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar::<f32>().unwrap();
     largest(&(exact - rough.to_dtype(DType::F32).unwrap()).unwrap()) / largest(exact)

@@ -1,8 +1,8 @@
-//! Finds a model that is named as on Hugging Face's hub, `organisation/name`, among this machine's
+//! Finds a model by its name on Hugging Face's hub, `organisation/name`, among this machine's
 //! downloads.
 //!
-//! vLLM-Omni and SGLang take such a name and fetch the model; this program fetches nothing, and
-//! says where it has looked.
+//! vLLM-Omni and SGLang download a model that is given by name. This program downloads nothing, and
+//! reports where it has looked.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// The folder that `model` means: itself, or the snapshot of a model of this name that the hub's
-/// own tools have fetched.
+/// Returns the folder of `model`: the path itself, or the downloaded snapshot of the model with
+/// this name.
 ///
 /// # Errors
-/// When it is the name of a model that is not here.
+/// If it is the name of a model that has not been downloaded.
 pub(super) fn folder(model: &Path, env: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let id = model.to_str().filter(|id| is_id(id) && !model.exists());
     let Some(id) = id else { return Ok(model.to_owned()) };
@@ -32,7 +32,7 @@ fn is_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
 }
 
-/// The folder that the hub's tools fetch into.
+/// Returns the download folder of the hub's tools.
 fn cache(env: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("HF_HUB_CACHE").unwrap_or_else(|| {
@@ -41,7 +41,7 @@ fn cache(env: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     })
 }
 
-/// The snapshot that the branch `main` names, else the only one.
+/// Returns the snapshot of the branch `main`, else the only one.
 fn snapshot(download: &Path) -> Option<PathBuf> {
     let snapshots = download.join("snapshots");
     if let Ok(commit) = fs::read_to_string(download.join("refs").join("main")) {
@@ -59,7 +59,8 @@ mod tests {
 
     const ID: &str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers";
 
-    /// D8: a name of the hub's is its download, or an error that says where it was looked for.
+    /// D8: a name on the hub resolves to its download, or to an error that says where it was
+    /// searched.
     #[test]
     fn a_hub_name_is_its_download_or_names_the_cache() {
         let home = tempfile::tempdir().unwrap();

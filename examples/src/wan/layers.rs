@@ -1,6 +1,6 @@
-//! The operators that the model is built of.
+//! The operators of which the model is built.
 //!
-//! Each is one thin method over candle with its weights beside it, so that each can carry one
+//! Each is a thin wrapper of a candle function with its weights, annotated with one
 //! `#[profiled_op]`. Norms keep their weights and compute in f32 whatever the model's dtype, as the
 //! reference does.
 
@@ -50,7 +50,7 @@ impl Embedding {
         Ok(Self { weight: vb.get((rows, width), "weight")? })
     }
 
-    /// `ids` of any shape `[…]` give `[…, width]`.
+    /// Maps `ids` of any shape `[…]` to `[…, width]`.
     #[profiled_op("embedding", shapes(self.weight, ids))]
     pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
         let mut shape = ids.dims().to_vec();
@@ -70,7 +70,7 @@ impl RmsNorm {
         Ok(Self { weight: vb.to_dtype(DType::F32).get(width, "weight")?, eps })
     }
 
-    /// Keeps the dtype of `x`.
+    /// Normalises `x` and keeps its dtype.
     #[profiled_op("rms_norm", shapes(x, self.weight), flops = flops::rms_norm(x.dims()))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
@@ -91,13 +91,13 @@ impl LayerNorm {
         Ok(Self { weight: vb.get(width, "weight")?, bias: vb.get(width, "bias")?, eps })
     }
 
-    /// Without weights of its own: only centres and scales.
+    /// Creates a layer without learned weights, which only centres and scales.
     pub(crate) fn plain(width: usize, eps: f64, device: &Device) -> Result<Self> {
         let weight = Tensor::ones(width, DType::F32, device)?;
         Ok(Self { bias: weight.zeros_like()?, weight, eps })
     }
 
-    /// Gives f32, because what follows (modulation) is in f32 as well.
+    /// Normalises `x`. The result is f32, as is the modulation that follows.
     #[profiled_op("layer_norm", shapes(x, self.weight, self.bias), flops = flops::layer_norm(x.dims(), true))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
@@ -114,7 +114,7 @@ pub(crate) struct Conv2d {
 }
 
 impl Conv2d {
-    /// `weight` is `[out, in, h, w]`, `bias` `[out]`.
+    /// Creates a layer from a `weight` of `[out, in, h, w]` and a `bias` of `[out]`.
     pub(crate) fn new(weight: Tensor, bias: Tensor, padding: usize, stride: usize) -> Result<Self> {
         Ok(Self { weight, bias: bias.reshape((1, (), 1, 1))?, padding, stride })
     }

@@ -1,9 +1,9 @@
 //! Wan2.2 image-to-video (A14B) on candle: tokenizer, umT5, VAE, two denoising experts and the
 //! UniPC solver.
 //!
-//! [`Pipeline`] is the way in; [`Source`] says where its weights come from and [`Request`] what to
-//! generate. Everything below follows Diffusers' `WanImageToVideoPipeline` tensor for tensor, which
-//! `tests/golden.rs` checks.
+//! [`Pipeline`] is the entry point. [`Source`] selects its weights, and [`Request`] what to
+//! generate. The implementation follows Diffusers' `WanImageToVideoPipeline` tensor for tensor,
+//! which `tests/golden.rs` checks.
 
 mod attention;
 mod checkpoint;

@@ -1,7 +1,7 @@
-//! What a caller may watch while a video is made.
+//! Observation of a generation by its caller.
 //!
-//! One trait serves the progress bar, the server and the tests: the first wants steps, the second
-//! the time of each stage, the third every intermediate tensor.
+//! One trait serves the progress bar, which counts steps, the server, which times stages, and the
+//! tests, which compare intermediate tensors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,29 +9,28 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
-/// Watches a generation; the methods do nothing unless implemented.
+/// Observer of a generation. The methods do nothing by default.
 pub trait Observer {
-    /// `done` denoising steps are complete.
+    /// Called when `done` denoising steps are complete.
     fn on_step(&mut self, done: usize) {
         let _ = done;
     }
 
-    /// A call of a stage took so long, by the clock on the wall.
+    /// Called at the end of a stage with its wall time.
     fn on_stage(&mut self, name: &'static str, took: Duration) {
         let _ = (name, took);
     }
 
-    /// An intermediate tensor exists; the name is formatted only by those who want it.
+    /// Called for each intermediate tensor. The name is formatted only by observers that use it.
     fn on_tensor(&mut self, name: fmt::Arguments<'_>, tensor: &Tensor) {
         let _ = (name, tensor);
     }
 }
 
-/// Watches nothing.
+/// Observes nothing.
 impl Observer for () {}
 
-/// Seconds that each stage of a generation took, all of its calls together: what vLLM-Omni calls
-/// `stage_durations`.
+/// Total seconds of each stage of a generation, over all its calls; vLLM-Omni's `stage_durations`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageDurations(pub BTreeMap<&'static str, f64>);
 
@@ -41,14 +40,14 @@ impl Observer for StageDurations {
     }
 }
 
-/// Runs a stage and tells the observer how long it took.
+/// Runs a stage and reports its wall time to the observer.
 pub(super) fn timed<T>(
     name: &'static str,
     observer: &mut dyn Observer,
     stage: impl FnOnce(&mut dyn Observer) -> T,
 ) -> T {
     let begin = Instant::now();
-    let made = stage(observer);
+    let result = stage(observer);
     observer.on_stage(name, begin.elapsed());
-    made
+    result
 }

@@ -1,8 +1,7 @@
-//! The pipeline: a picture and a prompt to a video, stage by stage.
+//! The pipeline: turns a picture and a prompt into a video, stage by stage.
 //!
-//! Each stage is a function of its own, annotated with the name that profilers of the Python
-//! engines give it, so that a trace of this program reads like theirs. The loop over the denoising
-//! steps is in [`super::denoise`].
+//! Each stage is a function, annotated with the name that the Python engines' profilers use for it,
+//! so that traces look alike. The loop over the denoising steps is in [`super::denoise`].
 
 use candle_core::{DType, Device, Tensor};
 use profiler_runtime::{profiled_stage, profiled_step, stage};
@@ -22,7 +21,7 @@ use crate::Result;
 use crate::image::{self, Picture};
 use crate::video::{Output, Video};
 
-/// The whole model, loaded and ready; makes any number of videos.
+/// The loaded model, which generates any number of videos.
 pub struct Pipeline {
     tokenizer: Tokenizer,
     text_encoder: TextEncoder,
@@ -37,8 +36,8 @@ impl Pipeline {
     /// VAE in f32.
     ///
     /// # Errors
-    /// When a file is missing or corrupt, a tensor is missing or misshapen, or the device has too
-    /// little memory.
+    /// If a file is missing or corrupt, a tensor is missing or has the wrong shape, or the device
+    /// has too little memory.
     #[profiled_stage("load.pipeline")]
     pub fn load(source: &Source, device: &Device) -> Result<Self> {
         let config = source.config()?;
@@ -68,14 +67,13 @@ impl Pipeline {
         Ok(Self { tokenizer, text_encoder, experts, vae, config, device: device.clone() })
     }
 
-    /// Makes a video and writes it to `output`.
+    /// Generates a video and writes it to `output`.
     ///
-    /// The whole forward pass is one iteration of the profiler's schedule, as vLLM-Omni counts
-    /// them, and not each denoising step inside it: `max_iterations: 1` keeps one video from its
-    /// prompt to its file.
+    /// An iteration of the profiler's schedule is a whole forward pass, as vLLM-Omni counts them,
+    /// and not a denoising step: `max_iterations: 1` records one video from its prompt to its file.
     ///
     /// # Errors
-    /// As [`Pipeline::generate`], and when the video cannot be written.
+    /// As [`Pipeline::generate`], and if the video cannot be written.
     #[profiled_step("diffusion_forward")]
     pub fn run(
         &self,
@@ -89,23 +87,23 @@ impl Pipeline {
         output.write(&video)
     }
 
-    /// Makes a video.
+    /// Generates a video.
     ///
     /// # Errors
-    /// When an argument of the request is out of range, or the device has too little memory.
+    /// If an argument of the request is out of range, or the device has too little memory.
     pub fn generate(&self, request: &Request, picture: &Picture, observer: &mut dyn Observer) -> Result<Video> {
         let latents = self.denoise(request, picture, None, observer)?;
         self.decode(&latents, request, observer)
     }
 
-    /// The first part of [`Pipeline::generate`]: everything up to the latents, `[T, z, h, w]`.
+    /// Does the first part of [`Pipeline::generate`]: everything up to the latents, `[T, z, h, w]`.
     ///
-    /// With `split`, and if the request is guided, this process makes one of the two predictions of
-    /// each step; the other process has to be given the same request and picture, and comes to the
-    /// same latents.
+    /// With `split` and a guided request, this process makes one of the two predictions of each
+    /// step. The other process must be given the same request and picture, and arrives at the same
+    /// latents.
     ///
     /// # Errors
-    /// As [`Pipeline::generate`], and when the other process gives up.
+    /// As [`Pipeline::generate`], and if the other process gives up.
     pub fn denoise(
         &self,
         request: &Request,
@@ -126,10 +124,10 @@ impl Pipeline {
         timed("diffuse", observer, |observer| self.experts.diffuse(&conditions, noise, split, observer))
     }
 
-    /// The second part of [`Pipeline::generate`]: the latents' video.
+    /// Does the second part of [`Pipeline::generate`]: decodes the latents to a video.
     ///
     /// # Errors
-    /// When the device has too little memory.
+    /// If the device has too little memory.
     pub fn decode(&self, latents: &Tensor, request: &Request, observer: &mut dyn Observer) -> Result<Video> {
         let frames = timed("vae.decode", observer, |observer| self.vae.decode(latents, observer))?;
         observer.on_tensor(format_args!("video"), &frames);
@@ -141,8 +139,8 @@ impl Pipeline {
         request.validate(&self.config)
     }
 
-    /// The prompts that this process makes predictions for: those of its own prediction if there is
-    /// another process.
+    /// Encodes the prompts for which this process makes predictions: both, or the one of its `own`
+    /// prediction.
     #[profiled_stage("text_encoding")]
     fn encode_text(&self, request: &Request, own: Option<Prediction>, observer: &mut dyn Observer) -> Result<Prompts> {
         let mut encode = |prediction: Prediction| -> Result<Tensor> {
@@ -168,10 +166,11 @@ impl Pipeline {
         }
     }
 
-    /// The condition and the initial noise.
+    /// Returns the condition and the initial noise.
     ///
-    /// The condition is the encoded picture behind a mask of four channels, which is 1 where the
-    /// picture is: in the first frame. The noise is drawn in the reference's order, `[z, T, h, w]`.
+    /// The condition is a mask of four channels, which is 1 only in the picture's frame, the first
+    /// one, followed by the encoded picture. The noise is drawn in the reference's order,
+    /// `[z, T, h, w]`.
     #[profiled_stage("latent_preparation")]
     fn prepare_latents(
         &self,

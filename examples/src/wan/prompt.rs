@@ -1,10 +1,10 @@
-//! Cleans a prompt as Diffusers does before tokenizing: HTML entities are resolved twice,
-//! whitespace is collapsed.
+//! Cleans a prompt before tokenizing, as Diffusers does: resolves HTML entities twice and collapses
+//! whitespace.
 //!
-//! Only numeric entities and the five of XML plus `&nbsp;` are known; mojibake repair (ftfy) has no
-//! counterpart here.
+//! Supports numeric entities, the five of XML, and `&nbsp;`. There is no counterpart to mojibake
+//! repair (ftfy).
 
-/// The cleaned prompt.
+/// Returns the cleaned prompt.
 pub(crate) fn clean(prompt: &str) -> String {
     let text = unescape(&unescape(prompt));
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,7 +1,7 @@
-//! Every tensor of the real A14B checkpoint is asked for, with the right shape, without having the
-//! checkpoint.
+//! Tests that the code requests every tensor of the real A14B checkpoint in the right shape,
+//! without the checkpoint.
 //!
-//! The counts are those of Diffusers' and Transformers' own classes on the meta device.
+//! The expected counts are those of the classes of Diffusers and Transformers on the meta device.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use super::text_encoder::TextEncoder;
 use super::transformer::Transformer;
 use super::vae::Vae;
 
-/// Gives tensors that take no memory and counts them: how many, and how many elements.
+/// Backend of tensors that take no memory, which counts the tensors and their elements.
 #[derive(Clone, Default)]
 struct Census(Arc<Mutex<(usize, usize)>>);
 
@@ -35,7 +35,8 @@ impl SimpleBackend for Census {
     }
 }
 
-/// How many tensors a component asks for, and their elements in millions, rounded.
+/// Returns the number of tensors that a component requests, and of their elements in millions,
+/// rounded.
 fn census(dtype: DType, load: impl FnOnce(&VarBuilder<'_>)) -> (usize, usize) {
     let counter = Census::default();
     load(&VarBuilder::from_backend(Box::new(counter.clone()), dtype, Device::Cpu));
@@ -44,7 +45,7 @@ fn census(dtype: DType, load: impl FnOnce(&VarBuilder<'_>)) -> (usize, usize) {
 }
 
 #[test]
-fn the_transformer_asks_for_1095_tensors_and_14_billion_parameters() {
+fn the_transformer_has_1095_tensors_and_14_billion_parameters() {
     let config = TransformerConfig {
         num_attention_heads: 40,
         attention_head_dim: 128,
@@ -58,7 +59,7 @@ fn the_transformer_asks_for_1095_tensors_and_14_billion_parameters() {
 }
 
 #[test]
-fn the_text_encoder_asks_for_242_tensors_and_6_billion_parameters() {
+fn the_text_encoder_has_242_tensors_and_6_billion_parameters() {
     let config = TextEncoderConfig {
         vocab_size: 256_384,
         d_model: 4096,
@@ -68,15 +69,15 @@ fn the_text_encoder_asks_for_242_tensors_and_6_billion_parameters() {
         num_heads: 64,
         ..TextEncoderConfig::tiny()
     };
-    // The reference counts 243: the token table under its second name too.
+    // The reference counts 243, because it lists the token table under both of its names.
     let count = census(DType::F32, |vb| drop(TextEncoder::load(&config, vb).unwrap()));
     assert_eq!(count, (242, 5_681));
 }
 
 #[test]
-fn the_vae_asks_for_194_tensors() {
-    // At any width there are as many. The tiny one, because the convolutions rearrange their
-    // weights, which takes time.
+fn the_vae_has_194_tensors() {
+    // The number does not depend on the width. The tiny one is faster, because the convolutions
+    // rearrange their weights.
     let (tensors, _) = census(DType::F32, |vb| drop(Vae::load(&VaeConfig::tiny(), vb).unwrap()));
     assert_eq!(tensors, 194);
 }

@@ -1,4 +1,4 @@
-//! What to generate: the arguments of one video, and the checks that they must pass.
+//! A request for one video: its arguments, and their validation.
 //!
 //! The names are Diffusers'. [`Request::tiny`] holds the arguments of the golden run,
 //! [`Request::full_size`] the defaults of vLLM-Omni's `image_to_video.py`.
@@ -13,10 +13,10 @@ use super::vae::{FRAMES_PER_LATENT, PIXELS_PER_LATENT};
 /// Sides of the video are multiples of this: 8 by the VAE, times 2 by the transformer's patches.
 pub const SIDE_MULTIPLE: usize = 16;
 
-/// The transformer knows this many positions along each axis.
+/// Number of positions that the transformer supports along each axis.
 const MAX_POSITIONS: usize = 1024;
 
-/// Which of the two transformers denoises.
+/// One of the two transformers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expert {
     /// `transformer`: the early steps, which decide the composition.
@@ -30,36 +30,37 @@ pub enum Expert {
 pub struct Request {
     /// What the video should show.
     pub prompt: String,
-    /// What it should not show; used only when `guidance_scale` is above 1.
+    /// What the video should not show; used only if `guidance_scale` is above 1.
     pub negative_prompt: String,
-    /// Pixels; a multiple of 16.
+    /// Height in pixels, a multiple of 16.
     pub height: usize,
-    /// Pixels; a multiple of 16.
+    /// Width in pixels, a multiple of 16.
     pub width: usize,
-    /// Rounded up or down to one more than a multiple of 4, as Diffusers does.
+    /// Number of frames; rounded to one more than a multiple of 4, as Diffusers does.
     pub num_frames: usize,
-    /// Denoising steps.
+    /// Number of denoising steps.
     pub num_inference_steps: usize,
-    /// How strongly the high-noise expert follows the prompt; 1 or less switches guidance off for
-    /// both experts.
+    /// How strongly the high-noise expert follows the prompt; 1 or less turns guidance off for both
+    /// experts.
     pub guidance_scale: f64,
-    /// The same of the low-noise expert.
+    /// How strongly the low-noise expert follows the prompt.
     pub guidance_scale_2: f64,
-    /// Where the low-noise expert takes over, as a share of all timesteps.
+    /// Fraction of the timesteps at which the low-noise expert takes over.
     pub boundary_ratio: f64,
-    /// Shifts the noise levels towards high noise.
+    /// Shift of the noise levels towards high noise.
     pub flow_shift: f64,
-    /// Tokens that a prompt is cut or padded to; changes the result, because padding is attended
-    /// to.
+    /// Number of tokens that a prompt is truncated or padded to. It changes the result, because
+    /// padding takes part in the attention.
     pub max_sequence_length: usize,
-    /// Chooses the initial noise.
+    /// Seed of the initial noise.
     pub seed: u64,
     /// Frames per second of the written video.
     pub fps: u32,
 }
 
 impl Request {
-    /// The golden run: half a second on one core with [`super::Preset::Tiny`].
+    /// Returns the arguments of the golden run, half a second on one core with
+    /// [`super::Preset::Tiny`].
     #[must_use]
     pub fn tiny() -> Self {
         Self {
@@ -79,13 +80,13 @@ impl Request {
         }
     }
 
-    /// The golden run with as many steps as the real model is usually given.
+    /// Returns the arguments of the golden run with the real model's usual number of steps.
     #[must_use]
     pub fn small() -> Self {
         Self { num_inference_steps: 40, ..Self::tiny() }
     }
 
-    /// Five seconds at 480p.
+    /// Returns the arguments of five seconds at 480p.
     #[must_use]
     pub fn full_size() -> Self {
         Self {
@@ -105,13 +106,13 @@ impl Request {
         }
     }
 
-    /// Whether the negative prompt takes part.
+    /// Returns whether the negative prompt is used.
     #[must_use]
     pub fn is_guided(&self) -> bool {
         self.guidance_scale > 1.0
     }
 
-    /// The expert for a timestep out of `num_train_timesteps`.
+    /// Returns the expert for a timestep out of `num_train_timesteps`.
     #[must_use]
     pub fn expert(&self, timestep: usize, num_train_timesteps: usize) -> Expert {
         if timestep as f64 >= self.boundary_ratio * num_train_timesteps as f64 {
@@ -121,8 +122,8 @@ impl Request {
         }
     }
 
-    /// The number of frames that is generated: `num_frames`, or the nearest number that the VAE can
-    /// express.
+    /// Returns the number of generated frames: `num_frames`, or the nearest number that the VAE
+    /// supports.
     #[must_use]
     pub fn frames(&self) -> usize {
         match self.num_frames {
@@ -131,7 +132,7 @@ impl Request {
         }
     }
 
-    /// Frames, height and width of the latents.
+    /// Returns frames, height and width of the latents.
     #[must_use]
     pub(crate) fn latent_size(&self) -> (usize, usize, usize) {
         let frames = (self.frames() - 1) / FRAMES_PER_LATENT + 1;
@@ -141,7 +142,7 @@ impl Request {
     /// Checks every argument against its range and against the model.
     ///
     /// # Errors
-    /// [`Error::Argument`] for the first that is out of range.
+    /// [`Error::Argument`] for the first argument that is out of range.
     pub fn validate(&self, model: &ModelConfig) -> Result<()> {
         side("height", self.height)?;
         side("width", self.width)?;
@@ -161,20 +162,20 @@ fn wrong(name: &'static str, value: impl ToString, expected: String) -> Error {
 }
 
 fn side(name: &'static str, pixels: usize) -> Result<()> {
-    let most = MAX_POSITIONS * SIDE_MULTIPLE;
-    if pixels > 0 && pixels <= most && pixels.is_multiple_of(SIDE_MULTIPLE) {
+    let max = MAX_POSITIONS * SIDE_MULTIPLE;
+    if pixels > 0 && pixels <= max && pixels.is_multiple_of(SIDE_MULTIPLE) {
         return Ok(());
     }
-    let below = (pixels / SIDE_MULTIPLE * SIDE_MULTIPLE).clamp(SIDE_MULTIPLE, most);
+    let below = (pixels / SIDE_MULTIPLE * SIDE_MULTIPLE).clamp(SIDE_MULTIPLE, max);
     let nearest = match below + SIDE_MULTIPLE {
-        above if pixels > below && above <= most => format!("{below} or {above}"),
+        above if pixels > below && above <= max => format!("{below} or {above}"),
         _ => below.to_string(),
     };
-    Err(wrong(name, pixels, format!("a multiple of {SIDE_MULTIPLE} up to {most}, for example {nearest}")))
+    Err(wrong(name, pixels, format!("a multiple of {SIDE_MULTIPLE} up to {max}, for example {nearest}")))
 }
 
-fn count(name: &'static str, value: usize, most: usize) -> Result<()> {
-    if (1..=most).contains(&value) { Ok(()) } else { Err(wrong(name, value, format!("from 1 to {most}"))) }
+fn count(name: &'static str, value: usize, max: usize) -> Result<()> {
+    if (1..=max).contains(&value) { Ok(()) } else { Err(wrong(name, value, format!("from 1 to {max}"))) }
 }
 
 fn number(name: &'static str, value: f64, range: std::ops::RangeInclusive<f64>) -> Result<()> {

@@ -1,7 +1,7 @@
-//! Where the model comes from: a formula (no file at all) or a Diffusers directory.
+//! Sources of the model: a formula, which needs no files, or a Diffusers directory.
 //!
-//! Both give the same three things, so the model's code is the same for both: configurations, a
-//! `VarBuilder` per component, and the tokenizer's JSON.
+//! Both provide the configurations, a `VarBuilder` per component and the tokenizer's JSON, so the
+//! model's code does not depend on the source.
 
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,14 @@ const TOKENIZER: &[u8] = include_bytes!("../../assets/tokenizer.json");
 /// A built-in size of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Preset {
-    /// Half a second on one core; the VAE dominates.
+    /// Runs for half a second on one core; the VAE dominates.
     #[default]
     Tiny,
-    /// Seconds; denoising dominates, as in the real model.
+    /// Runs for seconds; denoising dominates, as in the real model.
     Small,
 }
 
-/// Where the model comes from.
+/// Source of the model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Source {
@@ -45,18 +45,18 @@ impl Default for Source {
 }
 
 impl Source {
-    /// The model in a folder, or one that the hub's tools have fetched under this name.
+    /// Returns the model in a folder, or a downloaded one by its name on the hub.
     ///
     /// # Errors
-    /// When it is the name of a model on the hub, and not here.
+    /// If the model is given by its name on the hub and has not been downloaded.
     pub fn at(model: &Path) -> Result<Self> {
         hub::folder(model, |name| std::env::var_os(name)).map(Self::Directory)
     }
 
-    /// The configuration of every component.
+    /// Returns the configuration of every component.
     ///
     /// # Errors
-    /// When a `config.json` is missing, broken, or describes another kind of model.
+    /// If a `config.json` is missing or broken, or describes another kind of model.
     pub fn config(&self) -> Result<ModelConfig> {
         match self {
             Self::Formula(preset) => Ok(built_in(*preset)),
@@ -64,10 +64,10 @@ impl Source {
         }
     }
 
-    /// The dtype that the text encoder and the transformers run in. The VAE is always f32.
+    /// Returns the dtype of the text encoder and the transformers. The VAE is always f32.
     ///
-    /// Checkpoints run in BF16 on a GPU; formula weights stay in f32 so that every device gives the
-    /// golden video.
+    /// Checkpoints run in BF16 on a GPU. Formula weights stay in f32, so that every device
+    /// generates the golden video.
     #[must_use]
     pub fn dtype(&self, device: &Device) -> DType {
         match self {
@@ -76,7 +76,7 @@ impl Source {
         }
     }
 
-    /// The weights of one component, by its folder's name.
+    /// Opens the weights of one component, by its folder's name.
     pub(crate) fn weights(
         &self,
         component: &'static str,
@@ -95,7 +95,7 @@ impl Source {
         })
     }
 
-    /// The tokenizer's JSON and the name to report it by.
+    /// Returns the tokenizer's JSON, and its path for error messages.
     pub(crate) fn tokenizer(&self) -> Result<(PathBuf, Vec<u8>)> {
         match self {
             Self::Formula(_) => Ok((PathBuf::from("the built-in tokenizer.json"), TOKENIZER.to_vec())),

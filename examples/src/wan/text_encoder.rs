@@ -1,8 +1,8 @@
-//! The umT5 encoder: token ids to the embeddings that the transformer attends to.
+//! The umT5 encoder: converts token ids to the embeddings to which the transformer attends.
 //!
-//! It differs from T5 in one thing: every block has its own relative position bias. Padding is
-//! never encoded: a masked key changes no real token, and the pipeline zeroes the padded rows
-//! anyway, so zeros are appended instead.
+//! Unlike in T5, every block has its own relative position bias. Padding is not encoded: masked
+//! keys do not affect real tokens, and the pipeline zeroes the padded rows anyway, so zeros are
+//! appended instead.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -23,8 +23,8 @@ pub(crate) struct TextEncoder {
 
 impl TextEncoder {
     pub(crate) fn load(config: &TextEncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
-        // The two names are one matrix; which of them a checkpoint keeps depends on the release
-        // that saved it.
+        // Both names denote the same matrix. The release that saved a checkpoint determines which
+        // one it uses.
         let table = if vb.contains_tensor("shared.weight") { vb.pp("shared") } else { vb.pp("encoder.embed_tokens") };
         let encoder = vb.pp("encoder");
         let blocks = (0..config.num_layers).map(|i| Block::load(config, &encoder.pp("block").pp(i)));
@@ -37,7 +37,7 @@ impl TextEncoder {
         })
     }
 
-    /// `ids` without padding to `[1, length, d_model]`; rows beyond the ids are zero.
+    /// Encodes `ids` without padding as `[1, length, d_model]`; rows beyond the ids are zero.
     #[profiled_stage("text_encoder.forward")]
     pub(crate) fn forward(&self, ids: &[u32], length: usize, observer: &mut dyn Observer) -> Result<Tensor> {
         let mut x = self.shared.forward(&Tensor::new(ids, &self.device)?.unsqueeze(0)?)?;
@@ -50,8 +50,7 @@ impl TextEncoder {
         x.pad_with_zeros(1, 0, length.saturating_sub(ids.len()))
     }
 
-    /// For every pair of a query and a key, the row of the bias table that their distance falls in:
-    /// `[n, n]`.
+    /// Returns the row of the bias table for the distance of every query and key, `[n, n]`.
     fn position_buckets(&self, n: usize) -> Result<Tensor> {
         let pairs = (0..n).flat_map(|query| (0..n).map(move |key| (query, key)));
         let buckets: Vec<u32> = pairs.map(|(query, key)| bucket(&self.config, query, key)).collect();
@@ -59,8 +58,8 @@ impl TextEncoder {
     }
 }
 
-/// Half of the buckets are for keys to the right; in each half, half are exact distances and the
-/// rest grow logarithmically up to the maximal distance.
+/// Returns the bucket of a distance. Half of the buckets are for keys to the right. In each half,
+/// half are exact distances, and the rest grow logarithmically up to the maximum distance.
 fn bucket(config: &TextEncoderConfig, query: usize, key: usize) -> u32 {
     let side = config.relative_attention_num_buckets / 2;
     let exact = side / 2;
@@ -125,7 +124,7 @@ impl Block {
         let heads = |y: Tensor| y.reshape((1, tokens, self.heads, ()))?.transpose(1, 2)?.contiguous();
         let (q, k, v) = (heads(self.q.forward(x)?)?, heads(self.k.forward(x)?)?, heads(self.v.forward(x)?)?);
         let bias = self.position_bias.forward(buckets)?.permute((2, 0, 1))?.unsqueeze(0)?.to_dtype(DType::F32)?;
-        // umT5 folds the usual 1/sqrt(width) into its weights.
+        // umT5 includes the usual 1/sqrt(width) in its weights.
         let y = attention(&q, &k, &v, Some(&bias), 1.0)?;
         self.o.forward(&y.transpose(1, 2)?.reshape((1, tokens, ()))?)
     }

@@ -1,4 +1,4 @@
-//! Text to token ids, as umT5 wants them.
+//! Converts text to umT5's token ids.
 
 use std::path::PathBuf;
 
@@ -20,16 +20,16 @@ impl Tokenizer {
     pub(crate) fn load(source: &Source) -> Result<Self> {
         let (path, json) = source.tokenizer()?;
         let broken = |problem| Error::Tokenizer { path: path.clone(), problem };
-        // First the syntax alone: the tokenizer's own parser panics on some broken files.
+        // Checks the syntax first, because the tokenizer's parser panics on some broken files.
         serde_json::from_slice::<IgnoredAny>(&json).map_err(|cause| broken(cause.to_string()))?;
         let mut pieces = Pieces::from_bytes(json).map_err(|cause| broken(cause.to_string()))?;
-        // The text encoder reads the real tokens only, so there is nothing to pad.
+        // The text encoder takes only real tokens, so no padding is needed.
         pieces.with_padding(None);
         Ok(Self { pieces, path })
     }
 
-    /// The ids of a cleaned prompt, without padding: at most `max_length`, of which the last is
-    /// always `</s>`.
+    /// Returns the ids of a cleaned prompt without padding: at most `max_length`, the last of which
+    /// is always `</s>`.
     #[profiled_stage("tokenizer.forward")]
     pub(crate) fn forward(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
         let failed =

@@ -1,26 +1,26 @@
-//! The UniPC solver for flow models: order 2, `bh2`, predicting the clean sample.
+//! The UniPC solver for flow models, of order 2 with `bh2`, which predicts the clean sample.
 //!
-//! Each step first corrects the sample that the previous step predicted, now that the model has
-//! been evaluated at it, then predicts the next one. All coefficients are scalars in f64; `σ` is
-//! the noise level, `α = 1 - σ` the signal's.
+//! Each step corrects the sample that the previous step predicted, now that the model has been
+//! evaluated there, and then predicts the next one. All coefficients are f64 scalars. `σ` is the
+//! noise level, `α = 1 - σ` the signal level.
 
 use candle_core::{Result, Tensor};
 use profiler_runtime::profiled_stage;
 
-/// The noise levels and the model's timesteps of one generation.
+/// Noise levels and timesteps of one generation.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Schedule {
-    /// One level a step, and 0 at the end.
+    /// Noise level of each step, followed by 0.
     pub sigmas: Vec<f32>,
-    /// What the model is told, out of `num_train_timesteps`.
+    /// Timestep of each step, out of `num_train_timesteps`.
     pub timesteps: Vec<usize>,
-    /// What a noise level of 1 would be as a timestep.
+    /// Timestep of a noise level of 1.
     pub num_train_timesteps: usize,
 }
 
 impl Schedule {
-    /// `steps` levels from almost 1 downwards, shifted towards high noise by `shift`.
+    /// Creates `steps` levels from almost 1 downwards, shifted towards high noise by `shift`.
     #[must_use]
     pub fn new(steps: usize, shift: f64, num_train_timesteps: usize) -> Self {
         let train = num_train_timesteps as f64;
@@ -29,7 +29,7 @@ impl Schedule {
         for i in 0..steps {
             let linear = 1.0 + (lowest - 1.0) * i as f64 / steps as f64;
             let sigma = shift * linear / (1.0 + (shift - 1.0) * linear);
-            // At exactly 1 there is no signal left and its logarithm is infinite.
+            // At exactly 1 no signal is left, and its logarithm is infinite.
             sigmas.push(if i == 0 && (sigma - 1.0).abs() < 1e-6 { sigma - 1e-6 } else { sigma });
         }
         let timesteps = sigmas.iter().map(|sigma| (sigma * train) as usize).collect();
@@ -38,19 +38,19 @@ impl Schedule {
         Self { sigmas, timesteps, num_train_timesteps }
     }
 
-    /// The noise level before step `i`, exactly as the f32 that the reference computes with.
+    /// Returns the noise level before step `i`, rounded to f32 as in the reference.
     fn sigma(&self, i: usize) -> f64 {
         self.sigmas.get(i).copied().map_or(0.0, f64::from)
     }
 
-    /// Half the logarithm of the signal-to-noise ratio, up to a factor.
+    /// Returns half the logarithm of the signal-to-noise ratio, up to a factor.
     fn lambda(&self, i: usize) -> f64 {
         (1.0 - self.sigma(i)).ln() - self.sigma(i).ln()
     }
 }
 
-/// The solver's memory: the clean samples of the last two steps and the sample that the last
-/// prediction started from.
+/// The solver, with its state: the clean samples of the last two steps, and the sample from which
+/// the last prediction started.
 pub struct UniPc {
     schedule: Schedule,
     step: usize,
@@ -60,16 +60,16 @@ pub struct UniPc {
 }
 
 impl UniPc {
-    /// A solver at the beginning of `schedule`.
+    /// Creates a solver at the beginning of `schedule`.
     #[must_use]
     pub fn new(schedule: Schedule) -> Self {
         Self { schedule, step: 0, order: 0, clean: Vec::new(), start: None }
     }
 
-    /// One step: the model's `velocity` at `sample` gives the next sample. Both are f32.
+    /// Computes the next sample from the model's `velocity` at `sample`. Both are f32.
     ///
     /// # Errors
-    /// When the shapes differ, or the device has too little memory.
+    /// If the shapes differ, or the device has too little memory.
     #[profiled_stage("scheduler.step")]
     pub fn step(&mut self, velocity: &Tensor, sample: &Tensor) -> Result<Tensor> {
         let clean = (sample - (velocity * self.schedule.sigma(self.step))?)?;
@@ -82,7 +82,7 @@ impl UniPc {
         Ok(next)
     }
 
-    /// Redoes the last prediction with the clean sample that the model sees at its end.
+    /// Redoes the last prediction with the clean sample that the model predicts at its end.
     fn correct(&self, clean: &Tensor, sample: &Tensor) -> Result<Tensor> {
         let (Some(start), Some(previous)) = (&self.start, self.clean.first()) else {
             return Ok(sample.clone());
@@ -107,8 +107,7 @@ impl UniPc {
         base - (correction * (alpha * decay))?
     }
 
-    /// Extrapolates to the next noise level, with the slope of the clean samples where two are
-    /// known.
+    /// Extrapolates to the next noise level, with the slope of the clean samples if there are two.
     fn predict(&mut self, clean: &Tensor, sample: &Tensor) -> Result<Tensor> {
         let (i, schedule) = (self.step, &self.schedule);
         self.order = 2.min(schedule.timesteps.len().saturating_sub(i)).min(i + 1);

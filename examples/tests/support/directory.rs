@@ -1,7 +1,8 @@
-//! Writes the tiny model as a Diffusers directory, from Diffusers' own list of files, tensors and
+//! Writes the tiny model as a Diffusers directory, with Diffusers' list of files, tensors and
 //! shapes.
 //!
-//! The values come from a second writing of the formula, so that this checks the library's.
+//! The values come from a second implementation of the formula, so that the tests check the
+//! library's.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -17,7 +18,8 @@ struct Model {
     tensors: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
 }
 
-/// Writes the directory, each component in `shards` files; more than one come with an index.
+/// Writes the directory, with each component in `shards` files, and an index if there is more than
+/// one.
 pub(crate) fn write(root: &Path, shards: usize) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let listing = fs::read(package.join("tests/golden/model.json")).unwrap();

@@ -1,4 +1,4 @@
-//! A recording of a run, and its comparison with the golden tensors.
+//! Records the tensors of a run and compares them with the golden ones.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use profiler_examples::image;
 use profiler_examples::video::Video;
 use profiler_examples::wan::{Observer, Pipeline, Request, Source};
 
-/// Every tensor that a run showed, in order, by name.
+/// Tensors of a run, by name and in order.
 #[derive(Default)]
 pub(crate) struct Recording {
     tensors: HashMap<String, Vec<Tensor>>,
@@ -30,11 +30,11 @@ impl Recording {
         self.tensors.contains_key(name)
     }
 
-    /// Compares with a tensor of the full reference; `None` for what this pipeline holds in another
-    /// form and other tests compare.
+    /// Compares a tensor with the full reference; returns `None` for one that this pipeline
+    /// represents differently, which other tests compare.
     pub(crate) fn compare_full(&self, name: &str, golden: &Tensor) -> Option<f32> {
         let ours = match name {
-            // The reference repeats each angle for the pair that it turns.
+            // The reference repeats each angle for the pair that it rotates.
             "dit.rope_cos" | "dit.rope_sin" => {
                 let angles = self.get(name).unsqueeze(2).unwrap();
                 Tensor::cat(&[&angles, &angles], 2).unwrap()
@@ -50,7 +50,7 @@ impl Recording {
         Some(relative_error(golden, &ours))
     }
 
-    /// Of the text encoder's tensors only the real tokens are compared: padding is never encoded
+    /// Compares only the real tokens of the text encoder's tensors, because padding is not encoded
     /// here.
     fn text_error(&self, name: &str, golden: &Tensor) -> f32 {
         let (prompt, what) = name.trim_start_matches("text.").split_once('.').unwrap();
@@ -62,7 +62,7 @@ impl Recording {
         relative_error(&golden.narrow(1, 0, tokens).unwrap(), &ours.narrow(1, 0, tokens).unwrap())
     }
 
-    /// The tensor of that name; `name.2` may also be the third time that `name` was shown.
+    /// Returns the tensor of this name. `name.2` may also be the third occurrence of `name`.
     pub(crate) fn get(&self, name: &str) -> &Tensor {
         let first = self.tensors.get(name).and_then(|shown| shown.first());
         let nth = || {
@@ -73,7 +73,7 @@ impl Recording {
     }
 }
 
-/// One golden run from `source`.
+/// Records a golden run from `source`.
 pub(crate) fn record(source: &Source) -> (Video, Recording) {
     let pipeline = Pipeline::load(source, &Device::Cpu).unwrap();
     let request = Request::tiny();
@@ -83,10 +83,11 @@ pub(crate) fn record(source: &Source) -> (Video, Recording) {
     (video, recording)
 }
 
-/// The largest difference, relative to the golden tensor's largest value where that is above 1.
+/// Returns the largest difference, relative to the golden tensor's largest value if that is above
+/// 1.
 pub(crate) fn relative_error(golden: &Tensor, ours: &Tensor) -> f32 {
     let flat = |tensor: &Tensor| tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
-    // Ours are `[frames, channels, …]`, the reference's `[1, channels, frames, …]`.
+    // Our tensors are `[frames, channels, …]`, the reference's `[1, channels, frames, …]`.
     let ours = if ours.rank() == 4 && golden.rank() == 5 { ours.transpose(0, 1).unwrap() } else { ours.clone() };
     let (golden, ours) = (flat(golden), flat(&ours));
     assert_eq!(golden.dims(), ours.dims());
@@ -94,7 +95,7 @@ pub(crate) fn relative_error(golden: &Tensor, ours: &Tensor) -> f32 {
     largest(&(&golden - ours).unwrap()) / largest(&golden).max(1.0)
 }
 
-/// How many of the 8-bit values differ by one level; more than one level fails.
+/// Returns how many of the 8-bit values differ by one level; fails if any differs by more.
 pub(crate) fn levels_off(golden: &Tensor, video: &Video) -> usize {
     let golden = golden.flatten_all().unwrap().to_vec1::<u8>().unwrap();
     let ours = video.frames.concat();

@@ -1,14 +1,14 @@
-//! The form of a video: `multipart/form-data`, as vLLM-Omni and OpenAI take it.
+//! Reads the form of a video: `multipart/form-data` with the fields of vLLM-Omni and OpenAI.
 //!
 //! | field | default | |
 //! |---|---|---|
 //! | `prompt` | required | what the video should show |
-//! | `image` or `input_reference` | made by the program | PNG or JPEG file that the video starts from |
-//! | `negative_prompt` | the model's | what it should not show |
+//! | `image` or `input_reference` | drawn by the program | PNG or JPEG file that the video starts from |
+//! | `negative_prompt` | the model's | what the video should not show |
 //! | `size`, or `width` and `height` | the picture's aspect | `832x480`; multiples of 16 |
 //! | `num_frames`, or `seconds` | the model's | one more than a multiple of 4 |
 //! | `num_inference_steps`, `guidance_scale`, `guidance_scale_2`, `boundary_ratio`, `flow_shift`, `seed`, `fps` | the model's | |
-//! | `model` | | a name; another than the one that is served gets a warning ([`super::model`]) |
+//! | `model` | | name of a model; any but the served one causes a warning ([`super::model`]) |
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ use profiler_examples::image::{self, Picture};
 use profiler_examples::wan::{Request, SIDE_MULTIPLE};
 
 use super::Service;
+use super::error::ApiError;
 use super::limits::{self, number, size};
-use super::refusal::Refusal;
 
-/// How long a client may take to send a form.
-const UPLOADING: Duration = Duration::from_secs(60);
+/// Timeout for a client to send a form.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A video that was asked for, checked.
+/// A checked request for a video.
 #[derive(Debug)]
 pub(super) struct Form {
     pub(super) request: Request,
     pub(super) picture: Picture,
-    /// Headers of the answer that name the model.
+    /// Headers that name the model in the answer.
     pub(super) headers: HeaderMap,
 }
 
-/// What has been read so far.
+/// Fields read so far.
 #[derive(Default)]
 struct Fields {
     prompt: Option<String>,
@@ -52,40 +52,41 @@ struct Fields {
 /// Reads and checks a form.
 ///
 /// # Errors
-/// Whatever the client has to correct.
-pub(super) async fn read(mut form: Multipart, service: &Service) -> Result<Form, Refusal> {
+/// The first mistake that the client has to correct.
+pub(super) async fn read(mut form: Multipart, service: &Service) -> Result<Form, ApiError> {
     let (mut fields, mut request) = (Fields::default(), service.defaults.clone());
     let upload = async {
         while let Some(field) = form.next_field().await? {
             take(field, &mut fields, &mut request).await?;
         }
-        Ok::<(), Refusal>(())
+        Ok::<(), ApiError>(())
     };
     let too_slow =
-        || Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", format!("the form took over {UPLOADING:?}"));
-    tokio::time::timeout(UPLOADING, upload).await.map_err(|_| too_slow())??;
+        || ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", format!("the form took over {UPLOAD_TIMEOUT:?}"));
+    tokio::time::timeout(UPLOAD_TIMEOUT, upload).await.map_err(|_| too_slow())??;
     let headers = service.model.headers(fields.model.as_deref())?;
-    request.prompt = fields.prompt.filter(|prompt| !prompt.trim().is_empty()).ok_or(Refusal::missing("prompt"))?;
+    request.prompt = fields.prompt.filter(|prompt| !prompt.trim().is_empty()).ok_or(ApiError::missing("prompt"))?;
     if let Some(seconds) = fields.seconds {
         request.num_frames = (seconds.clamp(0.0, 600.0) * f64::from(request.fps)) as usize;
     }
-    // The second scale follows the first when only the first is given.
+    // The second scale follows the first if only the first is given.
     request.guidance_scale_2 = fields.guidance_scale_2.unwrap_or(request.guidance_scale_2);
 
-    let given = match fields.picture {
+    let picture_file = match fields.picture {
         Some(file) => Some(decode(file).await?),
         None => None,
     };
     let usual = (service.defaults.width, service.defaults.height);
-    let fitting = given.as_ref().map_or(usual, |picture| image::fit_area(picture, usual.0 * usual.1, SIDE_MULTIPLE));
+    let fitting =
+        picture_file.as_ref().map_or(usual, |picture| image::fit_area(picture, usual.0 * usual.1, SIDE_MULTIPLE));
     request.width = fields.width.unwrap_or(fitting.0);
     request.height = fields.height.unwrap_or(fitting.1);
     limits::check(&request, &service.config)?;
-    let picture = given.unwrap_or_else(|| image::demo(request.width, request.height));
+    let picture = picture_file.unwrap_or_else(|| image::demo(request.width, request.height));
     Ok(Form { request, picture, headers })
 }
 
-async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> Result<(), Refusal> {
+async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> Result<(), ApiError> {
     let name = field.name().unwrap_or_default().to_owned();
     if ["image", "input_reference"].contains(&name.as_str()) {
         fields.picture = Some(field.bytes().await?);
@@ -116,7 +117,7 @@ async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> R
         "seed" => request.seed = number(name, text)?,
         "fps" => request.fps = number(name, text)?,
         _ => {
-            return Err(Refusal::wrong(
+            return Err(ApiError::wrong(
                 name,
                 "is no field of this form; `prompt`, `image`, `size`, `num_frames`, \
             `num_inference_steps`, `guidance_scale`, `seed` and others are",
@@ -126,9 +127,9 @@ async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> R
     Ok(())
 }
 
-/// Decoding takes a while, so it is done beside the other requests.
-async fn decode(file: Bytes) -> Result<Picture, Refusal> {
+/// Decodes a picture on a thread for blocking work, because it takes a while.
+async fn decode(file: Bytes) -> Result<Picture, ApiError> {
     let decoded = tokio::task::spawn_blocking(move || image::decode(&file)).await;
-    let wrong = |why: String| Refusal::wrong("image", format_args!("expected a PNG or JPEG file: {why}"));
+    let wrong = |why: String| ApiError::wrong("image", format_args!("expected a PNG or JPEG file: {why}"));
     decoded.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(chain(&error)))
 }

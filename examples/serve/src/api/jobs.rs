@@ -1,5 +1,4 @@
-//! Videos that are made while nobody waits: remembered until they have been asked for, up to a
-//! limit.
+//! Jobs: videos that are generated in the background and kept, up to a limit, for clients to fetch.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +8,18 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 use super::unix_now;
-use crate::fleet::{Made, Unmade};
+use crate::fleet::{GenerateError, Generated};
 use profiler_examples::wan::Request;
 
-/// Jobs that are remembered. More can never be unfinished: the queue is shorter.
-const REMEMBERED: usize = 64;
+/// Maximum number of kept jobs. There are never more unfinished ones, because the queue is shorter.
+const MAX_JOBS: usize = 64;
 
-/// Bytes of videos that are remembered, beside the last one.
-const KEPT: usize = 512 << 20;
+/// Maximum bytes of kept videos, not counting the last one.
+const MAX_KEPT_BYTES: usize = 512 << 20;
 
-/// A video that was asked for.
+/// A requested video.
 #[derive(Debug)]
 pub(super) struct Job {
     id: String,
@@ -29,7 +28,7 @@ pub(super) struct Job {
     created_at: u64,
     completed_at: Option<u64>,
     begun: Arc<AtomicBool>,
-    result: Option<Result<File, Unmade>>,
+    result: Option<Result<File, GenerateError>>,
 }
 
 #[derive(Debug)]
@@ -53,7 +52,7 @@ impl Job {
         }
     }
 
-    /// The object that clients poll for.
+    /// Returns the object for which clients poll.
     pub(super) fn show(&self) -> Value {
         let (request, file) = (&self.request, self.result.as_ref().and_then(|result| result.as_ref().ok()));
         let error = self.result.as_ref().and_then(|result| result.as_ref().err());
@@ -81,19 +80,19 @@ impl Job {
         self.result.iter().flatten().map(|file| file.bytes.len()).sum()
     }
 
-    fn content(&self) -> Result<Bytes, Refusal> {
+    fn content(&self) -> Result<Bytes, ApiError> {
         match &self.result {
             Some(Ok(file)) => Ok(file.bytes.clone()),
-            Some(Err(error)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "failed", error.to_string())),
+            Some(Err(error)) => Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "failed", error.to_string())),
             None => {
                 let message = format!("the video `{}` is {}: ask again later", self.id, self.status());
-                Err(Refusal::new(StatusCode::NOT_FOUND, "not_ready", message))
+                Err(ApiError::new(StatusCode::NOT_FOUND, "not_ready", message))
             }
         }
     }
 }
 
-/// The jobs, the oldest in front.
+/// All jobs, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Jobs(Mutex<VecDeque<Job>>);
 
@@ -102,24 +101,24 @@ impl Jobs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a job, and forgets the oldest finished one when there are too many.
+    /// Adds a job, and drops the oldest finished one if there are too many.
     pub(super) fn add(&self, job: Job) {
         let mut jobs = self.lock();
         jobs.push_back(job);
-        if jobs.len() > REMEMBERED {
-            forget_oldest(&mut jobs);
+        if jobs.len() > MAX_JOBS {
+            drop_oldest(&mut jobs);
         }
     }
 
-    /// Keeps what has become of a job, and forgets the oldest finished ones when all together are
-    /// too large.
-    pub(super) fn finish(&self, id: &str, outcome: Result<Made, Unmade>) {
+    /// Stores a job's outcome, and drops the oldest finished jobs if all videos together are too
+    /// large.
+    pub(super) fn finish(&self, id: &str, outcome: Result<Generated, GenerateError>) {
         let mut jobs = self.lock();
-        let made = outcome.as_ref().map_or(0, |made| made.file.len());
-        while made + jobs.iter().map(Job::bytes).sum::<usize>() > KEPT && forget_oldest(&mut jobs) {}
+        let generated = outcome.as_ref().map_or(0, |generated| generated.file.len());
+        while generated + jobs.iter().map(Job::bytes).sum::<usize>() > MAX_KEPT_BYTES && drop_oldest(&mut jobs) {}
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
             job.completed_at = Some(unix_now().as_secs());
-            job.result = Some(outcome.map(|Made { file, seconds, stage_durations }| File {
+            job.result = Some(outcome.map(|Generated { file, seconds, stage_durations }| File {
                 bytes: file.into(),
                 seconds,
                 stage_durations,
@@ -127,24 +126,24 @@ impl Jobs {
         }
     }
 
-    pub(super) fn show(&self, id: &str) -> Result<Value, Refusal> {
-        self.look(id, |job| Ok(job.show()))
+    pub(super) fn show(&self, id: &str) -> Result<Value, ApiError> {
+        self.with_job(id, |job| Ok(job.show()))
     }
 
-    pub(super) fn content(&self, id: &str) -> Result<Bytes, Refusal> {
-        self.look(id, Job::content)
+    pub(super) fn content(&self, id: &str) -> Result<Bytes, ApiError> {
+        self.with_job(id, Job::content)
     }
 
-    fn look<T>(&self, id: &str, look: impl FnOnce(&Job) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    fn with_job<T>(&self, id: &str, with_job: impl FnOnce(&Job) -> Result<T, ApiError>) -> Result<T, ApiError> {
         let jobs = self.lock();
         let job = jobs.iter().find(|job| job.id == id);
-        let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no_such_video", "there is no video of this id here");
-        look(job.ok_or_else(unknown)?)
+        let unknown = || ApiError::new(StatusCode::NOT_FOUND, "no_such_video", "there is no video of this id here");
+        with_job(job.ok_or_else(unknown)?)
     }
 }
 
-/// Whether there was a finished one.
-fn forget_oldest(jobs: &mut VecDeque<Job>) -> bool {
+/// Drops the oldest finished job; returns false if there is none.
+fn drop_oldest(jobs: &mut VecDeque<Job>) -> bool {
     let oldest = jobs.iter().position(|job| job.result.is_some());
     oldest.is_some_and(|oldest| jobs.remove(oldest).is_some())
 }
@@ -159,27 +158,27 @@ mod tests {
         for (number, size) in sizes.iter().enumerate() {
             let id = number.to_string();
             jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
-            jobs.finish(&id, Ok(Made { file: vec![0; *size], seconds: 1.0, stage_durations: BTreeMap::new() }));
+            jobs.finish(&id, Ok(Generated { file: vec![0; *size], seconds: 1.0, stage_durations: BTreeMap::new() }));
         }
         jobs
     }
 
     #[test]
-    fn the_oldest_finished_jobs_are_forgotten_first() {
+    fn the_oldest_finished_jobs_are_dropped_first() {
         let jobs = Jobs::default();
         jobs.add(Job::new("unfinished".to_owned(), "model".to_owned(), Request::tiny(), Arc::default()));
-        for number in 0..=REMEMBERED {
+        for number in 0..=MAX_JOBS {
             let id = number.to_string();
             jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
-            jobs.finish(&id, Ok(Made { file: vec![], seconds: 1.0, stage_durations: BTreeMap::new() }));
+            jobs.finish(&id, Ok(Generated { file: vec![], seconds: 1.0, stage_durations: BTreeMap::new() }));
         }
         assert_eq!(jobs.show("unfinished").unwrap()["status"], "queued");
-        assert!(jobs.show("0").is_err() && jobs.show(&REMEMBERED.to_string()).is_ok());
+        assert!(jobs.show("0").is_err() && jobs.show(&MAX_JOBS.to_string()).is_ok());
     }
 
     #[test]
     fn large_videos_make_room_for_the_last_one() {
-        let jobs = jobs_of(&[1, KEPT, 2]);
+        let jobs = jobs_of(&[1, MAX_KEPT_BYTES, 2]);
         assert!(jobs.content("0").is_err() && jobs.content("1").is_err());
         assert_eq!(jobs.content("2").unwrap().len(), 2);
     }

@@ -1,8 +1,8 @@
-//! The endpoints, with the names and forms of vLLM-Omni's.
+//! The endpoints, with vLLM-Omni's paths and forms.
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /health` | every worker's state; 503 when nothing can be made |
+//! | `GET /health` | every worker's state; 503 when nothing can be generated |
 //! | `GET /v1/models` | the one model |
 //! | `POST /v1/videos/sync` | a form ([`form`]); the MP4 file |
 //! | `POST /v1/videos` | the same form; a job |
@@ -10,15 +10,15 @@
 //! | `GET /v1/videos/{id}/content` | its MP4 file: 404 until it is there, 422 if it failed |
 //! | `POST /v1/images/generations` | JSON ([`images`]); PNG files in base64 |
 //!
-//! Errors are `{"error": {"code": "…", "message": "…"}}`, as those of the profiler's endpoints,
+//! Errors are `{"error": {"code": "…", "message": "…"}}`, as are those of the profiler's endpoints,
 //! which [`super::run`] adds if a profiler is configured.
 
+mod error;
 mod form;
 mod images;
 mod jobs;
 mod limits;
 mod model;
-mod refusal;
 mod token;
 mod videos;
 
@@ -36,21 +36,21 @@ use profiler_runtime::{profiled_stage, request_scope};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use self::error::ApiError;
 use self::jobs::Jobs;
-use self::limits::UPLOAD;
+use self::limits::MAX_UPLOAD;
 pub(super) use self::model::Model;
-use self::refusal::Refusal;
 use self::token::Token;
-use super::fleet::{Fleet, Made, Outcome, Unmade, Wish};
+use super::fleet::{Fleet, GenerateError, Generated, Generation, Outcome};
 use super::process::State as WorkerState;
 use profiler_examples::wan::{ModelConfig, Request};
 
-/// What the handlers share.
+/// State that the handlers share.
 pub(super) struct Service {
     pub(super) fleet: Arc<Fleet>,
     pub(super) model: Model,
     pub(super) config: ModelConfig,
-    /// What a request leaves out.
+    /// Defaults of requests.
     pub(super) defaults: Request,
     token: Option<Token>,
     jobs: Jobs,
@@ -71,25 +71,25 @@ impl Service {
         Self { fleet, model, config, defaults, token, jobs: Jobs::default(), ids: AtomicU64::new(0) }
     }
 
-    /// A name that no other request of this server, or of one before it, has.
+    /// Returns an id that is unique among the requests of this server and of earlier ones.
     fn id(&self, kind: &str) -> String {
         format!("{kind}_{:x}{:04x}", unix_now().as_micros(), self.ids.fetch_add(1, Ordering::Relaxed) & 0xFFFF)
     }
 
-    async fn make(&self, wish: Wish) -> Result<Made, Refusal> {
-        let (id, outcome) = (wish.id.clone(), self.fleet.submit(wish)?);
+    async fn make(&self, generation: Generation) -> Result<Generated, ApiError> {
+        let (id, outcome) = (generation.id.clone(), self.fleet.submit(generation)?);
         Ok(request_scope(id, self.wait(outcome)).await?)
     }
 
-    /// Waits for an outcome, or for the reason why there is none any more. In a profile it lasts as
-    /// long as the request's turn in the queue and its work in the workers together.
+    /// Waits for an outcome, or for the reason why there will be none. In a profile this stage
+    /// covers the request's time in the queue and in the workers.
     #[profiled_stage("frontend.wait")]
     async fn wait(&self, outcome: oneshot::Receiver<Outcome>) -> Outcome {
         outcome.await.unwrap_or_else(|_| Err(self.fleet.no_worker()))
     }
 }
 
-/// Every endpoint but the profiler's.
+/// Returns all endpoints except for the profiler's.
 pub(super) fn router(service: Arc<Service>) -> Router {
     let protected = Router::new()
         .route("/v1/models", get(models))
@@ -98,18 +98,18 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/v1/videos/{id}", get(videos::job))
         .route("/v1/videos/{id}/content", get(videos::content))
         .route("/v1/images/generations", post(images::generate))
-        .route_layer(DefaultBodyLimit::max(UPLOAD))
+        .route_layer(DefaultBodyLimit::max(MAX_UPLOAD))
         .route_layer(from_fn_with_state(Arc::clone(&service), token::check));
     Router::new()
         .route("/health", get(health))
         .merge(protected)
-        .method_not_allowed_fallback(refusal::wrong_method)
-        .fallback(refusal::no_such_path)
+        .method_not_allowed_fallback(error::wrong_method)
+        .fallback(error::no_such_path)
         .with_state(service)
 }
 
 async fn health(State(service): Shared) -> impl IntoResponse {
-    let workers = service.fleet.vitals();
+    let workers = service.fleet.statuses();
     let (code, status) = match workers.iter().filter(|worker| worker.state != WorkerState::Ready).count() {
         _ if !service.fleet.is_usable() => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
         0 => (StatusCode::OK, "healthy"),
@@ -123,25 +123,25 @@ async fn models(State(service): Shared) -> Json<Value> {
     Json(json!({ "object": "list", "data": [model] }))
 }
 
-/// Seconds and less since 1970.
+/// Returns the time since 1970.
 fn unix_now() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-impl From<Unmade> for Refusal {
-    fn from(unmade: Unmade) -> Self {
-        let code = match unmade {
-            Unmade::Busy => "busy",
-            Unmade::Closing => "shutting_down",
-            Unmade::NoWorker(_) => "no_worker",
-            Unmade::Lost(_) => "worker_lost",
-            Unmade::Failed(_) => "pipeline_failed",
+impl From<GenerateError> for ApiError {
+    fn from(error: GenerateError) -> Self {
+        let code = match error {
+            GenerateError::Busy => "busy",
+            GenerateError::Closing => "shutting_down",
+            GenerateError::NoWorker(_) => "no_worker",
+            GenerateError::Lost(_) => "worker_lost",
+            GenerateError::Failed(_) => "pipeline_failed",
         };
-        let status = match unmade {
-            Unmade::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Unmade::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        let status = match error {
+            GenerateError::Busy => StatusCode::TOO_MANY_REQUESTS,
+            GenerateError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, code, unmade.to_string())
+        Self::new(status, code, error.to_string())
     }
 }

@@ -1,15 +1,15 @@
-//! The model's name in requests and answers.
+//! Checks the model's name in requests and names it in answers.
 //!
-//! Clients of other servers, and the examples in their guides, name the model of those. There is
-//! one model here, so such a request is served with it, and the answer's headers and the log say
-//! which one ran; `--strict-model` refuses it instead.
+//! Clients of other servers, and the examples in their guides, name those servers' models. This
+//! server has one model, so it serves such a request with it, and says so in the answer's headers
+//! and in the log. `--strict-model` rejects the request instead.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::refusal::Refusal;
+use super::error::ApiError;
 
-/// Characters of a foreign name that are shown.
-const SHOWN: usize = 100;
+/// Maximum number of characters of another model's name in messages.
+const MAX_SHOWN: usize = 100;
 
 /// The model that is served.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// A strict one serves no request that names another.
+    /// Creates the model; a strict one rejects requests that name another model.
     pub(crate) const fn new(name: String, is_strict: bool) -> Self {
         Self { name, is_strict }
     }
@@ -28,19 +28,19 @@ impl Model {
         &self.name
     }
 
-    /// The headers of an answer to a request that has asked for this model.
+    /// Returns the headers of the answer to a request that names `asked`.
     ///
     /// # Errors
-    /// The name is another model's, and the server is strict.
-    pub(super) fn headers(&self, asked: Option<&str>) -> Result<HeaderMap, Refusal> {
+    /// If the name is another model's and the server is strict.
+    pub(super) fn headers(&self, asked: Option<&str>) -> Result<HeaderMap, ApiError> {
         let name = &self.name;
         let value = |text: &str| HeaderValue::try_from(text).ok();
         let mut headers: HeaderMap =
             value(name).map(|name| (HeaderName::from_static("x-model"), name)).into_iter().collect();
         let Some(other) = asked.filter(|asked| *asked != name) else { return Ok(headers) };
-        let other: String = other.chars().take(SHOWN).flat_map(char::escape_default).collect();
+        let other: String = other.chars().take(MAX_SHOWN).flat_map(char::escape_default).collect();
         if self.is_strict {
-            return Err(Refusal::wrong("model", format_args!("`{other}` is not served here, `{name}` is")));
+            return Err(ApiError::wrong("model", format_args!("`{other}` is not served here, `{name}` is")));
         }
         let warning = format!("`{other}` is not served here: `{name}` ran instead");
         crate::warn(format_args!("{warning}"));

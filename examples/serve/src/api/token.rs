@@ -1,4 +1,4 @@
-//! The bearer token that `--token` demands of every request but `GET /health`.
+//! Checks the bearer token of `--token`, which every request but `GET /health` must carry.
 
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::Shared;
-use super::refusal::Refusal;
+use super::error::ApiError;
 
-/// The token; shown nowhere.
+/// The token, which is never logged.
 pub(super) struct Token(String);
 
 impl Token {
@@ -18,19 +18,19 @@ impl Token {
         Self(token.to_owned())
     }
 
-    /// Whether a request carries it; takes the same time wherever the two differ.
+    /// Returns whether a request carries the token, compared in constant time.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         given.is_some_and(|given| given.ct_eq(self.0.as_bytes()).into())
     }
 }
 
-/// Lets a request through if no token is demanded, or it has the right one.
+/// Passes a request on if no token is required, or if it carries the right one.
 pub(super) async fn check(State(service): Shared, request: Request, next: Next) -> Response {
     match &service.token {
         Some(token) if !token.is_in(request.headers()) => {
             let message = "this server demands its token in `Authorization: Bearer …`";
-            Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response()
+            ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response()
         }
         _ => next.run(request).await,
     }

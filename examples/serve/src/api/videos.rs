@@ -1,4 +1,4 @@
-//! `/v1/videos`: made while the client waits, or as a job that it asks for again.
+//! `/v1/videos`: generates videos while the client waits, or as a job for which it polls.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,63 +11,63 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use super::form::{self, Form};
 use super::jobs::Job;
-use super::refusal::Refusal;
 use super::{Service, Shared};
-use crate::fleet::Wish;
+use crate::fleet::Generation;
 use crate::wire::Product;
 
 const MP4: &str = "video/mp4";
 
-fn wish(service: &Service, form: Form, begun: &Arc<AtomicBool>) -> (Wish, HeaderMap) {
+fn generation(service: &Service, form: Form, begun: &Arc<AtomicBool>) -> (Generation, HeaderMap) {
     let Form { request, picture, headers } = form;
     let id = service.id("video_gen");
-    (Wish { id, request, picture, product: Product::Video, begun: Arc::clone(begun) }, headers)
+    (Generation { id, request, picture, product: Product::Video, begun: Arc::clone(begun) }, headers)
 }
 
-/// `POST /v1/videos/sync`
+/// Handles `POST /v1/videos/sync`.
 pub(super) async fn sync(
     State(service): Shared,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<impl IntoResponse, Refusal> {
-    let (wish, of_model) = wish(&service, form::read(form?, &service).await?, &Arc::default());
-    let id = wish.id.clone();
-    let made = service.make(wish).await?;
+) -> Result<impl IntoResponse, ApiError> {
+    let (generation, of_model) = generation(&service, form::read(form?, &service).await?, &Arc::default());
+    let id = generation.id.clone();
+    let generated = service.make(generation).await?;
     let headers = [
         ("content-type", MP4.to_owned()),
         ("x-request-id", id),
-        ("x-inference-time-s", format!("{:.3}", made.seconds)),
-        ("x-stage-durations", json!(made.stage_durations).to_string()),
+        ("x-inference-time-s", format!("{:.3}", generated.seconds)),
+        ("x-stage-durations", json!(generated.stage_durations).to_string()),
     ];
-    Ok((of_model, headers, made.file))
+    Ok((of_model, headers, generated.file))
 }
 
-/// `POST /v1/videos`
+/// Handles `POST /v1/videos`.
 pub(super) async fn submit(
     State(service): Shared,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<impl IntoResponse, Refusal> {
+) -> Result<impl IntoResponse, ApiError> {
     let begun = Arc::default();
-    let (wish, headers) = wish(&service, form::read(form?, &service).await?, &begun);
-    let job = Job::new(wish.id.clone(), service.model.name().to_owned(), wish.request.clone(), begun);
-    let (id, shown) = (wish.id.clone(), job.show());
-    let outcome = service.fleet.submit(wish)?;
+    let (generation, headers) = generation(&service, form::read(form?, &service).await?, &begun);
+    let job = Job::new(generation.id.clone(), service.model.name().to_owned(), generation.request.clone(), begun);
+    let (id, shown) = (generation.id.clone(), job.show());
+    let outcome = service.fleet.submit(generation)?;
     service.jobs.add(job);
     tokio::spawn(async move {
-        let made = profiler_runtime::request_scope(&id, service.wait(outcome)).await;
-        service.jobs.finish(&id, made);
+        let generated = profiler_runtime::request_scope(&id, service.wait(outcome)).await;
+        service.jobs.finish(&id, generated);
     });
     Ok((headers, Json(shown)))
 }
 
-/// `GET /v1/videos/{id}`
-pub(super) async fn job(State(service): Shared, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
+/// Handles `GET /v1/videos/{id}`.
+pub(super) async fn job(State(service): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     service.jobs.show(&id).map(Json)
 }
 
-/// `GET /v1/videos/{id}/content`
-pub(super) async fn content(State(service): Shared, Path(id): Path<String>) -> Result<impl IntoResponse, Refusal> {
+/// Handles `GET /v1/videos/{id}/content`.
+pub(super) async fn content(State(service): Shared, Path(id): Path<String>) -> Result<impl IntoResponse, ApiError> {
     let file = service.jobs.content(&id)?;
     Ok(([(CONTENT_TYPE, MP4), (CONTENT_DISPOSITION, "attachment; filename=\"video.mp4\"")], file))
 }

@@ -1,4 +1,4 @@
-//! The real server program, and a client that speaks just enough HTTP. Everything has a time limit.
+//! Runs the real server program, and a minimal HTTP client. Everything has a timeout.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longer than anything takes, also in a debug build on a busy machine.
+/// Timeout that is longer than anything takes, even in a debug build on a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
-/// What the machine that runs the tests may have set.
+/// Environment variables that the test machine may have set.
 const FOREIGN: [&str; 7] = [
     "PROFILER_CONFIG",
     "PROFILER_SESSION_ID",
@@ -26,11 +26,11 @@ const FOREIGN: [&str; 7] = [
     "NVTX_INJECTION64_PATH",
 ];
 
-/// A video that is quick, and guided.
+/// Fields of a quick video with guidance.
 pub(crate) const QUICK: [(&str, &str); 4] =
     [("prompt", "A cat"), ("num_frames", "1"), ("num_inference_steps", "2"), ("seed", "7")];
 
-/// The program, which `cargo test` builds beside the tests.
+/// Returns a command for the program, which `cargo test` builds with the tests.
 pub(crate) fn program() -> Command {
     let test = std::env::current_exe().unwrap();
     let mut command = Command::new(test.ancestors().nth(2).unwrap().join("examples").join("serve"));
@@ -40,7 +40,7 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A server that is ready. Dropping it kills it; its workers end with it.
+/// A running server. Dropping it kills the server, and its workers end with it.
 pub(crate) struct Server {
     child: Child,
     address: String,
@@ -51,8 +51,8 @@ impl Server {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(flags: &[&str], variables: &[(&str, &Path)]) -> Self {
         let (mut command, folder) = (program(), tempfile::tempdir().unwrap());
-        // What it writes when nothing else is said, and what it leaves when it is killed, goes with
-        // the folder.
+        // Its default outputs, and what it leaves behind when it is killed, go into the temporary
+        // folder.
         command.current_dir(&folder).env("TMPDIR", folder.path());
         command.args(["--port", "0"]).args(flags).envs(variables.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("`cargo test` without `--test` builds it");
@@ -64,7 +64,7 @@ impl Server {
             }
         });
         let mut server = Self { child, address: String::new(), _folder: folder };
-        // A session of its loading comes first.
+        // A session of the loading may print other lines first.
         while server.address.is_empty() {
             let line = receiver.recv_timeout(LIMIT).expect("the server says where it listens");
             server.address = line.strip_prefix("listening on http://").unwrap_or_default().to_owned();
@@ -84,7 +84,7 @@ impl Server {
         self.send("POST", path, "Content-Type: application/json\r\n", body.to_string().as_bytes())
     }
 
-    /// A `multipart/form-data` of texts and at most one file.
+    /// Sends a `multipart/form-data` of texts and at most one file.
     pub(crate) fn post_form(&self, path: &str, fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Answer {
         let mut body = Vec::new();
         for (name, text) in fields {
@@ -106,21 +106,21 @@ impl Server {
             "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        // A server that has refused the head need not read the body.
+        // A server that rejects the head may not read the body.
         let _ = stream.write_all(body);
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         Answer::parse(&answer)
     }
 
-    /// What `/health` says of each worker: its process and its state.
+    /// Returns each worker's process id and state from `/health`.
     pub(crate) fn workers(&self) -> Vec<(u64, String)> {
         let health = self.get("/health").json();
         let workers = health["workers"].as_array().unwrap().iter();
         workers.map(|worker| (worker["pid"].as_u64().unwrap(), worker["state"].as_str().unwrap().to_owned())).collect()
     }
 
-    /// Waits until `/health` says this.
+    /// Waits until `/health` reports this status.
     pub(crate) fn wait_for_health(&self, status: &str) -> Value {
         until(|| Some(self.get("/health").json()).filter(|health| health["status"] == status))
     }
@@ -129,7 +129,7 @@ impl Server {
         u64::from(self.child.id())
     }
 
-    /// Ends it as Ctrl-C does, and waits for that.
+    /// Ends the server as Ctrl-C does, and waits for its exit.
     pub(crate) fn interrupt(mut self) -> ExitStatus {
         signal("INT", self.pid());
         until(|| self.child.try_wait().unwrap())
@@ -143,7 +143,7 @@ impl Drop for Server {
     }
 }
 
-/// What a server has answered.
+/// An answer of the server.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
@@ -183,13 +183,13 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The body, if all went well.
+    /// Checks that the status is 200.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{self:?}");
         self
     }
 
-    /// Code and message of an error.
+    /// Checks the status of an error, and returns its code and message.
     pub(crate) fn error(&self, status: u16) -> (String, String) {
         assert_eq!(self.status, status, "{self:?}");
         let error = &self.json()["error"];
@@ -208,11 +208,11 @@ pub(crate) fn signal(name: &str, pid: u64) {
     assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
 }
 
-/// Asks until there is an answer.
-pub(crate) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+/// Polls until there is a result.
+pub(crate) fn until<T>(mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + LIMIT;
     loop {
-        if let Some(answer) = ask() {
+        if let Some(answer) = poll() {
             return answer;
         }
         assert!(Instant::now() < deadline, "it takes too long");
@@ -220,12 +220,12 @@ pub(crate) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Whether a process is there.
+/// Returns whether a process is alive.
 pub(crate) fn is_alive(pid: u64) -> bool {
     Command::new("sh").args(["-c", &format!("kill -0 {pid}")]).stderr(Stdio::null()).status().unwrap().success()
 }
 
-/// A shared library that the tests were built with.
+/// Returns the path of a shared library that was built with the tests.
 pub(crate) fn double(name: &str) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     std::env::current_exe().unwrap().with_file_name(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))

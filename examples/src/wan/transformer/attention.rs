@@ -1,4 +1,4 @@
-//! The attention of a transformer block: over the video's tokens, or over the prompt.
+//! The attention of a transformer block, over the video's tokens or over the prompt.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -37,8 +37,7 @@ impl Attention {
         })
     }
 
-    /// Queries from `x`, keys and values from `context`; positions matter only within the video
-    /// itself.
+    /// Attends from `x` to `context`. Positions matter only within the video itself.
     pub(super) fn forward(&self, x: &Tensor, context: &Tensor, rotary: Option<&Rotary>) -> Result<Tensor> {
         let mut q = self.split(&self.norm_q.forward(&self.to_q.forward(x)?)?)?;
         let mut k = self.split(&self.norm_k.forward(&self.to_k.forward(context)?)?)?;

@@ -1,4 +1,5 @@
-//! One of the transformer's equal layers: self-attention, attention to the prompt, feed-forward.
+//! One of the transformer's identical layers: self-attention, attention to the prompt,
+//! feed-forward.
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -42,7 +43,7 @@ impl Block {
         rotary: &Rotary,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        // Rows: shift, scale, gate of the self-attention, then the same of the feed-forward.
+        // Rows: shift, scale and gate of the self-attention, then those of the feed-forward.
         let modulation = (&self.scale_shift + condition.modulation.to_dtype(DType::F32)?)?;
         let dtype = x.dtype();
 
@@ -63,7 +64,7 @@ impl Block {
     }
 }
 
-/// `x + gate · y`, in f32, back in the dtype of `x`.
+/// Computes `x + gate · y` in f32 and returns it in the dtype of `x`.
 fn add_gated(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
     let gated = y.to_dtype(DType::F32)?.broadcast_mul(gate)?;
     (x.to_dtype(DType::F32)? + gated)?.to_dtype(x.dtype())

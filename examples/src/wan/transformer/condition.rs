@@ -1,4 +1,4 @@
-//! What every block is conditioned on: the timestep and the prompt, embedded once per call.
+//! The condition of every block: the timestep and the prompt, embedded once per call.
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -31,7 +31,7 @@ pub(super) struct Embedded {
 impl Condition {
     pub(super) fn load(config: &TransformerConfig, vb: &VarBuilder<'_>) -> Result<Self> {
         let dim = config.dim();
-        // The time embedder stays in f32: BF16 cannot tell neighbouring timesteps apart.
+        // The time embedder stays in f32, because BF16 cannot distinguish neighbouring timesteps.
         let time = vb.pp("time_embedder").to_dtype(DType::F32);
         let text = vb.pp("text_embedder");
         Ok(Self {
@@ -57,7 +57,7 @@ impl Condition {
         Ok(Embedded { time, modulation, text })
     }
 
-    /// Cosines, then sines, of the timestep at geometrically falling frequencies.
+    /// Returns cosines, then sines, of the timestep at geometrically falling frequencies.
     fn waves(&self, timestep: usize) -> Vec<f32> {
         let step = -(10_000f32.ln()) / self.frequencies as f32;
         let angle = |i: usize| timestep as f32 * (step * i as f32).exp();

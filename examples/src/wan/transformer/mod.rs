@@ -1,9 +1,9 @@
-//! The denoising transformer (`WanTransformer3DModel`): noisy latents, a timestep and a prompt to a
-//! velocity.
+//! The denoising transformer (`WanTransformer3DModel`): predicts a velocity from noisy latents, a
+//! timestep and a prompt.
 //!
-//! The model has two of these with the same structure: one for high noise, one for low noise.
-//! Latents are `[frames, channels, height, width]` here and everywhere in this crate: the batch is
-//! always one video.
+//! The model has two with the same structure, one for high and one for low noise. Latents are
+//! `[frames, channels, height, width]` throughout this crate, because the batch is always one
+//! video.
 
 mod attention;
 mod block;
@@ -39,7 +39,7 @@ impl Transformer {
         let (dim, patch) = (config.dim(), frames * height * width);
         let embedding = vb.pp("patch_embedding");
         let kernel = embedding.get((dim, config.in_channels, frames, height, width), "weight")?;
-        // A patch is one frame deep, which leaves a convolution within each frame.
+        // A patch is one frame deep, so the embedding is a convolution within each frame.
         let blocks = (0..config.num_layers).map(|i| Block::load(config, &vb.pp("blocks").pp(i)));
         Ok(Self {
             patch_embedding: Conv2d::new(kernel.squeeze(2)?, embedding.get(dim, "bias")?, 0, width)?,
@@ -53,7 +53,7 @@ impl Transformer {
         })
     }
 
-    /// The rotations for the tokens of `latents`, the same for both experts.
+    /// Returns the rotations for the tokens of `latents`, which both experts share.
     pub(crate) fn rotary(&self, latents: &Tensor) -> Result<Rotary> {
         let (frames, _, height, width) = latents.dims4()?;
         let [patch_frames, patch_height, patch_width] = self.config.patch_size;
@@ -61,10 +61,10 @@ impl Transformer {
         Rotary::new(&self.config, grid, latents.device())
     }
 
-    /// The velocity at `latents` (`[frames, in_channels, h, w]`, h and w even), as
+    /// Predicts the velocity at `latents` (`[frames, in_channels, h, w]`, h and w even), as
     /// `[frames, out_channels, h, w]`. Both are f32 whatever the model's dtype.
     ///
-    /// `text` is `[1, length, text_dim]`; its padding takes part in the attention, as in the
+    /// `text` is `[1, length, text_dim]`. Its padding takes part in the attention, as in the
     /// reference.
     #[profiled_stage("transformer.forward")]
     pub(crate) fn forward(
@@ -93,7 +93,7 @@ impl Transformer {
         self.unpatch(&y.to_dtype(DType::F32)?, frames, rows, columns)
     }
 
-    /// Tokens back to pixels; inside a patch the channel varies fastest.
+    /// Converts tokens back to pixels. Inside a patch the channel varies fastest.
     fn unpatch(&self, tokens: &Tensor, frames: usize, rows: usize, columns: usize) -> Result<Tensor> {
         let [_, height, width] = self.config.patch_size;
         let channels = self.config.out_channels;
@@ -102,15 +102,15 @@ impl Transformer {
     }
 }
 
-/// `x · (1 + scale) + shift`, where row `row` of `modulation` (`[1, rows, dim]`) is the shift and
-/// the next the scale.
+/// Computes `x · (1 + scale) + shift`, where row `row` of `modulation` (`[1, rows, dim]`) is the
+/// shift and the next one the scale.
 fn modulate(x: &Tensor, modulation: &Tensor, row: usize) -> Result<Tensor> {
     let shift = modulation.narrow(1, row, 1)?;
     let scale = modulation.narrow(1, row + 1, 1)?;
     x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(&shift)
 }
 
-/// Prefixes what a block shows with the block's number.
+/// Observer that prefixes the names of a block's tensors with its number.
 struct BlockObserver<'a> {
     index: usize,
     observer: &'a mut dyn Observer,

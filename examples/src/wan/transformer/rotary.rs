@@ -1,19 +1,19 @@
-//! Rotary position embedding over three axes: frame, row and column of a token.
+//! Rotary position embedding over a token's frame, row and column.
 
 use candle_core::{DType, Device, Result, Tensor};
 use profiler_runtime::profiled_op;
 
 use crate::wan::config::TransformerConfig;
 
-/// The rotation of every token; it depends only on the video's size, so one serves all steps and
-/// both experts.
+/// Rotation of every token. It depends only on the video's size, so all steps and both experts
+/// share one.
 pub(crate) struct Rotary {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rotary {
-    /// For `frames × rows × columns` tokens.
+    /// Computes the rotations of `frames × rows × columns` tokens.
     pub(crate) fn new(config: &TransformerConfig, grid: (usize, usize, usize), device: &Device) -> Result<Self> {
         let (frames, rows, columns) = grid;
         let side = 2 * (config.attention_head_dim / 6);
@@ -36,14 +36,14 @@ impl Rotary {
         Ok(Self { cos: table(f64::cos)?, sin: table(f64::sin)? })
     }
 
-    /// Turns neighbouring pairs of `x` (`[1, heads, tokens, width]`), in f32 whatever its dtype.
+    /// Rotates neighbouring pairs of `x` (`[1, heads, tokens, width]`), in f32 whatever its dtype.
     #[profiled_op("rope", shapes(x, self.cos, self.sin))]
     pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::rotary_emb::rope_i(&exact, &self.cos, &self.sin)?.to_dtype(x.dtype())
     }
 
-    /// The cosines and sines, `[tokens, width / 2]` each.
+    /// Returns the cosines and sines, `[tokens, width / 2]` each.
     pub(crate) fn tables(&self) -> (&Tensor, &Tensor) {
         (&self.cos, &self.sin)
     }

@@ -1,5 +1,5 @@
-//! What the encoder and the decoder share: channel norm, residual block, attention within a frame,
-//! and the middle.
+//! Blocks that the encoder and the decoder share: channel norm, residual block, attention within a
+//! frame, and the middle block.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -16,7 +16,8 @@ pub(super) struct ChannelNorm {
 }
 
 impl ChannelNorm {
-    /// `trailing` is how many dimensions of 1 follow the channels in the checkpoint.
+    /// Loads the norm; `trailing` is the number of dimensions of 1 after the channels in the
+    /// checkpoint.
     pub(super) fn load(vb: &VarBuilder<'_>, channels: usize, trailing: usize) -> Result<Self> {
         let mut shape = vec![channels];
         shape.resize(1 + trailing, 1);
@@ -31,7 +32,7 @@ impl ChannelNorm {
     }
 }
 
-/// Two convolutions around which the input is added again.
+/// Two convolutions with a residual connection.
 pub(super) struct Residual {
     norm1: ChannelNorm,
     conv1: CausalConv3d,
@@ -64,7 +65,7 @@ impl Residual {
     }
 }
 
-/// Attention between the pixels of each frame, one head as wide as the channels.
+/// Attention between the pixels of each frame, with one head as wide as the channels.
 struct FrameAttention {
     norm: ChannelNorm,
     to_qkv: Conv2d,
@@ -93,7 +94,7 @@ impl FrameAttention {
     }
 }
 
-/// The middle of the encoder and of the decoder, at the lowest resolution.
+/// The middle block of the encoder and the decoder, at the lowest resolution.
 pub(super) struct Middle {
     before: Residual,
     attention: FrameAttention,

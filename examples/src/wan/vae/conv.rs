@@ -1,16 +1,15 @@
-//! The VAE's convolution over time. candle has no 3-D one, so frames are the batch and a kernel's
-//! frames are channels.
+//! The VAE's convolution over time. candle has no 3-D convolution, so frames become the batch, and
+//! a kernel's frames become channels.
 //!
-//! A kernel `[out, in, t, h, w]` is stored once as `[out, t·in, h, w]`; its input puts the `t`
-//! frames that an output frame sees side by side in the channels. One 2-D convolution then does the
-//! work of the 3-D one.
+//! A kernel `[out, in, t, h, w]` is stored as `[out, t·in, h, w]`, and the `t` input frames of an
+//! output frame are concatenated along the channels. One 2-D convolution then computes the 3-D one.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use profiler_runtime::profiled_op;
 
-/// A convolution over time and space that sees no future frame: an output frame depends on its own
-/// and earlier ones.
+/// A causal convolution over time and space: an output frame depends only on its own and earlier
+/// input frames.
 pub(super) struct CausalConv3d {
     stacked: Tensor,
     bias: Tensor,
@@ -19,7 +18,7 @@ pub(super) struct CausalConv3d {
 }
 
 impl CausalConv3d {
-    /// `kernel` is frames, height, width; space is padded so that it keeps its size.
+    /// Loads a kernel of frames, height and width. Padding keeps the spatial size.
     pub(super) fn load(vb: &VarBuilder<'_>, inputs: usize, outputs: usize, kernel: [usize; 3]) -> Result<Self> {
         let [frames, height, width] = kernel;
         let weight = vb.get((outputs, inputs, frames, height, width), "weight")?;
@@ -31,8 +30,8 @@ impl CausalConv3d {
         })
     }
 
-    /// Gives as many frames as it gets. What came before is in `history`, zeros if nothing, and `x`
-    /// is added to it.
+    /// Returns as many frames as `x` has. `history` holds the frames before `x`, or stands for
+    /// zeros, and is updated.
     #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x))]
     pub(super) fn forward(&self, x: &Tensor, history: &mut Option<Tensor>) -> Result<Tensor> {
         let past = self.frames - 1;
@@ -43,13 +42,12 @@ impl CausalConv3d {
             Some(before) => Tensor::cat(&[&before, x], 0)?,
             None => x.pad_with_zeros(0, past, 0)?,
         };
-        // A copy: a view would keep the whole chunk alive in every layer.
+        // Copied, because a view would keep the whole chunk alive in every layer.
         *history = Some(padded.narrow(0, padded.dim(0)? - past, past)?.force_contiguous()?);
         self.convolve(&padded, 1)
     }
 
-    /// Takes every second output frame, without padding: halves the frames that follow the one
-    /// before `x`.
+    /// Returns every second output frame of `before` and `x`, without padding.
     #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x) / 2)]
     pub(super) fn forward_strided(&self, before: &Tensor, x: &Tensor) -> Result<Tensor> {
         self.convolve(&Tensor::cat(&[before, x], 0)?, 2)
@@ -68,7 +66,8 @@ impl CausalConv3d {
         Tensor::cat(&seen, 1)?.conv2d(&self.stacked, self.padding, 1, 1, 1)?.broadcast_add(&self.bias)
     }
 
-    /// A product and a sum for every weight at every output pixel, if every frame gives one.
+    /// Counts a product and a sum for every weight at every output pixel, for one output frame per
+    /// input frame.
     fn flops(&self, x: &Tensor) -> usize {
         2 * self.stacked.elem_count() * x.dims4().map_or(0, |(frames, _, h, w)| frames * h * w)
     }

@@ -1,4 +1,4 @@
-//! The VAE's decoder: one latent frame to one frame (the first) or four.
+//! The VAE's decoder: turns a latent frame into four frames, or one for the first.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;

@@ -1,4 +1,4 @@
-//! The VAE's encoder: one chunk of frames to one latent frame (mean and variance).
+//! The VAE's encoder: turns a chunk of frames into one latent frame (mean and variance).
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -35,7 +35,7 @@ impl Encoder {
                 down_blocks.push(Down::Residual(Residual::load(&vb, channels, wider)?));
                 channels = wider;
             }
-            // There is one resampling between two levels, hence none after the last.
+            // Resampling happens between levels, so there is none after the last.
             if let Some(temporal) = config.temperal_downsample.get(level) {
                 let vb = vb.pp("down_blocks").pp(down_blocks.len());
                 down_blocks.push(Down::Resample(Downsample::load(&vb, channels, *temporal)?));

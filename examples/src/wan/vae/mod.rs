@@ -1,8 +1,8 @@
-//! The video autoencoder (`AutoencoderKLWan`): pixels to latents and back, always in f32.
+//! The video autoencoder (`AutoencoderKLWan`): converts pixels to latents and back, always in f32.
 //!
-//! It streams: the encoder takes the first frame alone and then groups of four, the decoder one
-//! latent frame at a time, and every temporal convolution remembers the end of what it saw
-//! ([`stream`]). So the memory that the layers need does not grow with the length of the video.
+//! It streams: the encoder takes the first frame alone and then groups of four, the decoder takes
+//! one latent frame at a time, and every temporal convolution keeps its last input frames
+//! ([`stream`]). So the layers' memory does not grow with the length of the video.
 
 mod blocks;
 mod conv;
@@ -22,9 +22,9 @@ use self::stream::Stream;
 use super::config::VaeConfig;
 use super::observer::Observer;
 
-/// Frames that one latent frame stands for, but for the first, which stands for one.
+/// Number of frames per latent frame, except for the first, which is one frame.
 pub(crate) const FRAMES_PER_LATENT: usize = 4;
-/// Pixels per latent pixel, along each side.
+/// Number of pixels per latent pixel, along each side.
 pub(crate) const PIXELS_PER_LATENT: usize = 8;
 
 pub(crate) struct Vae {
@@ -52,8 +52,9 @@ impl Vae {
         })
     }
 
-    /// A picture `[1, 3, H, W]`, followed by zeros up to `frames` frames, as normalised latents
-    /// `[latent frames, z_dim, H/8, W/8]`: the mean of the distribution, without sampling.
+    /// Encodes a picture `[1, 3, H, W]`, followed by zeros up to `frames` frames, as normalised
+    /// latents `[latent frames, z_dim, H/8, W/8]`. Takes the mean of the distribution, without
+    /// sampling.
     #[profiled_stage("vae.encode")]
     pub(crate) fn encode(&self, picture: &Tensor, frames: usize, observer: &mut dyn Observer) -> Result<Tensor> {
         let mut stream = Stream::default();
@@ -75,7 +76,7 @@ impl Vae {
         Ok(latents)
     }
 
-    /// Normalised latents to frames `[frames, 3, H, W]` in `[-1, 1]`.
+    /// Decodes normalised latents to frames `[frames, 3, H, W]` in `[-1, 1]`.
     #[profiled_stage("vae.decode")]
     pub(crate) fn decode(&self, latents: &Tensor, observer: &mut dyn Observer) -> Result<Tensor> {
         let z = latents.broadcast_mul(&self.std)?.broadcast_add(&self.mean)?;

@@ -1,8 +1,7 @@
-//! Changes of resolution: halving in the encoder, doubling in the decoder, in space and, for some,
-//! in time.
+//! Changes of resolution: halving in the encoder and doubling in the decoder, in space and, in some
+//! blocks, in time.
 //!
-//! The first chunk of a video is one frame, which stays one frame: the temporal convolution is
-//! skipped for it.
+//! The first chunk of a video is a single frame and stays one: it skips the temporal convolution.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -11,7 +10,7 @@ use super::conv::CausalConv3d;
 use super::stream::Stream;
 use crate::wan::layers::Conv2d;
 
-/// Halves height and width, and with `temporal` the number of frames.
+/// Halves height and width and, with `temporal`, the number of frames.
 pub(super) struct Downsample {
     spatial: Conv2d,
     temporal: Option<CausalConv3d>,
@@ -27,7 +26,7 @@ impl Downsample {
     }
 
     pub(super) fn forward(&self, x: &Tensor, stream: &mut Stream) -> Result<Tensor> {
-        // Padded to the right and below only, so that an even size is exactly halved.
+        // Padded only at the right and at the bottom, so that an even size is exactly halved.
         let x = self.spatial.forward(&x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?)?;
         let Some(temporal) = &self.temporal else {
             return Ok(x);
@@ -41,7 +40,7 @@ impl Downsample {
     }
 }
 
-/// Doubles height and width while halving the channels, and with `temporal` doubles the number of
+/// Doubles height and width, halves the channels and, with `temporal`, doubles the number of
 /// frames.
 pub(super) struct Upsample {
     spatial: Conv2d,
@@ -62,7 +61,7 @@ impl Upsample {
             Some(temporal) => {
                 let first = stream.is_first_chunk();
                 let history = stream.slot();
-                // The first frame is not remembered either: the second chunk starts from zeros.
+                // The first frame is not stored, so the second chunk starts from zeros.
                 if first { x.clone() } else { interleave(&temporal.forward(x, history)?)? }
             }
             None => x.clone(),
@@ -72,8 +71,8 @@ impl Upsample {
     }
 }
 
-/// `[frames, 2·channels, h, w]` to `[2·frames, channels, h, w]`: the halves of the channels are
-/// successive frames.
+/// Converts `[frames, 2·channels, h, w]` to `[2·frames, channels, h, w]`: the halves of the
+/// channels are successive frames.
 fn interleave(x: &Tensor) -> Result<Tensor> {
     let (frames, channels, height, width) = x.dims4()?;
     x.reshape((2 * frames, channels / 2, height, width))
