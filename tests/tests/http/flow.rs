@@ -149,13 +149,13 @@ fn names_select_ranges_and_the_same_are_stopped() {
     let at = server.local_addr();
     assert_eq!(post(at, "/start_profile", r#"{"stages": [7]}"#).refusal(), (400, "no_such_stage".into()));
     assert_eq!(post(at, "/start_profile", r#"{"stages": [0, "vae.*"]}"#).status, 200);
-    drop(stage("vae.decode"));
+    drop(stage("vae.tiles"));
     drop(stage("text_encoder"));
     assert_eq!(post(at, "/stop_profile", r#"{"stages": ["dit"]}"#).refusal(), (409, "other_selection".into()));
     let stopped = post(at, "/stop_profile", r#"{"stages": ["vae.*", 0]}"#);
     assert_eq!(stopped.status, 200);
     let trace = Trace::read(&folder(&stopped));
-    assert_eq!((trace.count("vae.decode"), trace.count("text_encoder")), (1, 0));
+    assert_eq!((trace.count("vae.tiles"), trace.count("text_encoder")), (1, 0));
 }
 
 #[test]
