@@ -102,7 +102,7 @@ fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
 
 /// One test, because off is a state of the process: before its first session.
 #[test]
-fn first_uses_allocate_nothing_while_nothing_records_and_at_most_once_while_something_does() {
+fn first_uses_allocate_only_while_recording_and_at_most_once() {
     let bench = Bench::alone();
     // The first range of a process looks for tools.
     known();

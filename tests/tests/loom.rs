@@ -46,7 +46,7 @@ fn a_reader_sees_a_prefix_of_what_the_owner_writes() {
 }
 
 #[test]
-fn a_chunk_that_is_left_is_read_to_its_end_and_nothing_is_lost_or_written_twice() {
+fn a_chunk_that_is_left_is_read_to_its_end_once() {
     model(4, 9, false, || {
         let mut writer = Writer::new(1);
         let reader = thread::spawn(|| read()[0]);
@@ -94,7 +94,7 @@ fn two_threads_that_overwrite_each_other_count_every_entry() {
 }
 
 #[test]
-fn a_thread_that_ends_is_swept_with_all_that_it_wrote_or_not_at_all() {
+fn a_thread_that_ends_is_swept_wholly_or_not_at_all() {
     model(4, 1, false, || {
         let thread = thread::spawn(|| {
             let mut writer = Writer::new(1);
@@ -124,7 +124,7 @@ fn a_thread_that_ends_is_swept_with_all_that_it_wrote_or_not_at_all() {
 }
 
 #[test]
-fn a_range_that_has_begun_ends_also_when_the_budget_is_spent_meanwhile() {
+fn a_range_that_has_begun_ends_although_the_budget_is_spent() {
     model(4, 1, false, || {
         let mut writer = Writer::new(1);
         writer.append_many(2);

@@ -60,7 +60,7 @@ fn stage_of(device: &Value, path: &str) -> Value {
 }
 
 #[test]
-fn a_block_from_before_the_session_is_in_its_total_and_its_release_is_exact() {
+fn a_block_from_before_the_session_counts_and_is_released() {
     let bench = Bench::alone();
     let before = black_box(vec![1_u8; 64 * MIB]);
     let address = before.as_ptr().addr() as u64;
@@ -282,7 +282,7 @@ fn the_snapshots_blocks_add_up_and_name_the_ranges_around_them() {
 }
 
 #[test]
-fn more_allocations_than_there_is_room_for_are_counted_and_cost_no_range() {
+fn allocations_without_room_are_counted_and_cost_no_range() {
     let bench = Bench::alone();
     let config = with_memory(&bench).max_buffer_mb(2);
     let trace = bench.record(config, || {

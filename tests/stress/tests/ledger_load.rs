@@ -123,7 +123,7 @@ impl Load {
 }
 
 #[test]
-fn every_range_is_in_the_session_in_which_it_ran_and_in_no_other() {
+fn every_range_is_in_the_session_in_which_it_ran_alone() {
     let bench = Bench::alone();
     let (traces, made) = Load::new().sessions(|| described(bench.config()), 3_000);
     let mut seen = BTreeSet::new();
@@ -139,7 +139,7 @@ fn every_range_is_in_the_session_in_which_it_ran_and_in_no_other() {
 }
 
 #[test]
-fn what_overflows_under_load_is_counted_by_the_session_in_which_it_ran() {
+fn what_overflows_under_load_is_counted_by_its_own_session() {
     let bench = Bench::alone();
     for (what, change) in CHANGES {
         let (traces, made) = Load::new().sessions(|| change(bench.config().max_buffer_mb(1)), 6_000);

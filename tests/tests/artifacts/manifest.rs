@@ -133,7 +133,7 @@ fn the_performance_report_and_the_pipeline_lines_need_no_trace() {
 }
 
 #[test]
-fn a_folder_that_is_lost_while_recording_costs_the_artifacts_not_the_program() {
+fn a_lost_folder_costs_the_artifacts_not_the_program() {
     let bench = Bench::alone();
     start_profile_with(bench.config()).unwrap();
     pipeline();
@@ -151,7 +151,7 @@ fn a_folder_that_is_lost_while_recording_costs_the_artifacts_not_the_program() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_disk_that_fills_costs_the_file_that_does_not_fit_and_no_other() {
+fn a_full_disk_costs_only_the_file_that_does_not_fit() {
     let output = child_of("full_disk").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
@@ -187,7 +187,7 @@ fn full_disk() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn exporting_a_million_ranges_takes_no_memory_that_grows_with_them() {
+fn exporting_a_million_ranges_takes_constant_memory() {
     let output = child_of("records_a_million_ranges").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -208,7 +208,7 @@ fn polls_of_a_future_show_who_polled() {
 }
 
 #[test]
-fn a_stack_that_is_too_deep_keeps_its_innermost_functions_and_says_so() {
+fn a_stack_that_is_too_deep_keeps_its_innermost_functions() {
     let bench = Bench::alone();
     let (trace, _) = record(&bench, || assert_eq!(recursive(200), 200));
     let frames = stack(&trace.named("deepest")[0].args);

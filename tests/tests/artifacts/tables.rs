@@ -165,7 +165,7 @@ fn total_ns(table: &KeyAverages) -> u64 {
 }
 
 #[test]
-fn trace_workbook_text_and_library_tell_the_same_times_to_the_nanosecond() {
+fn trace_workbook_text_and_library_tell_the_same_times() {
     let bench = Bench::alone();
     let (stopped, manifest) = record(everything(&bench));
     let of_trace = busy_ns(&Trace::read(stopped.folder().unwrap()));
@@ -186,7 +186,7 @@ fn trace_workbook_text_and_library_tell_the_same_times_to_the_nanosecond() {
 }
 
 #[test]
-fn the_workbook_has_the_sheets_that_were_asked_for_and_its_columns_in_order() {
+fn the_workbook_has_the_requested_sheets_and_columns_in_order() {
     let bench = Bench::alone();
     for (config, sheets, columns) in [
         (bench.config(), ["summary", "stages"].as_slice(), [&COLUMNS[..], &OURS].concat()),
@@ -316,7 +316,7 @@ fn a_sheet_by_stack_tells_calls_from_different_places_apart() {
 }
 
 #[test]
-fn flops_are_the_same_in_trace_and_table_and_an_op_without_a_formula_is_named() {
+fn flops_agree_and_an_op_without_a_formula_is_named() {
     let bench = Bench::alone();
     let (stopped, manifest) = record(everything(&bench));
     let trace = Trace::read(stopped.folder().unwrap());

@@ -54,7 +54,7 @@ fn a_flag_beats_the_environment() {
 }
 
 #[test]
-fn a_dotted_flag_changes_one_field_of_the_environment_or_the_flag() {
+fn a_dotted_flag_changes_one_field_of_what_is_set_otherwise() {
     let variables = [("PROFILER_CONFIG", r#"{"profiler":"cuda","max_iterations":3}"#)];
     let parsed = run_in(&variables, &["--profiler-config.max_iterations=4"]).unwrap().unwrap();
     assert_eq!(parsed.config, ProfilerConfig::cuda().max_iterations(4));
@@ -111,7 +111,7 @@ fn a_wrong_dotted_flag_is_named_as_it_was_written() {
 }
 
 #[test]
-fn a_field_of_vllm_without_a_counterpart_is_a_warning_as_a_flag_too() {
+fn a_vllm_flag_without_a_counterpart_is_a_warning() {
     let parsed =
         run(&["--profiler-config.profiler=cuda", "--profiler-config.ignore_frontend", "True"]).unwrap().unwrap();
     assert_eq!(parsed.warnings.len(), 1);

@@ -221,7 +221,7 @@ fn what_does_nothing_is_a_warning() {
 }
 
 #[test]
-fn a_vllm_configuration_works_with_one_warning_for_each_field_without_a_counterpart() {
+fn a_vllm_configuration_warns_once_of_each_unknown_field() {
     let fields =
         ["ignore_frontend", "capture_torch_profiler", "detailed_trace_annotation", "torch_profiler_execution_trace"];
     let mut object = json!({"profiler": "cuda"});

@@ -87,7 +87,7 @@ fn names(folder: &Path) -> Vec<String> {
 const ONCE: [&str; 3] = ["cuProfilerStart", "cuCtxSynchronize", "cuProfilerStop"];
 
 #[test]
-fn each_session_opens_the_range_once_and_closes_it_when_the_gpu_is_done() {
+fn the_range_opens_once_and_closes_when_the_gpu_is_done() {
     assert_eq!(run("one session", &[]), (ONCE.map(String::from).to_vec(), vec![]));
     assert_eq!(run("named steps", &[]).0, ONCE);
     let (calls, warnings) = run("three sessions", &[]);
@@ -96,7 +96,7 @@ fn each_session_opens_the_range_once_and_closes_it_when_the_gpu_is_done() {
 }
 
 #[test]
-fn the_range_covers_the_iterations_that_are_recorded_and_no_other() {
+fn the_range_covers_only_the_recorded_iterations() {
     assert_eq!(run("schedule", &[]).0, ONCE);
     assert_eq!(run("warm-up", &[]).0, ONCE, "a warm-up is not captured");
 }
@@ -108,7 +108,7 @@ fn a_range_waits_for_the_first_context() {
 }
 
 #[test]
-fn without_context_device_or_driver_there_is_one_warning_and_the_program_runs_on() {
+fn without_context_device_or_driver_there_is_one_warning() {
     for (scenario, variables, says) in [
         ("no context", &[][..], "had no CUDA context: start the session in the process that uses the GPU"),
         ("no device", &[("CUDA_DOUBLE_DEVICES", "0")], "the CUDA driver finds no device"),
@@ -138,7 +138,7 @@ fn a_torch_session_leaves_the_range_alone() {
 const WRITTEN: [&str; 3] = ["manifest_rank0.json", "summary_rank0.md", "timing_rank0.json"];
 
 #[test]
-fn each_session_writes_timing_summary_and_manifest_and_nothing_else() {
+fn each_session_writes_only_timing_summary_and_manifest() {
     for (scenario, place, sessions) in [("one session", "profiler_out", 1), ("three sessions, a folder", "mine", 3)] {
         let folder = tempdir().unwrap();
         let (calls, warnings) = run_in(folder.path(), scenario, &[]);
@@ -157,7 +157,7 @@ fn each_session_writes_timing_summary_and_manifest_and_nothing_else() {
 }
 
 #[test]
-fn a_folder_that_nobody_chose_and_that_cannot_be_made_costs_its_artifacts_and_nothing_else() {
+fn a_default_folder_that_cannot_be_made_costs_only_artifacts() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("profiler_out"), "a file").unwrap();
     let (calls, warnings) = run_in(folder.path(), "one session", &[]);

@@ -245,7 +245,7 @@ fn buffers_may_come_back_in_any_order() {
 }
 
 #[test]
-fn what_cupti_refuses_is_a_reason_in_the_manifest_and_the_program_runs_on() {
+fn what_cupti_refuses_is_a_reason_in_the_manifest() {
     for (fails, code, says) in [
         ("cuptiSubscribe=39", "occupied", "CUPTI serves another tool"),
         ("cuptiActivityEnable=35", "not_permitted", "NVreg_RestrictProfilingToAdminUsers=0"),

@@ -62,7 +62,7 @@ fn kind(record: &[u8]) -> u32 {
 }
 
 #[test]
-fn a_few_records_of_each_kind_are_kept_where_somebody_asks_for_them() {
+fn a_few_records_of_each_kind_are_kept_on_request() {
     let (version, records) = kept("13.5");
     assert_eq!(version, 130_500);
     let mut counts: HashMap<u32, usize> = HashMap::new();

@@ -159,7 +159,7 @@ fn ns(row: &HashMap<String, Data>, column: &str) -> u64 {
 }
 
 #[test]
-fn every_sheet_tells_the_gpu_times_of_the_trace_to_the_nanosecond() {
+fn every_sheet_tells_the_gpu_times_of_the_trace() {
     let ran = run(&[]);
     let in_trace = kernels(&ran.trace);
     let whole: u64 = in_trace.values().sum();

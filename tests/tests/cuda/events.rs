@@ -110,7 +110,7 @@ fn elapsed(stage: &Value) -> f64 {
 }
 
 #[test]
-fn stages_have_the_time_between_their_events_and_no_other_has_any() {
+fn only_stages_have_the_time_between_their_events() {
     let ran = run("two streams", &[]);
     let timing = ran.timing();
     assert_eq!((&timing["gpu"]["source"], &timing["gpu"]["reason_code"]), (&"events".into(), &"events_wanted".into()));
@@ -161,7 +161,7 @@ fn the_trace_has_a_row_for_each_stream_on_which_ranges_nest() {
 }
 
 #[test]
-fn where_cupti_records_no_event_is_taken_and_where_it_cannot_events_are() {
+fn events_are_taken_only_where_cupti_cannot_record() {
     let by_cupti = run("two streams", &[("CONFIG", "auto")]);
     assert_eq!(by_cupti.gpu()["source"], "cupti");
     assert_eq!(by_cupti.count("cuEventCreate"), 0);
@@ -202,7 +202,7 @@ fn events_are_used_again() {
 }
 
 #[test]
-fn a_program_far_ahead_of_its_gpu_loses_times_and_they_are_counted() {
+fn a_program_far_ahead_of_its_gpu_counts_the_times_it_loses() {
     let ran = run("far ahead", &[]);
     let gpu = ran.gpu();
     let (exhausted, unresolved) = (&gpu["losses"]["exhausted"], &gpu["losses"]["unresolved"]);
@@ -211,7 +211,7 @@ fn a_program_far_ahead_of_its_gpu_loses_times_and_they_are_counted() {
 }
 
 #[test]
-fn what_the_gpu_has_not_done_at_stop_is_asked_for_in_the_background_for_a_while() {
+fn events_that_are_open_at_stop_are_awaited_in_the_background() {
     let later = run("done later", &[]);
     assert!((elapsed(of(&later.timing(), "slow")) - 0.7).abs() < 1e-6, "{}", later.timing());
     let never = run("never done", &[]);
@@ -271,7 +271,7 @@ fn run_killed(scenario: &str, variables: &[(&str, &str)]) -> Ran {
 }
 
 #[test]
-fn a_killed_process_leaves_the_times_that_were_read_and_the_others_are_counted() {
+fn a_killed_process_leaves_the_times_read_and_counts_the_others() {
     let ran = run_killed("two streams", &[]);
     let (timing, gpu) = (ran.timing(), ran.gpu());
     assert_eq!((&gpu["source"], &gpu["reason_code"]), (&"events".into(), &"process_gone".into()), "{gpu}");
@@ -286,7 +286,7 @@ fn a_killed_process_leaves_the_times_that_were_read_and_the_others_are_counted()
 }
 
 #[test]
-fn the_records_of_cupti_die_with_the_process_and_the_reports_say_so() {
+fn records_of_cupti_die_with_the_process_and_reports_say_so() {
     let ran = run_killed("two streams", &[("CONFIG", "auto")]);
     let gpu = manifest(&session(ran.folder.path()))["gpu"].clone();
     let reason = "the process ended before the GPU's records were read";

@@ -254,7 +254,7 @@ fn assert_not_written(bench: &Bench) {
 }
 
 #[test]
-fn process_exit_writes_what_was_recorded_on_whichever_thread_it_is_called() {
+fn process_exit_on_any_thread_writes_what_was_recorded() {
     for ending in ["exit", "exit on another thread"] {
         let bench = Bench::alone();
         assert_eq!(end(&bench, ending, &[], &json!({})).code(), Some(3), "{ending}");
@@ -271,7 +271,7 @@ fn process_exit_waits_for_artifacts_that_are_being_written() {
 
 /// G17: a service's supervisor, terminal and limits end it in more ways than SIGTERM.
 #[test]
-fn a_signal_that_ends_the_program_writes_first_and_stays_the_programs_status() {
+fn a_fatal_signal_writes_first_and_stays_the_status() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU] {
         let bench = Bench::alone_in_memory();
         assert_eq!(end(&bench, "signal", &[signal], &json!({})).signal(), Some(signal));

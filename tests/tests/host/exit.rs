@@ -102,7 +102,7 @@ fn a_bad_configuration_is_logged_and_the_program_runs_on() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_logged_and_the_program_runs_on() {
+fn a_folder_that_cannot_be_made_costs_no_run() {
     let bench = Bench::alone();
     let file = bench.path().join("file");
     fs::write(&file, "").unwrap();
@@ -159,7 +159,7 @@ fn a_guard_ends_its_own_session_and_no_other() {
 }
 
 #[test]
-fn a_guard_whose_session_ended_by_itself_leaves_nothing_for_a_stop() {
+fn a_guard_of_an_ended_session_leaves_nothing_for_a_stop() {
     let bench = Bench::alone();
     let guard = profile_with(bench.config().max_iterations(1)).unwrap();
     profiler_runtime::next_step();

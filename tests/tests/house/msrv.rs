@@ -14,7 +14,7 @@ fn version(text: &str) -> (u32, u32) {
 }
 
 #[test]
-fn no_dependency_of_the_published_crates_needs_a_newer_rust_than_they_state() {
+fn no_dependency_needs_a_newer_rust_than_the_crates_state() {
     let cargo = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--all-features", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../profiler-runtime/Cargo.toml"))

@@ -22,7 +22,7 @@ fn folder(reply: &Reply) -> PathBuf {
 }
 
 #[test]
-fn start_a_request_stop_and_the_artifacts_are_on_disk_and_to_be_had() {
+fn start_request_stop_and_the_artifacts_can_be_downloaded() {
     let bench = Bench::alone();
     let server = local(&bench);
     let at = server.local_addr();
@@ -223,7 +223,7 @@ fn a_partial_failure_is_never_a_success() {
 }
 
 #[test]
-fn artifacts_that_take_longer_than_the_wait_are_accepted_with_an_address() {
+fn artifacts_that_outlast_the_wait_have_an_address() {
     let stop = Ok(report(&[WorkerState::Written, WorkerState::Writing]));
     let server = listen(Arc::new(Scripted { stop, ..Scripted::content() }), HttpOptions::new());
     let reply = post(server.local_addr(), "/stop_profile", "");

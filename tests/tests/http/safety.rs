@@ -53,7 +53,7 @@ fn every_request_needs_the_whole_token() {
 }
 
 #[test]
-fn a_users_server_that_knows_its_peers_refuses_other_machines_without_a_token() {
+fn a_users_server_refuses_other_machines_without_a_token() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let status = |options: HttpOptions, header: &str| {
         let elsewhere = Extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 9], 4711))));

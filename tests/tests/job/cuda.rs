@@ -46,7 +46,7 @@ fn parent() {
 }
 
 #[test]
-fn both_workers_and_not_the_parent_open_and_close_the_range_once() {
+fn each_worker_but_not_the_parent_opens_the_range_once() {
     let folder = tempfile::tempdir().unwrap();
     succeeded(machine("parent", folder.path()).env("JOB", folder.path()));
     for log in ["worker0.log", "worker1.log"] {

@@ -28,7 +28,7 @@ fn impatient() -> CoordinatorOptions {
 }
 
 #[test]
-fn a_worker_killed_while_it_records_is_lost_and_the_other_is_whole() {
+fn a_worker_killed_while_recording_is_lost_the_other_whole() {
     let place = Place::new();
     let coordinator = place.coordinator();
     let mut workers = job(&coordinator, &[0, 1]);
@@ -48,7 +48,7 @@ fn a_worker_killed_while_it_records_is_lost_and_the_other_is_whole() {
 }
 
 #[test]
-fn a_worker_that_never_answers_delays_nobody_and_tells_when_it_is_back() {
+fn a_silent_worker_delays_nobody_and_tells_when_it_is_back() {
     let place = Place::new();
     let coordinator = place.coordinator_with(impatient());
     let workers = job(&coordinator, &[0, 1]);
@@ -90,7 +90,7 @@ fn a_worker_that_hangs_at_the_stop_is_not_waited_for() {
 }
 
 #[test]
-fn who_joins_while_a_session_is_active_is_reported_and_started_only_if_asked() {
+fn a_late_worker_is_reported_and_started_only_if_asked() {
     for (starts, expected) in [(false, Idle), (true, Recording)] {
         let place = Place::new();
         let coordinator = place.coordinator_with(patient().start_late_joiners(starts));
@@ -160,7 +160,7 @@ fn doomed_coordinator() {
 }
 
 #[test]
-fn workers_outlive_their_coordinator_write_its_session_and_join_the_next() {
+fn workers_outlive_their_coordinator_and_join_the_next() {
     let place = Place::new();
     let mut doomed = child_of("doomed_coordinator");
     doomed.env("PERF", place.perf()).env("ADDRESS", place.address()).stdout(Stdio::piped());

@@ -91,12 +91,12 @@ fn leaves_at_the_stop(say: impl Fn(&mut Other, &Value) + Send) {
 }
 
 #[test]
-fn a_worker_that_leaves_instead_of_answering_the_stop_has_written() {
+fn a_worker_that_leaves_at_the_stop_has_written() {
     leaves_at_the_stop(|_, _| {});
 }
 
 #[test]
-fn a_worker_that_leaves_while_its_artifacts_are_waited_for_has_written() {
+fn a_worker_that_leaves_while_it_is_waited_for_has_written() {
     leaves_at_the_stop(|worker, stop| {
         worker.say(&json!({"id": stop["id"], "session": stop["session"], "state": "writing"}));
         worker.wait_for("request", "flush");
@@ -162,7 +162,7 @@ fn a_worker_knows_the_sessions_that_its_coordinator_can_ask_for() {
 }
 
 #[test]
-fn a_worker_that_leaves_says_what_became_of_each_session_that_nobody_knows_of() {
+fn a_worker_that_leaves_tells_of_each_unknown_session() {
     let place = Place::new();
     let (process, mut worker) = of_a_double(&place);
     worker.say(&start(&place, 1, "told"));
@@ -209,7 +209,7 @@ fn installs() {
 }
 
 #[test]
-fn what_a_trigger_has_started_is_stopped_whatever_is_installed_since() {
+fn a_trigger_stops_what_it_started_whatever_is_set_since() {
     let output = child_of("installs").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

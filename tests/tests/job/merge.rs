@@ -28,7 +28,7 @@ fn events(trace: &Value) -> &Vec<Value> {
 }
 
 #[test]
-fn two_ranks_become_one_trace_in_the_order_in_which_things_happened() {
+fn two_ranks_become_one_trace_in_order_of_time() {
     let folder = tempdir().unwrap();
     let session = run_two_ranks(folder.path());
     let output = folder.path().join("merged.json");

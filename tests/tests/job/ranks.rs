@@ -81,7 +81,7 @@ fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
 /// Containers on two hosts that nobody has told their ranks: a shared folder, the same rank,
 /// perhaps the same process id.
 #[test]
-fn processes_that_take_themselves_for_the_same_rank_lose_nothing() {
+fn processes_that_claim_the_same_rank_lose_nothing() {
     let bench = Bench::alone();
     let processes: Vec<_> = (0..6)
         .map(|_| {
@@ -145,7 +145,7 @@ fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
 }
 
 #[test]
-fn a_job_that_runs_again_under_the_same_id_keeps_the_old_artifacts() {
+fn a_job_that_runs_again_under_its_id_keeps_old_artifacts() {
     let bench = Bench::alone();
     for _ in 0..2 {
         assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());

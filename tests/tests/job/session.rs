@@ -152,7 +152,7 @@ fn names_replace_the_stages_of_the_configuration() {
 }
 
 #[test]
-fn any_order_from_many_threads_is_an_answer_and_one_session_at_a_time() {
+fn any_order_from_many_threads_is_one_session_at_a_time() {
     let place = Place::new();
     let coordinator = place.coordinator();
     let _workers = job(&coordinator, &[0, 1]);
@@ -190,7 +190,7 @@ fn any_order_from_many_threads_is_an_answer_and_one_session_at_a_time() {
 }
 
 #[test]
-fn a_session_that_ended_by_itself_answers_the_stop_and_is_not_in_the_way_of_a_start() {
+fn a_session_that_ended_by_itself_answers_stop_and_frees_start() {
     let place = Place::new();
     let config = ProfilerConfig::torch(place.perf()).max_iterations(3);
     let coordinator = Coordinator::bind(&place.address(), patient().config(config)).unwrap();

@@ -155,7 +155,7 @@ fn a_guard_with_a_trigger_in_its_configuration_waits_for_it() {
 }
 
 #[test]
-fn a_worker_that_records_a_session_of_its_own_says_so_to_its_coordinator() {
+fn a_worker_tells_its_coordinator_of_its_own_session() {
     let place = Place::new();
     let (file, own) = (place.path().join("profile-now"), Place::new());
     let coordinator = place.coordinator();

@@ -61,7 +61,7 @@ fn a_tool_is_shown_every_range_in_a_program_without_a_session() {
 }
 
 #[test]
-fn a_range_has_the_category_of_its_kind_and_the_color_of_its_name() {
+fn a_range_has_its_kinds_category_and_its_names_color() {
     let log = attached("a_loop_without_a_session", &[]);
     let categories: Vec<_> = log.of("category").map(|line| (line["category"].as_u64(), line.name())).collect();
     let category = |name| categories.iter().find(|(_, found)| *found == name).unwrap().0;
@@ -94,7 +94,7 @@ fn eight_threads_at_once() {
 }
 
 #[test]
-fn threads_that_race_for_the_first_range_attach_once_lose_nothing_and_register_each_name_once() {
+fn threads_that_race_for_the_first_range_attach_once() {
     let log = attached("eight_threads_at_once", &[]);
     assert_eq!((log.count("initialize"), log.count("domain"), log.count("push")), (1, 1, 8 * 300));
     log.is_balanced();
@@ -134,7 +134,7 @@ fn a_future_on_two_threads_and_one_that_is_dropped() {
 }
 
 #[test]
-fn a_future_is_a_life_from_first_poll_to_end_and_a_pushed_range_for_each_poll_on_its_thread() {
+fn a_future_is_a_life_and_a_pushed_range_for_each_poll() {
     let log = attached("a_future_on_two_threads_and_one_that_is_dropped", &[]);
     log.is_balanced();
     let shown: Vec<_> = log.lines.iter().filter(|line| line["name"] != "conv3d" && line["level"] != 1).collect();
@@ -169,7 +169,7 @@ fn a_session_and_what_comes_after_it() {
 }
 
 #[test]
-fn a_tool_sees_the_ranges_before_in_and_after_a_session_also_those_that_it_does_not_record() {
+fn a_tool_sees_ranges_before_in_and_after_a_session() {
     let log = attached("a_session_and_what_comes_after_it", &[]);
     log.is_balanced();
     let shown: Vec<_> = log.pushes().map(|line| line.name()).filter(|name| *name != "conv3d").collect();
@@ -198,7 +198,7 @@ fn sessions_with_other_domains() {
 }
 
 #[test]
-fn the_last_configuration_names_the_domain_and_an_open_range_ends_in_its_own() {
+fn an_open_range_ends_in_the_domain_in_which_it_began() {
     let log = attached("sessions_with_other_domains", &[]);
     log.is_balanced();
     let shown: Vec<_> = log.pushes().map(|line| (line["domain"].as_str(), line.name())).collect();

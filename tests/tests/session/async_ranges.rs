@@ -135,7 +135,7 @@ async fn request(index: u32) {
 }
 
 #[test]
-fn concurrent_futures_of_a_runtime_with_threads_keep_their_own_lives() {
+fn concurrent_futures_on_several_threads_keep_their_lives() {
     let bench = Bench::alone();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let trace = bench.record(bench.config(), || {

@@ -16,7 +16,7 @@ fn count_to(made: &AtomicU64, ranges: u64) {
 }
 
 #[test]
-fn threads_that_come_and_go_in_too_small_a_budget_lose_nothing_uncounted() {
+fn short_threads_in_a_small_budget_lose_nothing_uncounted() {
     let bench = Bench::alone();
     for (what, change) in CHANGES {
         let made = AtomicU64::new(0);
@@ -40,7 +40,7 @@ fn threads_that_come_and_go_in_too_small_a_budget_lose_nothing_uncounted() {
 }
 
 #[test]
-fn where_there_is_no_room_ranges_and_allocations_are_counted_apart() {
+fn without_room_ranges_and_allocations_are_counted_apart() {
     let bench = Bench::alone();
     for (what, is_file) in [("memory", false), ("a file", true)] {
         let config = described(bench.config()).torch_profiler_with_memory(true).max_buffer_mb(1);

@@ -33,7 +33,7 @@ fn stop_twice_is_an_error_not_a_crash() {
 }
 
 #[test]
-fn two_hundred_sessions_each_have_their_own_trace_and_leave_no_memory_behind() {
+fn two_hundred_sessions_leave_a_trace_each_and_no_memory() {
     let bench = Bench::alone();
     let mut sessions = Vec::new();
     let mut early = 0;
@@ -133,7 +133,7 @@ fn stop_shows_the_open_stage_of_a_blocked_thread() {
 }
 
 #[test]
-fn a_thread_that_ended_before_stop_is_in_the_trace_under_its_name() {
+fn a_thread_that_ended_before_stop_keeps_its_name() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config(), || {
         let work = || drop(stage!("finished"));
@@ -189,7 +189,7 @@ fn every_range_of_ten_threads_is_in_the_trace() {
 }
 
 #[test]
-fn with_a_small_budget_every_range_is_in_the_trace_or_among_the_losses() {
+fn with_a_small_budget_every_range_is_shown_or_counted() {
     let bench = Bench::alone();
     let (trace, made) = ten_threads(&bench, bench.config().max_buffer_mb(1), 6_000);
     let shown = trace.count("threads.outer") + trace.count("threads.inner");
@@ -201,7 +201,7 @@ fn with_a_small_budget_every_range_is_in_the_trace_or_among_the_losses() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_fails_the_start_and_nothing_else() {
+fn a_folder_that_cannot_be_made_fails_only_the_start() {
     let bench = Bench::alone();
     let file = bench.path().join("file");
     fs::write(&file, "").unwrap();
@@ -215,7 +215,7 @@ fn a_folder_that_cannot_be_made_fails_the_start_and_nothing_else() {
 }
 
 #[test]
-fn a_configuration_that_records_nothing_or_is_wrong_does_not_start() {
+fn a_wrong_or_empty_configuration_does_not_start() {
     let bench = Bench::alone();
     assert!(matches!(start_profile_with(ProfilerConfig::default()), Err(Error::NotConfigured)));
     let wrong = bench.config().active_iterations(0).max_buffer_mb(0);
@@ -257,7 +257,7 @@ fn the_manifest_lists_the_files_that_are_there() {
 }
 
 #[test]
-fn a_step_that_began_under_an_earlier_session_is_no_iteration_of_the_next() {
+fn a_step_of_an_earlier_session_is_no_iteration_of_the_next() {
     let bench = Bench::alone();
     start_profile_with(bench.config()).unwrap();
     let old = profiler_runtime::step!("session.old_step");

@@ -67,7 +67,7 @@ fn record(config: ProfilerConfig, work: impl FnOnce()) -> (Value, Trace) {
 }
 
 #[test]
-fn requests_that_run_at_once_on_several_threads_keep_their_stages_apart() {
+fn concurrent_requests_keep_their_stages_apart() {
     let bench = Bench::alone();
     let (timing, trace) = record(bench.config(), || {
         runtime(4).block_on(async {
@@ -117,7 +117,7 @@ fn requests_that_take_turns_on_one_thread_are_kept_apart_too() {
 }
 
 #[test]
-fn stages_that_overlap_in_a_request_do_not_hide_its_unaccounted_time() {
+fn overlapping_stages_do_not_hide_unaccounted_time() {
     let bench = Bench::alone();
     let pause = std::time::Duration::from_millis(20);
     let (timing, _) = record(bench.config(), || {
@@ -153,7 +153,7 @@ fn a_guard_around_a_runtime_has_its_async_stages() {
 }
 
 #[test]
-fn requests_are_kept_when_only_some_stages_are_and_when_the_session_starts_within_them() {
+fn requests_are_kept_beside_some_stages_and_when_cut_by_start() {
     let bench = Bench::alone();
     let config = bench.config().stages(["decode"]);
     let mut session = None;
@@ -170,7 +170,7 @@ fn requests_are_kept_when_only_some_stages_are_and_when_the_session_starts_withi
 }
 
 #[test]
-fn a_scope_is_its_future_while_nothing_records_and_a_dropped_one_ends() {
+fn a_scope_is_its_future_when_off_and_ends_when_dropped() {
     let bench = Bench::alone();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(runtime.block_on(request_scope("off", async { 7 })), 7);

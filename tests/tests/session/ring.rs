@@ -56,7 +56,7 @@ fn a_full_ring_keeps_the_newest_ranges_and_counts_the_others() {
 }
 
 #[test]
-fn a_range_whose_begin_is_overwritten_is_shown_from_where_the_kept_part_begins() {
+fn a_range_without_its_begin_is_shown_from_the_kept_part() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().ring(true).max_buffer_mb(1), || {
         let _outer = stage!("outer");
@@ -73,7 +73,7 @@ fn a_range_whose_begin_is_overwritten_is_shown_from_where_the_kept_part_begins()
 }
 
 #[test]
-fn threads_that_come_and_go_share_one_ring_and_every_range_is_accounted_for() {
+fn threads_that_come_and_go_share_one_ring_exactly() {
     let bench = Bench::alone();
     let made = AtomicU64::new(0);
     start_profile_with(bench.config().ring(true).max_buffer_mb(1)).unwrap();
@@ -178,7 +178,7 @@ fn a_dump_needs_a_session_that_records() {
 }
 
 #[test]
-fn slow_iterations_are_dumped_and_those_beyond_the_limit_counted() {
+fn slow_iterations_are_dumped_up_to_a_limit_and_counted() {
     let bench = Bench::alone();
     start_profile_with(bench.config().slow_step_ms(1_000).max_dumps(2)).unwrap();
     #[profiled_step("work")]

@@ -56,7 +56,7 @@ fn a_session_stopped_before_it_recorded_says_so() {
 }
 
 #[test]
-fn a_session_that_ends_by_itself_writes_its_artifacts_and_stop_hands_them_over_once() {
+fn a_session_that_ends_by_itself_is_handed_over_once() {
     let bench = Bench::alone();
     for config in [bench.config().max_iterations(2), bench.config().wait_iterations(1).active_iterations(2)] {
         let session = start_profile_with(config).unwrap();
@@ -117,7 +117,7 @@ fn step_of_names_the_loop_that_drives() {
 }
 
 #[test]
-fn a_step_of_that_no_site_bears_is_a_warning_with_the_nearest_name() {
+fn an_unknown_step_of_is_a_warning_with_the_nearest_name() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().step_of("denoise_stp"), || denoise(1));
     assert!(trace.warnings()[0].contains("did you mean `denoise_step`?"), "{:?}", trace.warnings());

@@ -23,7 +23,7 @@ fn denoise_step() {
 }
 
 #[test]
-fn a_pattern_records_the_stages_that_it_names_and_what_runs_inside() {
+fn a_pattern_records_its_stages_and_what_runs_inside() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().stages(["vae.*"]), || {
         encode_text();
@@ -59,7 +59,7 @@ fn names_made_at_run_time_are_selected_too() {
 }
 
 #[test]
-fn a_pattern_that_matches_nothing_is_a_warning_with_the_nearest_name() {
+fn a_pattern_without_a_match_warns_with_the_nearest_name() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().stages(["vae.decod", "vae.*"]), decode);
     let warnings = trace.warnings();

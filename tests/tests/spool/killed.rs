@@ -75,7 +75,7 @@ fn dies() {
 }
 
 #[test]
-fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
+fn whatever_ends_the_process_every_range_is_recovered() {
     for (ending, signal) in [
         ("KILL", Some(9)),
         ("fault", Some(11)),
@@ -97,7 +97,7 @@ fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
 }
 
 #[test]
-fn what_is_written_as_the_process_ends_leaves_nothing_to_recover() {
+fn what_a_dying_process_writes_leaves_nothing_to_recover() {
     for (ending, ended_by) in [("exit", "exit"), ("TERM", "signal"), ("abort", "crash")] {
         let bench = Bench::alone_in_memory();
         run("dies", ending, &with_spool(&bench));
@@ -140,7 +140,7 @@ fn counts() {
 }
 
 #[test]
-fn a_process_killed_while_it_records_loses_at_most_the_range_in_flight() {
+fn a_killed_process_loses_at_most_the_range_in_flight() {
     for ring in [false, true] {
         let bench = Bench::alone();
         let mut config = with_spool(&bench);
@@ -166,7 +166,7 @@ fn a_process_killed_while_it_records_loses_at_most_the_range_in_flight() {
 }
 
 #[test]
-fn a_session_that_ends_well_leaves_no_spool_and_one_that_lives_is_left_alone() {
+fn an_ended_session_has_no_spool_and_a_living_one_keeps_it() {
     let bench = Bench::alone();
     let count = 50_000;
     // Threads are in the middle of chunks of an earlier session.
@@ -185,7 +185,7 @@ fn a_session_that_ends_well_leaves_no_spool_and_one_that_lives_is_left_alone() {
 }
 
 #[test]
-fn damaged_spools_give_what_is_left_or_an_error_and_never_a_panic() {
+fn damaged_spools_give_what_is_left_or_an_error() {
     let bench = Bench::alone();
     assert_eq!(run("dies", "KILL", &with_spool(&bench)), Some(9));
     let folder = only_folder(bench.path());
@@ -223,7 +223,7 @@ fn damaged_spools_give_what_is_left_or_an_error_and_never_a_panic() {
 }
 
 #[test]
-fn a_folder_without_spools_has_nothing_to_recover_and_a_missing_one_is_an_error() {
+fn an_empty_folder_recovers_nothing_and_a_missing_one_fails() {
     let bench = Bench::alone();
     bench.record(bench.config(), leaf);
     let found = recover(bench.path()).unwrap();

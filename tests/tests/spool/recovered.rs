@@ -174,7 +174,7 @@ fn folded(base: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn call_stacks_of_a_killed_process_are_named_as_those_of_a_living_one() {
+fn call_stacks_of_a_killed_process_are_named() {
     let (live, dead) = (Bench::alone(), tempfile::tempdir().unwrap());
     let with_stacks = json!({"torch_profiler_with_stack": true});
     assert!(run(&program(), "stops", &config(&live, with_stacks.clone())).success());
@@ -196,7 +196,7 @@ fn call_stacks_of_a_killed_process_are_named_as_those_of_a_living_one() {
 }
 
 #[test]
-fn functions_of_a_file_that_is_gone_or_another_one_have_no_name_and_the_manifest_says_so() {
+fn functions_of_a_changed_file_have_no_name_and_it_is_said() {
     for (is_replaced, reason) in [(true, "the file is not the one any more that ran"), (false, "the file is gone")] {
         let (bench, elsewhere) = (Bench::alone(), tempfile::tempdir().unwrap());
         let copy = elsewhere.path().canonicalize().unwrap().join("program");
@@ -226,7 +226,7 @@ fn a_library_that_is_loaded_while_stacks_are_recorded_is_noted() {
 }
 
 #[test]
-fn a_recovered_ring_shows_its_last_iterations_under_their_own_numbers() {
+fn a_recovered_ring_shows_its_last_iterations_by_number() {
     let bench = Bench::alone();
     run(&program(), "few iterations", &config(&bench, json!({"ring": true, "ring_steps": 3})));
     let trace = recovered(bench.path());
@@ -267,7 +267,7 @@ fn a_recovered_ring_of_bare_steps_shows_the_last_ones() {
 }
 
 #[test]
-fn iterations_of_a_recovered_ring_that_was_overwritten_keep_their_numbers() {
+fn iterations_of_an_overwritten_ring_keep_their_numbers() {
     let bench = Bench::alone();
     run(&program(), "many iterations", &config(&bench, json!({"ring": true, "max_spool_mb": 2})));
     let trace = recovered(bench.path());

@@ -23,7 +23,7 @@ fn fills() {
 }
 
 #[test]
-fn a_disk_without_room_costs_ranges_that_are_counted_and_nothing_else() {
+fn a_disk_without_room_costs_only_counted_ranges() {
     let bench = Bench::alone();
     let mut config = with_spool(&bench);
     config["torch_profiler_use_gzip"] = true.into();
