@@ -6,9 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[cfg(target_os = "linux")]
-#[path = "../tests/cuda/gpu_support/mod.rs"]
-mod gpu_support;
-#[cfg(target_os = "linux")]
 #[path = "../tests/job/merge_support/mod.rs"]
 mod merge_support;
 

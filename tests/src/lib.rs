@@ -8,6 +8,9 @@
 mod artifacts;
 mod child;
 mod doubles;
+#[cfg(target_os = "linux")]
+pub mod gpu;
+pub mod http;
 pub mod ledger;
 mod logger;
 #[cfg(target_os = "linux")]
@@ -16,6 +19,8 @@ mod pickle;
 #[cfg(target_os = "linux")]
 pub mod processes;
 pub mod sources;
+#[cfg(target_os = "linux")]
+pub mod spool;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,7 +42,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 #[derive(Debug)]
 pub struct Bench {
     folder: TempDir,
-    _lock: MutexGuard<'static, ()>,
+    _lock: Option<MutexGuard<'static, ()>>,
 }
 
 impl Bench {
@@ -47,7 +52,13 @@ impl Bench {
         while let Ok(left_behind) = profiler_runtime::stop_profile() {
             drop(left_behind.wait());
         }
-        Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: lock }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: Some(lock) }
+    }
+
+    /// Creates a folder without a lock: the sessions are those of child processes, so other tests can
+    /// run at the same time.
+    pub fn of_children() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: None }
     }
 
     /// Does what [`alone`](Self::alone) does, with a folder in memory if possible, for artifacts

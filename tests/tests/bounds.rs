@@ -3,10 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-#[cfg(target_os = "linux")]
-#[path = "spool/spool_support/mod.rs"]
-mod spool_support;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -355,7 +351,7 @@ fn tasks_in_a_spool() {
     if !in_child() {
         return;
     }
-    start_profile_with(spool_support::config()).unwrap();
+    start_profile_with(profiler_tests::spool::config()).unwrap();
     let variable = |name| std::env::var(name).unwrap();
     let (_, live) = LIVES.into_iter().find(|(lives, _)| *lives == variable("LIVES")).unwrap();
     live(variable("TASKS").parse().unwrap());
@@ -367,7 +363,7 @@ fn tasks_in_a_spool() {
 #[cfg(target_os = "linux")]
 fn recovery_of(tasks: u64, lives: &str) -> i64 {
     let bench = Bench::alone();
-    let config = spool_support::with_spool(&bench).to_string();
+    let config = profiler_tests::spool::with_spool(&bench).to_string();
     let mut child = child_of("tasks_in_a_spool");
     child.env("CONFIG", config).env("LIVES", lives).env("TASKS", tasks.to_string());
     child.stdout(Stdio::null()).status().unwrap();

@@ -270,7 +270,7 @@ fn reports_to_its_output() {
 /// B5: `/dev/stdout` is the program's output, behind what it has written, be it a pipe or a file.
 #[test]
 fn the_output_of_a_program_gets_the_report_in_turn() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let mut child = child_of("reports_to_its_output");
         child.env("REPORT", path).current_dir(bench.path()).stderr(Stdio::null());

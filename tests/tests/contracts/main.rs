@@ -11,12 +11,6 @@ mod contracts_support;
 mod golden;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod golden_support;
-#[cfg(target_os = "linux")]
-#[path = "../cuda/gpu_support/mod.rs"]
-mod gpu_support;
-#[cfg(target_os = "linux")]
-#[path = "../http/http_support/mod.rs"]
-mod http_support;
 mod schema_support;
 mod schemas;
 #[cfg(target_os = "linux")]

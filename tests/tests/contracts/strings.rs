@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contracts_support::{artifacts, everything, fields, hold, kept, scan, steady};
-use crate::gpu_support::{machine, session, succeeded};
-use crate::http_support::{Scripted, get, listen, lists, post, report};
 use clap::CommandFactory;
 use profiler_runtime::config::ProfilerArgs;
 use profiler_runtime::http::HttpOptions;
 use profiler_runtime::job::{ControlError, WorkerState};
+use profiler_tests::gpu::{machine, session, succeeded};
+use profiler_tests::http::{Scripted, get, listen, lists, post, report};
 use profiler_tests::in_child;
 use serde_json::Value;
 

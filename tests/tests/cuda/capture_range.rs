@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::gpu_support::{calls, machine, make_context, perf, succeeded};
 use profiler_runtime::{ProfilerConfig, next_step, stage, start_profile_with, step, stop_profile};
+use profiler_tests::gpu::{calls, machine, make_context, perf, succeeded};
 use profiler_tests::{in_child, timing};
 use tempfile::tempdir;
 

@@ -3,9 +3,9 @@
 
 #![allow(clippy::print_stdout)]
 
-use crate::gpu_support::{Device, calls, machine, make_context, perf, session, succeeded};
 use profiler_runtime::config::CudaApiNames;
 use profiler_runtime::{ProfilerConfig, next_step, op, stage, start_profile_with, step, stop_profile};
+use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session, succeeded};
 use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};

@@ -2,9 +2,9 @@
 
 #![allow(clippy::print_stdout)]
 
-use crate::gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use profiler_runtime::config::Activities;
 use profiler_runtime::{ProfilerConfig, profiled_stage, start_profile_with, stop_profile};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
 use profiler_tests::{Trace, in_child};
 use tempfile::tempdir;
 

@@ -6,9 +6,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::ptr;
 
-use crate::gpu_support::{Device, machine, make_context, perf, succeeded};
 use libloading::{Library, Symbol};
 use profiler_runtime::{ProfilerConfig, op, start_profile_with, stop_profile};
+use profiler_tests::gpu::{Device, machine, make_context, perf, succeeded};
 use profiler_tests::in_child;
 use tempfile::tempdir;
 

@@ -3,8 +3,8 @@
 
 use std::ffi::CStr;
 
-use crate::gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use profiler_runtime::{ProfilerConfig, op, profiled_stage, stage, start_profile_with, step, stop_profile};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
 use profiler_tests::{Slice, Trace, in_child};
 use tempfile::tempdir;
 

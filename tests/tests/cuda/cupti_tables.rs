@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use profiler_runtime::artifacts::{GroupBy, KeyAverage, SortBy};
 use profiler_runtime::config::PrintSummary;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage, start_profile_with, step, stop_profile};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
 use profiler_tests::{Trace, in_child, manifest};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};

@@ -3,8 +3,8 @@
 
 #![allow(clippy::print_stdout)]
 
-use crate::gpu_support::{calls, machine, succeeded};
 use profiler_runtime::{ProfilerConfig, doctor, stage, start_profile_with, stop_profile};
+use profiler_tests::gpu::{calls, machine, succeeded};
 use profiler_tests::in_child;
 use tempfile::tempdir;
 
@@ -74,11 +74,11 @@ fn what_is_missing_comes_with_its_remedy() {
 #[ignore = "run by the test below, as a process of its own"]
 fn examined_while_a_session_records() {
     if in_child() {
-        let folder = crate::gpu_support::perf();
-        crate::gpu_support::make_context();
+        let folder = profiler_tests::gpu::perf();
+        profiler_tests::gpu::make_context();
         start_profile_with(ProfilerConfig::torch(&folder)).unwrap();
         assert!(doctor::diagnose().records_kernels());
-        let device = crate::gpu_support::Device::open();
+        let device = profiler_tests::gpu::Device::open();
         {
             let _stage = stage!("after");
             device.kernel(c"after", 7, 100);

@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use crate::events_stories::{MANY, PAIRS, die, story};
-use crate::gpu_support::streams::Cuda;
-use crate::gpu_support::{calls, machine, perf, session, succeeded};
 use profiler_runtime::config::GpuTiming;
 use profiler_runtime::cuda::op_on;
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, stage_on, start_profile_with, step_on, stop_profile};
+use profiler_tests::gpu::streams::Cuda;
+use profiler_tests::gpu::{calls, machine, perf, session, succeeded};
 use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};

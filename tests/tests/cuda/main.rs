@@ -17,4 +17,3 @@ mod cupti_tables;
 mod doctor;
 mod events;
 mod events_stories;
-mod gpu_support;

@@ -209,7 +209,7 @@ fn recovers_with_another_clock() {
 fn recovered(folder: &Path, hours: &str) -> Trace {
     let status = child("recovers_with_another_clock").env("FOLDER", folder).env("HOURS", hours).status().unwrap();
     assert!(status.success());
-    Trace::read(&crate::spool_support::only_folder(folder))
+    Trace::read(&profiler_tests::spool::only_folder(folder))
 }
 
 /// G3: a recording ends where its own anchors say, whatever the clock of the machine that recovers
@@ -227,6 +227,6 @@ fn a_reader_whose_clock_is_behind_cuts_nothing_off() {
         let (recorded, took) = (Duration::from_secs_f64(recorded / 1e6), Duration::from_nanos(took));
         assert!(recorded.abs_diff(took) < took / 100 + 5 * MS, "{hours}: {recorded:?}, but they took {took:?}");
         assert!(trace.seconds() < 60.0, "{hours}: {} s", trace.seconds());
-        assert_eq!(manifest(&crate::spool_support::only_folder(bench.path()))["ended_by"], "recovered");
+        assert_eq!(manifest(&profiler_tests::spool::only_folder(bench.path()))["ended_by"], "recovered");
     }
 }

@@ -73,7 +73,7 @@ fn only_session(base: &Path) -> std::path::PathBuf {
 
 #[test]
 fn a_program_is_profiled_by_its_environment_alone() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", torch(bench.path())));
     assert!(output.status.success() && stderr.contains("profiled: true"), "{stderr}");
     let folder = only_session(bench.path());
@@ -90,7 +90,7 @@ fn a_program_without_a_configuration_runs_unprofiled() {
 
 #[test]
 fn a_bad_configuration_is_logged_and_the_program_runs_on() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", r#"{"profiler": "torch", "torch_profiler"#));
     assert!(output.status.success() && stderr.contains("profiled: false"), "{stderr}");
     assert!(
@@ -103,7 +103,7 @@ fn a_bad_configuration_is_logged_and_the_program_runs_on() {
 
 #[test]
 fn a_folder_that_cannot_be_made_costs_no_run() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let file = bench.path().join("file");
     fs::write(&file, "").unwrap();
     let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", torch(&file.join("perf"))));
@@ -113,7 +113,7 @@ fn a_folder_that_cannot_be_made_costs_no_run() {
 
 #[test]
 fn a_panic_in_main_still_writes_what_was_recorded() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let config = torch(bench.path());
     let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "panic"));
     assert!(!output.status.success() && stderr.contains("as a user's program might"), "{stderr}");
@@ -124,7 +124,7 @@ fn a_panic_in_main_still_writes_what_was_recorded() {
 
 #[test]
 fn a_logger_that_panics_costs_no_artifact() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let config =
         serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "pipeline_profiler": true});
     let (output, stderr) =
@@ -136,7 +136,7 @@ fn a_logger_that_panics_costs_no_artifact() {
 
 #[test]
 fn a_guard_waits_for_a_session_that_the_program_stopped_itself() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let config = torch(bench.path());
     let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "explicit stop"));
     assert!(output.status.success(), "{stderr}");

@@ -54,7 +54,7 @@ fn assert_of_child(bench: &Bench, ranges: usize, ended_by: &str) {
 /// Runs a story with one thread and with a hundred, in memory and with a spool.
 fn each(story: &str, ended: Ended, check: impl Fn(&Bench, &Outcome)) {
     for (threads, spool) in [(0, false), (100, false), (0, true), (100, true)] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let outcome = run(&bench, story, threads, spool);
         let is_right = outcome.ended == Ended::Exit(0) && outcome.stdout.contains(&format!("child: {ended:?}\n"));
         assert!(is_right, "`{story}`, {threads} threads, spool: {spool}: {outcome:?}");
@@ -97,7 +97,7 @@ fn a_child_has_no_session_to_stop() {
 #[test]
 fn a_child_of_clone_leaves_its_parent_alone() {
     for story in ["clone", "clone, own session"] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let outcome = run(&bench, story, 0, false);
         assert!(outcome.ended == Ended::Exit(0) && outcome.stdout.contains("child: Exit(0)"), "{outcome:?}");
         assert_parents(&bench, BEFORE + AFTER, "stop");
@@ -128,7 +128,7 @@ fn a_child_writes_its_own_session_on_sigterm() {
 #[test]
 fn a_session_before_daemonising_is_written_by_the_parent() {
     for spool in [false, true] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let outcome = run(&bench, "daemonise", 0, spool);
         assert!(outcome.ended == Ended::Exit(0), "{outcome:?}");
         assert_parents(&bench, BEFORE, "exit");
@@ -139,7 +139,7 @@ fn a_session_before_daemonising_is_written_by_the_parent() {
 /// B1: what was configured before the fork counts in the child.
 #[test]
 fn a_worker_starts_with_the_configuration_of_its_parent() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let outcome = run(&bench, "configured", 0, false);
     assert!(outcome.stdout.contains("child: Exit(0)"), "{outcome:?}");
     assert_of_child(&bench, IN_CHILD, "exit");
@@ -148,7 +148,7 @@ fn a_worker_starts_with_the_configuration_of_its_parent() {
 /// B3: a child does not hold what tells that its parent lives.
 #[test]
 fn a_killed_parent_is_recovered_while_its_child_lives() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut command = program(&bench, "parent is killed", 0, true);
     let ended = processes::wait(&mut command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     assert_eq!(ended, Ended::Signal(libc::SIGKILL));
@@ -164,14 +164,14 @@ fn a_killed_parent_is_recovered_while_its_child_lives() {
 /// B1: a child keeps no port of its parent's.
 #[test]
 fn a_port_is_free_although_a_child_lives() {
-    let outcome = run(&Bench::alone(), "listens", 0, false);
+    let outcome = run(&Bench::of_children(), "listens", 0, false);
     assert_eq!(outcome.stdout, "http: Ok(true)\njob: Ok(true)\n", "{}", outcome.stderr);
 }
 
 /// B1: a worker notices that its coordinator was killed, although a child of it lives.
 #[test]
 fn a_killed_coordinator_is_gone_although_its_child_lives() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut command = program(&bench, "coordinator is killed", 0, false);
     let mut coordinator = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(coordinator.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -196,7 +196,7 @@ fn a_killed_coordinator_is_gone_although_its_child_lives() {
 #[test]
 fn a_program_that_becomes_another_leaves_no_empty_folder() {
     for job in [None, Some("job")] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let mut command = program(&bench, "becomes another", 0, false);
         let outcome = processes::run(command.envs(job.map(|job| ("PROFILER_SESSION_ID", job))));
         assert_eq!(outcome.ended, Ended::Exit(0), "{outcome:?}");
@@ -226,7 +226,7 @@ fn recover_deletes_only_folders_whose_process_is_gone() {
 /// B9: what a program has recorded into a spool before it became another is recovered.
 #[test]
 fn a_spool_of_a_program_that_became_another_is_recovered() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert_eq!(run(&bench, "becomes true", 0, true).ended, Ended::Exit(0));
     assert_eq!(recover(bench.path().join("parent")).unwrap().sessions.len(), 1);
     assert_parents(&bench, BEFORE, "recovered");

@@ -89,7 +89,7 @@ fn writes_before_1970() {
 /// C4: a clock before 1970 costs nothing.
 #[test]
 fn a_clock_before_1970_costs_no_artifact() {
-    run("writes_before_1970", &Bench::alone());
+    run("writes_before_1970", &Bench::of_children());
 }
 
 /// Places in which the disk becomes full.
@@ -156,7 +156,7 @@ fn writes_without_threads() {
 /// there too.
 #[test]
 fn a_limit_on_files_does_not_end_the_calling_thread() {
-    run("writes_without_threads", &Bench::alone());
+    run("writes_without_threads", &Bench::of_children());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn writes_without_descriptors() {
 /// the host lives.
 #[test]
 fn a_process_without_descriptors_lives() {
-    run("writes_without_descriptors", &Bench::alone());
+    run("writes_without_descriptors", &Bench::of_children());
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn writes_where_nothing_can_be_renamed() {
 /// B6: a mount without rename, unlink or fsync costs no artifact, and is told once at the start.
 #[test]
 fn a_mount_without_rename_costs_no_artifact() {
-    run("writes_where_nothing_can_be_renamed", &Bench::alone());
+    run("writes_where_nothing_can_be_renamed", &Bench::of_children());
 }
 
 /// C4: no value is too large, too small or too odd for a writer.

@@ -145,7 +145,7 @@ fn start(bench: &Bench, logger: &str, ends: &str) -> (String, Instant, Child) {
 /// G6: all the ways at once, because a logger that never returns is waited for.
 #[test]
 fn every_session_is_written_whatever_the_logger_does() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut programs = Vec::new();
     for logger in ["panics", "panics under a hook", "blocks", "reenters"] {
         for ends in ["stop", "exit", "max", "max, unwinding"] {

@@ -19,7 +19,4 @@ mod silence;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod small_stacks;
 #[cfg(target_os = "linux")]
-#[path = "../spool/spool_support/mod.rs"]
-mod spool_support;
-#[cfg(target_os = "linux")]
 mod system_support;

@@ -63,7 +63,7 @@ fn torch(bench: &Bench) -> serde_json::Value {
 
 #[test]
 fn a_program_without_a_logger_learns_where_its_artifacts_are() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let lines = told("work", &torch(&bench).to_string(), unchanged);
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(line.ends_with('`') && line.contains(&format!("artifacts are in `{}", bench.path().display())), "{line}");
@@ -72,7 +72,7 @@ fn a_program_without_a_logger_learns_where_its_artifacts_are() {
 /// D1: a `tracing` subscriber is no logger; its own lines stay as they are.
 #[test]
 fn a_tracing_subscriber_alone_leaves_nobody_uninformed() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let text = stderr("tracing", &torch(&bench).to_string(), unchanged);
     assert!(text.contains("of the program"), "{text}");
     assert_eq!(text.matches("artifacts are in").count(), 1, "{text}");
@@ -84,7 +84,7 @@ fn a_tracing_subscriber_alone_leaves_nobody_uninformed() {
 #[test]
 fn sglangs_folder_alone_profiles_a_program() {
     for variable in ["SGLANG_TORCH_PROFILER_DIR", "VLLM_TORCH_PROFILER_DIR"] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let lines = told("work", "", |command| command.env(variable, bench.path()));
         let [line] = lines.as_slice() else { panic!("{variable}: {lines:?}") };
         assert!(line.contains(&format!("artifacts are in `{}", bench.path().display())), "{line}");
@@ -113,8 +113,8 @@ fn a_configuration_that_is_off_is_told_by_its_fields() {
 /// D2: names in `stages` that nothing bears come with the nearest, or with those that there are.
 #[test]
 fn stages_that_match_nothing_are_told_with_what_would() {
-    for (stages, said) in [("silence.wrok", "did you mean `silence.work`?"), ("vae.*", "the program has `")] {
-        let bench = Bench::alone();
+    for (stages, said) in [("silence.wrok", "did you mean `silence.work`?"), ("no_such.*", "the program has `")] {
+        let bench = Bench::of_children();
         let mut config = torch(&bench);
         config["stages"] = json!([stages]);
         let lines = told("work", &config.to_string(), unchanged);
@@ -130,7 +130,7 @@ fn stages_that_match_nothing_are_told_with_what_would() {
 /// D2: what never counts and what times nothing is said.
 #[test]
 fn a_schedule_and_targets_without_effect_are_told() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = torch(&bench);
     (config["max_iterations"], config["pipeline_profiler"]) = (4.into(), true.into());
     let lines = told("work", &config.to_string(), unchanged);
@@ -158,7 +158,7 @@ fn a_wrong_configuration_is_told_without_a_logger() {
 
 #[test]
 fn losses_and_missing_files_are_one_warning_with_counts() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = torch(&bench);
     config["max_buffer_mb"] = 1.into();
     config["torch_profiler_with_memory"] = true.into();
@@ -181,7 +181,7 @@ fn an_empty_session_explains_itself() {
         ("nothing", "annotated functions and blocks ran in the session"),
         ("let _", "if its guard was bound by `let _ =`"),
     ] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let lines = told(runs, &torch(&bench).to_string(), unchanged);
         assert!(lines[0].contains("nothing was recorded") && lines[0].contains(said), "{runs}: {lines:?}");
     }
@@ -191,7 +191,7 @@ fn an_empty_session_explains_itself() {
 #[test]
 fn the_summary_is_printed_when_the_configuration_says_so() {
     for (when, quiet, printed) in [("auto", false, 0), ("never", false, 0), ("always", false, 1), ("always", true, 0)] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let mut config = torch(&bench);
         (config["print_summary"], config["quiet"]) = (when.into(), quiet.into());
         let text = stderr("work", &config.to_string(), unchanged);
@@ -203,7 +203,7 @@ fn the_summary_is_printed_when_the_configuration_says_so() {
 /// E12: a warning that the printed summary has is not told beside it.
 #[test]
 fn a_printed_warning_is_told_once() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = torch(&bench);
     (config["print_summary"], config["max_iterations"]) = ("always".into(), 4.into());
     let text = stderr("work", &config.to_string(), unchanged);
@@ -213,7 +213,7 @@ fn a_printed_warning_is_told_once() {
 /// B11: of several ranks, each says who it is.
 #[test]
 fn each_of_several_ranks_says_where_its_artifacts_are() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let ranks = [("RANK", "1"), ("WORLD_SIZE", "2"), ("PROFILER_SESSION_ID", "try-1")];
     let lines = told("work", &torch(&bench).to_string(), |command| command.envs(ranks));
     assert!(lines.iter().any(|line| line.contains("session `try-1`, rank 1: 5 artifacts are in")), "{lines:?}");
@@ -222,7 +222,7 @@ fn each_of_several_ranks_says_where_its_artifacts_are() {
 /// E12: what the printed summary says is not said beside it.
 #[test]
 fn what_is_printed_is_told_once() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = torch(&bench);
     (config["print_summary"], config["torch_profiler_with_memory"]) = ("always".into(), true.into());
     let text = stderr("work", &config.to_string(), unchanged);
@@ -232,7 +232,7 @@ fn what_is_printed_is_told_once() {
 
 #[test]
 fn a_program_can_ask_for_silence() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = torch(&bench);
     assert_eq!(told("nothing", &config.to_string(), |command| command.env("PROFILER_LOG", "off")), [""; 0]);
     config["quiet"] = true.into();

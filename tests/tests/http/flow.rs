@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http_support::{Call, Reply, Scripted, get, listen, lists, post, report};
 use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, LocalController, Report, Selection, WorkerState};
 use profiler_runtime::{configure, stage, step};
+use profiler_tests::http::{Call, Reply, Scripted, get, listen, lists, post, report};
 use profiler_tests::{Bench, Trace};
 use serde_json::json;
 

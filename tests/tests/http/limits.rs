@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::http_support::{Scripted, get, listen, lists, post, read, report};
 use profiler_runtime::http::{HttpOptions, router};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selection, WorkerState};
+use profiler_tests::http::{Scripted, get, listen, lists, post, read, report};
 use profiler_tests::{child_of, in_child, input_ends};
 
 /// Time that the servers here wait for a client.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod flow;
-mod http_support;
 mod limits;
 mod router;
 mod safety;

@@ -6,9 +6,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::http_support::{Scripted, get, post, report, request};
 use profiler_runtime::http::{HttpOptions, router, router_from_env};
 use profiler_runtime::job::WorkerState;
+use profiler_tests::http::{Scripted, get, post, report, request};
 use profiler_tests::{child_of, in_child};
 
 /// A server of the user's with the profiler's routes in it.

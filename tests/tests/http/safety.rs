@@ -5,11 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use crate::http_support::{Scripted, get, listen, lists, post, report, request, send};
 use axum::Extension;
 use axum::extract::ConnectInfo;
 use profiler_runtime::http::{HttpError, HttpOptions, Listener, router, serve};
 use profiler_runtime::job::WorkerState;
+use profiler_tests::http::{Scripted, get, listen, lists, post, report, request, send};
 use profiler_tests::{child_of, in_child};
 
 const TOKEN: &str = "the-secret-token";

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::http_support::{Call, Scripted, get, listen, post};
 use profiler_runtime::configure;
 use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::{LocalController, Selection};
 use profiler_tests::Bench;
+use profiler_tests::http::{Call, Scripted, get, listen, post};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ fn send_body(server: &Server, body: &[u8]) -> u16 {
         "POST /start_profile HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    let reply = crate::http_support::send(at, &[head.as_bytes(), body].concat());
+    let reply = profiler_tests::http::send(at, &[head.as_bytes(), body].concat());
     assert!(reply.status == 200 || reply.code() == "bad_body", "{reply:?}");
     reply.status
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http_support::{Reply, listen, post};
 use profiler_runtime::config::{Activities, Profiler};
 use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::LocalController;
 use profiler_runtime::{ProfilerConfig, configure, profiled_step, stage, start_profile_with, status, step};
+use profiler_tests::http::{Reply, listen, post};
 use profiler_tests::{Bench, Trace, manifest};
 use serde_json::{Value, json};
 

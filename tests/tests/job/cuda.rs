@@ -1,10 +1,10 @@
 //! `profiler: cuda` in a job: each worker opens and closes the capture range itself, once; the
 //! process that was asked does not.
 
-use crate::gpu_support::{calls, machine, make_context, succeeded};
 use crate::job_support::{LONG, Process, patient, until_recorded};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::job::{Controller, Coordinator, Selection};
+use profiler_tests::gpu::{calls, machine, make_context, succeeded};
 use profiler_tests::in_child;
 
 #[test]

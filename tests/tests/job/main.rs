@@ -12,9 +12,6 @@ mod door;
 mod faults;
 #[cfg(unix)]
 mod frontend;
-#[cfg(target_os = "linux")]
-#[path = "../cuda/gpu_support/mod.rs"]
-mod gpu_support;
 #[cfg(unix)]
 mod job_support;
 #[cfg(unix)]

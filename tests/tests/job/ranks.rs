@@ -30,7 +30,7 @@ fn read(path: &Path) -> Value {
 
 #[test]
 fn ranks_of_one_job_write_their_own_files_into_one_folder() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let workers: Vec<_> = ["0", "1"]
         .map(|number| {
             let place =
@@ -55,7 +55,7 @@ fn other_launchers_are_understood() {
     for (family, size) in
         [("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"), ("PMI_RANK", "PMI_SIZE")]
     {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let place = [(family, "3"), (size, "4"), ("PROFILER_SESSION_ID", "job")];
         assert!(rank(bench.path(), &place).output().unwrap().status.success());
         assert!(bench.path().join("job/trace_rank3.json").is_file(), "{family}");
@@ -70,7 +70,7 @@ fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
         ("slurm-41", [("SLURM_JOB_ID", "41"), ("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2")]),
         ("job-wan", [("HOSTNAME", "wan-1"), ("JOB_COMPLETION_INDEX", "1"), ("WORLD_SIZE", "2")]),
     ] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         assert!(rank(bench.path(), &variables).output().unwrap().status.success());
         let manifest = manifest(&bench.path().join(name));
         assert_eq!(manifest["session"], name);
@@ -82,7 +82,7 @@ fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
 /// perhaps the same process id.
 #[test]
 fn processes_that_claim_the_same_rank_lose_nothing() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let processes: Vec<_> = (0..6)
         .map(|_| {
             let mut command = rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]);
@@ -113,7 +113,7 @@ fn processes_that_claim_the_same_rank_lose_nothing() {
 
 #[test]
 fn trace_and_manifest_carry_the_clocks_of_their_host() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
     let folder = bench.path().join("job");
     let clock = &read(&folder.join("trace_rank0.json"))["profiler"]["clock"];
@@ -126,7 +126,7 @@ fn trace_and_manifest_carry_the_clocks_of_their_host() {
 
 #[test]
 fn a_malformed_rank_is_a_warning_and_rank_0() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let place = [("RANK", "four"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4"), ("PROFILER_SESSION_ID", "job")];
     assert!(rank(bench.path(), &place).output().unwrap().status.success());
     let manifest = manifest(&bench.path().join("job"));
@@ -137,7 +137,7 @@ fn a_malformed_rank_is_a_warning_and_rank_0() {
 
 #[test]
 fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert!(rank(bench.path(), &[("RANK", "1"), ("WORLD_SIZE", "2")]).output().unwrap().status.success());
     let folder = fs::read_dir(bench.path()).unwrap().next().unwrap().unwrap().path();
     let warnings = manifest(&folder)["warnings"].to_string();
@@ -146,7 +146,7 @@ fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
 
 #[test]
 fn a_job_that_runs_again_under_its_id_keeps_old_artifacts() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     for _ in 0..2 {
         assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
     }

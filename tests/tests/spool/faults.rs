@@ -41,7 +41,7 @@ fn recording_cut_off() -> Manifest {
     let folder = folder().join("cut off");
     start_profile_with(ProfilerConfig::torch(&folder).spool(true)).unwrap();
     (0..5_000).for_each(|_| leaf());
-    let entries = crate::spool_support::only_folder(&folder).join(".spool_rank0.entries");
+    let entries = profiler_tests::spool::only_folder(&folder).join(".spool_rank0.entries");
     File::options().write(true).open(entries).unwrap().set_len(0).unwrap();
     thread::scope(|scope| {
         for _ in 0..3 {
@@ -74,7 +74,7 @@ fn records_into_a_file_that_is_cut_off() {
 /// not.
 #[test]
 fn a_spool_that_is_cut_off_costs_its_recording_only() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let output = child("records_into_a_file_that_is_cut_off", bench.path()).output().unwrap();
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
@@ -102,7 +102,7 @@ fn records_where_no_range_fits() {
 /// G5: a recording that found no room at all is not one in which nothing ran.
 #[test]
 fn a_recording_without_room_is_not_called_empty() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert!(child("records_where_no_range_fits", bench.path()).status().unwrap().success());
 }
 
@@ -152,7 +152,7 @@ fn records_after_closing_all_descriptors() {
 /// own files nothing.
 #[test]
 fn a_host_that_closes_all_descriptors_keeps_its_files() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert!(child("records_after_closing_all_descriptors", bench.path()).status().unwrap().success());
 }
 
@@ -207,7 +207,7 @@ fn has_a_handler_of_its_own() {
 /// G5: a host that handles its own faults goes on to.
 #[test]
 fn the_hosts_own_handler_gets_its_faults() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let output = child("has_a_handler_of_its_own", bench.path()).output().unwrap();
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
@@ -236,12 +236,12 @@ fn a_fault_elsewhere_is_a_crash_as_before() {
         let bench = Bench::alone_in_memory();
         let status = child("faults_elsewhere", bench.path()).env("WRITES", writes.to_string()).status().unwrap();
         assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
-        let folder = crate::spool_support::only_folder(&bench.path().join("second"));
+        let folder = profiler_tests::spool::only_folder(&bench.path().join("second"));
         assert_eq!(folder.join("manifest_rank0.json").exists(), writes);
         if writes {
             assert_eq!(manifest(&folder)["ended_by"], "crash");
         } else {
-            crate::spool_support::recovered(&bench.path().join("second"));
+            profiler_tests::spool::recovered(&bench.path().join("second"));
         }
     }
 }

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::spool_support::{config, only_folder, recovered, run, spool_files, with_spool};
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, stage, start_profile_with, stop_profile};
+use profiler_tests::spool::{config, only_folder, recovered, run, spool_files, with_spool};
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 
 #[profiled_op("leaf")]
@@ -84,7 +84,7 @@ fn whatever_ends_the_process_every_range_is_recovered() {
         ("panic", Some(6)),
         ("exit", None),
     ] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         assert_eq!(run("dies", ending, &spool_alone(&bench)), signal, "{ending}");
         let trace = recovered(bench.path());
         assert_eq!((trace.count("leaf"), trace.count("öpen \"stage\"")), (3 * LEAVES + 1, 1), "{ending}");
@@ -142,7 +142,7 @@ fn counts() {
 #[test]
 fn a_killed_process_loses_at_most_the_range_in_flight() {
     for ring in [false, true] {
-        let bench = Bench::alone();
+        let bench = Bench::of_children();
         let mut config = with_spool(&bench);
         if ring {
             (config["ring"], config["max_spool_mb"]) = (true.into(), 2.into());
@@ -186,7 +186,7 @@ fn an_ended_session_has_no_spool_and_a_living_one_keeps_it() {
 
 #[test]
 fn damaged_spools_give_what_is_left_or_an_error() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert_eq!(run("dies", "KILL", &with_spool(&bench)), Some(9));
     let folder = only_folder(bench.path());
     let [entries, journal] = ["entries", "journal"].map(|name| folder.join(format!(".spool_rank0.{name}")));
@@ -234,7 +234,7 @@ fn an_empty_folder_recovers_nothing_and_a_missing_one_fails() {
 /// G2: who recovers waits for nobody: a pipe in the place of the entries is no spool.
 #[test]
 fn a_pipe_in_the_place_of_a_spool_is_refused() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run("dies", "KILL", &spool_alone(&bench));
     let entries = only_folder(bench.path()).join(".spool_rank0.entries");
     fs::remove_file(&entries).unwrap();

@@ -7,4 +7,3 @@ mod faults;
 mod killed;
 mod recovered;
 mod room;
-mod spool_support;

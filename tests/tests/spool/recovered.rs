@@ -9,11 +9,11 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::spool_support::{only_folder, recovered};
 use profiler_runtime::{
     ProfilerConfig, next_step, profiled_op, profiled_stage, profiled_step, stage, start_profile_with, step,
     stop_profile,
 };
+use profiler_tests::spool::{only_folder, recovered};
 use profiler_tests::{Bench, Trace, child_of, double, in_child, manifest};
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ fn folded(base: &Path) -> BTreeSet<String> {
 
 #[test]
 fn call_stacks_of_a_killed_process_are_named() {
-    let (live, dead) = (Bench::alone(), tempfile::tempdir().unwrap());
+    let (live, dead) = (Bench::of_children(), tempfile::tempdir().unwrap());
     let with_stacks = json!({"torch_profiler_with_stack": true});
     assert!(run(&program(), "stops", &config(&live, with_stacks.clone())).success());
     let mut of_dead = config(&live, with_stacks);
@@ -198,7 +198,7 @@ fn call_stacks_of_a_killed_process_are_named() {
 #[test]
 fn functions_of_a_changed_file_have_no_name_and_it_is_said() {
     for (is_replaced, reason) in [(true, "the file is not the one any more that ran"), (false, "the file is gone")] {
-        let (bench, elsewhere) = (Bench::alone(), tempfile::tempdir().unwrap());
+        let (bench, elsewhere) = (Bench::of_children(), tempfile::tempdir().unwrap());
         let copy = elsewhere.path().canonicalize().unwrap().join("program");
         fs::copy(program(), &copy).unwrap();
         run(&copy, "dies", &config(&bench, json!({"torch_profiler_with_stack": true})));
@@ -218,7 +218,7 @@ fn functions_of_a_changed_file_have_no_name_and_it_is_said() {
 
 #[test]
 fn a_library_that_is_loaded_while_stacks_are_recorded_is_noted() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "loads", &config(&bench, json!({"torch_profiler_with_stack": true})));
     let journal = fs::read_to_string(only_folder(bench.path()).join(".spool_rank0.journal")).unwrap();
     assert!(journal.contains("cuda_double"), "the child has waited for that");
@@ -227,7 +227,7 @@ fn a_library_that_is_loaded_while_stacks_are_recorded_is_noted() {
 
 #[test]
 fn a_recovered_ring_shows_its_last_iterations_by_number() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "few iterations", &config(&bench, json!({"ring": true, "ring_steps": 3})));
     let trace = recovered(bench.path());
     assert_eq!((trace.step_numbers(), trace.step_indices()), (vec![7, 8, 9], vec![107, 108, 109]));
@@ -237,7 +237,7 @@ fn a_recovered_ring_shows_its_last_iterations_by_number() {
 /// A1: steps of guards that replace each other are iterations after the death of the process too.
 #[test]
 fn a_recovered_ring_of_guards_shows_the_last_ones() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "guards", &config(&bench, json!({"ring": true, "ring_steps": 3})));
     let trace = recovered(bench.path());
     assert_eq!((trace.step_numbers(), trace.step_indices(), trace.count("leaf")), (vec![7, 8, 9], vec![7, 8, 9], 3));
@@ -247,7 +247,7 @@ fn a_recovered_ring_of_guards_shows_the_last_ones() {
 /// A1: of a guard whose begin was overwritten, what is left is its own end.
 #[test]
 fn guards_of_a_recovered_ring_end_by_identity() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "many guards", &config(&bench, json!({"ring": true, "max_spool_mb": 2})));
     let trace = recovered(bench.path());
     let shown = trace.named("next");
@@ -260,7 +260,7 @@ fn guards_of_a_recovered_ring_end_by_identity() {
 
 #[test]
 fn a_recovered_ring_of_bare_steps_shows_the_last_ones() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "calls", &config(&bench, json!({"ring": true, "ring_steps": 3})));
     let trace = recovered(bench.path());
     assert_eq!((trace.step_numbers(), trace.count("leaf")), (vec![7, 8, 9], 15));
@@ -268,7 +268,7 @@ fn a_recovered_ring_of_bare_steps_shows_the_last_ones() {
 
 #[test]
 fn iterations_of_an_overwritten_ring_keep_their_numbers() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     run(&program(), "many iterations", &config(&bench, json!({"ring": true, "max_spool_mb": 2})));
     let trace = recovered(bench.path());
     let numbers = trace.step_numbers();

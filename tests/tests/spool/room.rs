@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use crate::spool_support::{config, only_folder, run, with_spool};
 use profiler_runtime::{profiled_op, stage, start_profile_with, stop_profile};
+use profiler_tests::spool::{config, only_folder, run, with_spool};
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 
 #[profiled_op("leaf")]
@@ -24,7 +24,7 @@ fn fills() {
 
 #[test]
 fn a_disk_without_room_costs_only_counted_ranges() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     let mut config = with_spool(&bench);
     config["torch_profiler_use_gzip"] = true.into();
     let child = child_of("fills");
@@ -81,7 +81,7 @@ fn forks() {
 
 #[test]
 fn a_forked_child_does_not_write_into_its_parents_file() {
-    let bench = Bench::alone();
+    let bench = Bench::of_children();
     assert_eq!(run("forks", "", &with_spool(&bench)), None);
     let trace = Trace::read(&only_folder(bench.path()));
     assert_eq!((trace.count("leaf"), trace.count("of the child"), trace.losses("unreadable")), (200, 0, 0));

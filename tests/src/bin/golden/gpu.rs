@@ -5,9 +5,9 @@ use std::path::Path;
 use profiler_runtime::config::{Activities, CudaApiNames, GpuTiming};
 use profiler_runtime::{ProfilerConfig, op, op_on, profiled_stage, request, stage, stage_on, step, step_on};
 
-use super::gpu_support::streams::Cuda;
-use super::gpu_support::{Device, make_context};
 use super::script::{everything, on_thread, pass, poll, record, wait};
+use profiler_tests::gpu::streams::Cuda;
+use profiler_tests::gpu::{Device, make_context};
 
 /// A task with one kernel before it waits and one after, so that its stage is two polls with GPU
 /// time of their own.

@@ -9,9 +9,6 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod gpu;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[path = "../../../tests/cuda/gpu_support/mod.rs"]
-mod gpu_support;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod ranges;

@@ -5,8 +5,8 @@ use std::path::Path;
 use profiler_runtime::{artifacts::GroupBy, profiled_op, profiled_stage, start_profile_with, step};
 use profiler_tests::processes::end_by;
 
-use super::gpu_support::{Device, make_context};
 use super::script::{everything, on_thread, pass, record_with_table, spooled};
+use profiler_tests::gpu::{Device, make_context};
 
 #[profiled_op("leaf")]
 #[inline(never)]

@@ -15,7 +15,7 @@ use profiler_runtime::{
     stop_profile,
 };
 
-use crate::gpu_support::{Device, make_context, perf};
+use profiler_tests::gpu::{Device, make_context, perf};
 
 /// Returns the file of what was logged, beside the session.
 pub(crate) fn log_file() -> PathBuf {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use profiler_runtime::cuda::{StreamRange, op_on, stage_on, step_on};
 use profiler_runtime::{op_on, request, stage, stage_on, step_on};
 
-use crate::gpu_support::streams::{Cuda, Stream};
-use crate::gpu_support::{perf, session};
+use profiler_tests::gpu::streams::{Cuda, Stream};
+use profiler_tests::gpu::{perf, session};
 
 /// More ranges than there are pairs of events.
 pub(crate) const MANY: u64 = 5000;

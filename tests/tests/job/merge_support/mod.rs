@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use profiler_runtime::{ProfilerConfig, op, stage as named_stage, start_profile_with, step, stop_profile};
 
-use super::gpu_support::{Device, machine, make_context, perf};
+use profiler_tests::gpu::{Device, machine, make_context, perf};
 
 /// The common session's name.
 pub(crate) const SESSION: &str = "job-7";

@@ -11,7 +11,7 @@ use profiler_runtime::profiled_op;
 use profiler_tests::child_of;
 
 /// Runs the `#[ignore]`d test as a program of its own: it ends, and well.
-pub(crate) fn ends(program: &str) {
+pub(super) fn ends(program: &str) {
     let mut child = child_of(program).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(100);
     let status = loop {
@@ -28,7 +28,7 @@ pub(crate) fn ends(program: &str) {
 }
 
 /// Sets a signal's handler.
-pub(crate) fn handle(signal: i32, handler: extern "C" fn(i32)) {
+pub(super) fn handle(signal: i32, handler: extern "C" fn(i32)) {
     // SAFETY: zero is a valid `sigaction`, and the handler is one.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -39,7 +39,7 @@ pub(crate) fn handle(signal: i32, handler: extern "C" fn(i32)) {
 
 /// Runs `work` with SIGTRAP after each of its instructions.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn trapped(work: impl FnOnce()) {
+pub(super) fn trapped(work: impl FnOnce()) {
     // SAFETY: sets and clears the trap flag; the signal has a handler. The red zone is left alone.
     unsafe {
         std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq");
@@ -52,16 +52,16 @@ pub(crate) fn trapped(work: impl FnOnce()) {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn trapped(work: impl FnOnce()) {
+pub(super) fn trapped(work: impl FnOnce()) {
     work();
 }
 
 /// Sends a signal to a thread again and again.
-pub(crate) struct Storm(Arc<AtomicBool>, Option<JoinHandle<()>>);
+pub(super) struct Storm(Arc<AtomicBool>, Option<JoinHandle<()>>);
 
 impl Storm {
     /// Until it is dropped.
-    pub(crate) fn on(thread: libc::pthread_t, signal: i32) -> Self {
+    pub(super) fn on(thread: libc::pthread_t, signal: i32) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         let send = move || {
@@ -83,29 +83,19 @@ impl Drop for Storm {
 }
 
 /// Whether the allocator runs its annotated part.
-pub(crate) static ANNOTATED: AtomicBool = AtomicBool::new(false);
-
-/// The system's allocator, annotated.
-pub(crate) struct Annotated;
+pub(super) static ANNOTATED: AtomicBool = AtomicBool::new(false);
 
 #[profiled_op("alloc")]
-fn allocate(layout: Layout) -> *mut u8 {
+fn annotated_alloc(layout: Layout) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe { System.alloc(layout) }
 }
 
-// SAFETY: every call goes to the system's allocator.
-unsafe impl GlobalAlloc for Annotated {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if ANNOTATED.load(Ordering::Relaxed) {
-            return allocate(layout);
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+/// Allocates, in a range while the allocator is annotated.
+pub(super) fn allocate(layout: Layout) -> *mut u8 {
+    if ANNOTATED.load(Ordering::Relaxed) {
+        return annotated_alloc(layout);
     }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) };
-    }
+    // SAFETY: the caller's promise.
+    unsafe { System.alloc(layout) }
 }

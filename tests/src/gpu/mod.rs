@@ -1,21 +1,19 @@
 //! A machine with a GPU, made of the doubles: a child process finds them where it would find
 //! NVIDIA's libraries.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
-pub(crate) mod streams;
+pub mod streams;
 
 use std::ffi::{CStr, c_char};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::{child_of, double};
 use libloading::{Library, Symbol};
-use profiler_tests::{child_of, double};
 
 /// A child that runs the ignored test `name` on a machine with a driver, and logs every call that
 /// matters.
-pub(crate) fn machine(name: &str, folder: &Path) -> Command {
+pub fn machine(name: &str, folder: &Path) -> Command {
     let libraries = folder.join("libraries");
     fs::create_dir_all(&libraries).unwrap();
     let driver = libraries.join("libcuda.so.1");
@@ -37,12 +35,12 @@ pub(crate) fn machine(name: &str, folder: &Path) -> Command {
 }
 
 /// Where the child writes.
-pub(crate) fn perf() -> PathBuf {
+pub fn perf() -> PathBuf {
     PathBuf::from(std::env::var_os("FOLDER").unwrap())
 }
 
 /// What the child printed, if it succeeded.
-pub(crate) fn succeeded(command: &mut Command) -> Output {
+pub fn succeeded(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(
         output.status.success(),
@@ -54,19 +52,19 @@ pub(crate) fn succeeded(command: &mut Command) -> Output {
 }
 
 /// The calls in a log of the doubles.
-pub(crate) fn calls(folder: &Path, log: &str) -> Vec<String> {
+pub fn calls(folder: &Path, log: &str) -> Vec<String> {
     fs::read_to_string(folder.join(log)).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 /// The session's folder of a child that ran one.
-pub(crate) fn session(folder: &Path) -> PathBuf {
+pub fn session(folder: &Path) -> PathBuf {
     let mut sessions: Vec<_> = fs::read_dir(folder.join("perf")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(sessions.len(), 1);
     sessions.remove(0)
 }
 
 /// Gives device 0 a context, as a program's first use of CUDA does.
-pub(crate) fn make_context() {
+pub fn make_context() {
     // SAFETY: the double's functions have CUDA's signatures.
     unsafe {
         let library = Library::new("libcuda.so.1").unwrap();
@@ -81,11 +79,11 @@ pub(crate) fn make_context() {
 
 /// The device behind the double of CUPTI.
 #[derive(Debug)]
-pub(crate) struct Device(Library);
+pub struct Device(Library);
 
 macro_rules! launches {
     ($( $(#[$about:meta])* $method:ident($($argument:ident: $type:ty),*) = $symbol:literal; )*) => {
-        $( $(#[$about])* pub(crate) fn $method(&self, $($argument: $type),*) {
+        $( $(#[$about])* pub fn $method(&self, $($argument: $type),*) {
             // SAFETY: the double's function has this signature; names are static.
             unsafe {
                 let function: Symbol<'_, unsafe extern "C" fn($($type),*)> = self.0.get($symbol).unwrap();
@@ -96,22 +94,24 @@ macro_rules! launches {
 }
 
 impl Device {
-    pub(crate) fn open() -> Self {
+    /// Opens the double, which the profiler of this process finds too.
+    pub fn open() -> Self {
         // SAFETY: the double's constructors do nothing.
         Self(unsafe { Library::new(std::env::var_os("PROFILER_CUPTI_LIB").unwrap()) }.unwrap())
     }
 
     /// Through the driver API.
-    pub(crate) fn kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
+    pub fn kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
         self.launch(name.as_ptr(), stream, duration, 0);
     }
 
     /// Through the runtime API.
-    pub(crate) fn runtime_kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
+    pub fn runtime_kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
         self.launch(name.as_ptr(), stream, duration, 1);
     }
 
     launches! {
+        /// Through the API that `runtime` says: 0 for the driver's, 1 for the runtime's.
         launch(name: *const c_char, stream: u32, duration: u64, runtime: u32) = b"double_kernel\0";
         /// Where kernels run from now on.
         choose(device: u32) = b"double_choose_device\0";
@@ -119,9 +119,13 @@ impl Device {
         graph(name: *const c_char, stream: u32, kernels: u32) = b"double_graph\0";
         /// Still runs at the flush.
         unfinished(name: *const c_char, stream: u32) = b"double_unfinished\0";
+        /// From the host to the device.
         copy(stream: u32, bytes: u64, duration: u64) = b"double_copy\0";
+        /// To another device.
         peer_copy(stream: u32, bytes: u64, duration: u64) = b"double_peer_copy\0";
+        /// Sets memory.
         fill(stream: u32, bytes: u64, duration: u64) = b"double_fill\0";
+        /// An allocation or its release, as CUPTI numbers them.
         memory(operation: u32, address: u64, bytes: u64) = b"double_memory\0";
         /// For a stream, with noise around.
         wait(stream: u32) = b"double_wait\0";

@@ -1,8 +1,6 @@
 //! A client that sends what it is told to, byte by byte, and a controller that answers what it is
 //! told to.
 
-#![allow(dead_code, reason = "each test program uses its part")]
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -17,39 +15,41 @@ use serde_json::Value;
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
     head: String,
-    pub(crate) body: Vec<u8>,
+    /// Its body, as bytes.
+    pub body: Vec<u8>,
 }
 
 impl Reply {
     /// The value of a header.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The body.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.head, String::from_utf8_lossy(&self.body)))
     }
 
     /// `error.code`.
-    pub(crate) fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("a code").to_owned()
     }
 
     /// Status and `error.code`.
-    pub(crate) fn refusal(&self) -> (u16, String) {
+    pub fn refusal(&self) -> (u16, String) {
         (self.status, self.code())
     }
 }
 
 /// Sends bytes and reads until the server closes. The server may close before it has read
 /// everything.
-pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Reply {
+pub fn send(address: SocketAddr, request: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).expect("listens");
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let _ = stream.write_all(request);
@@ -57,7 +57,7 @@ pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Reply {
 }
 
 /// Reads an answer to its end.
-pub(crate) fn read(stream: &mut TcpStream) -> Reply {
+pub fn read(stream: &mut TcpStream) -> Reply {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
@@ -75,7 +75,7 @@ pub(crate) fn read(stream: &mut TcpStream) -> Reply {
 }
 
 /// A request with these header lines beside the usual ones.
-pub(crate) fn request(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> Reply {
+pub fn request(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> Reply {
     let host = if headers.iter().any(|header| header.starts_with("Host:")) {
         String::new()
     } else {
@@ -87,37 +87,46 @@ pub(crate) fn request(address: SocketAddr, line: &str, headers: &[&str], body: &
     send(address, &[head.as_bytes(), body.as_bytes()].concat())
 }
 
-pub(crate) fn get(address: SocketAddr, path: &str) -> Reply {
+/// Sends a `GET`.
+pub fn get(address: SocketAddr, path: &str) -> Reply {
     request(address, &format!("GET {path}"), &[], "")
 }
 
-pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Reply {
+/// Sends a `POST`.
+pub fn post(address: SocketAddr, path: &str, body: &str) -> Reply {
     request(address, &format!("POST {path}"), &[], body)
 }
 
 /// A listener on a free port of the loopback.
-pub(crate) fn listen(controller: Arc<dyn Controller>, options: HttpOptions) -> Server {
+pub fn listen(controller: Arc<dyn Controller>, options: HttpOptions) -> Server {
     Listener::bind("127.0.0.1:0", controller, options).expect("binds").spawn().expect("starts")
 }
 
 /// A call that a controller has seen.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Call {
+pub enum Call {
+    /// A start of these workers.
     Start(Selection),
+    /// A stop, which waits so long.
     Stop(Selection, Duration),
 }
 
-/// Answers what it is told to.
-pub(crate) struct Scripted {
-    pub(crate) start: Result<Report, ControlError>,
-    pub(crate) stop: Result<Report, ControlError>,
-    pub(crate) folder: Option<PathBuf>,
-    pub(crate) calls: Mutex<Vec<Call>>,
+/// A controller that answers what it is told to.
+#[derive(Debug)]
+pub struct Scripted {
+    /// Its answer to a start.
+    pub start: Result<Report, ControlError>,
+    /// Its answer to a stop.
+    pub stop: Result<Report, ControlError>,
+    /// Folder of every session.
+    pub folder: Option<PathBuf>,
+    /// What it was called for.
+    pub calls: Mutex<Vec<Call>>,
 }
 
 impl Scripted {
     /// Whatever is asked works.
-    pub(crate) fn content() -> Self {
+    pub fn content() -> Self {
         Self {
             start: Ok(report(&[WorkerState::Recording])),
             stop: Ok(report(&[WorkerState::Written])),
@@ -126,7 +135,8 @@ impl Scripted {
         }
     }
 
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    /// Returns the calls so far.
+    pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
 }
@@ -157,7 +167,7 @@ impl Controller for Scripted {
 }
 
 /// A report with a worker in each of these states.
-pub(crate) fn report(states: &[WorkerState]) -> Report {
+pub fn report(states: &[WorkerState]) -> Report {
     let workers = states.iter().zip(0..).map(|(&state, rank)| {
         let name = format!("diffusion_rank_{rank}");
         let mut line = WorkerStatus::new(Worker { name, rank, stage: 0, pid: 1, host: "host".into() }, state);
@@ -168,7 +178,7 @@ pub(crate) fn report(states: &[WorkerState]) -> Report {
 }
 
 /// An artifact that the first worker claims to have written.
-pub(crate) fn lists(mut report: Report, name: &str) -> Report {
+pub fn lists(mut report: Report, name: &str) -> Report {
     let artifact = WorkerArtifact { kind: "trace".into(), name: name.into(), second_name: None, bytes: 2 };
     report.workers[0].artifacts.push(artifact);
     report

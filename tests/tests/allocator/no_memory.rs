@@ -4,9 +4,8 @@
 //! Each program is a process of its own, so that it meets every first use without memory. The
 //! allocator fails only while a thread is in calls of the profiler's.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::print_stdout)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
 use std::hint::black_box;
@@ -21,9 +20,6 @@ use profiler_runtime::{
 };
 use profiler_tests::{Bench, Trace, child_of, in_child};
 
-/// The system's allocator, which fails every n-th time on threads that ask for it.
-struct Failing;
-
 /// Every n-th allocation fails.
 static EVERY: AtomicU64 = AtomicU64::new(1);
 /// Allocations that might have failed, and those that did.
@@ -31,28 +27,19 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 static FAILED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
+    /// Whether this thread's allocations may fail.
     static FAILS: Cell<bool> = const { Cell::new(false) };
 }
 
-// SAFETY: every block is the system allocator's.
-unsafe impl GlobalAlloc for Failing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if FAILS.get() && ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY.load(Ordering::Relaxed)) {
-            FAILED.fetch_add(1, Ordering::Relaxed);
-            return std::ptr::null_mut();
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+/// Returns whether the allocation that this thread asks for fails.
+pub(super) fn fails() -> bool {
+    let is_due = || ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY.load(Ordering::Relaxed));
+    if !FAILS.get() || !is_due() {
+        return false;
     }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) };
-    }
+    FAILED.fetch_add(1, Ordering::Relaxed);
+    true
 }
-
-#[global_allocator]
-static ALLOCATOR: Failing = Failing;
 
 /// Runs what is the program's own, in the middle of the profiler's.
 fn of_the_program<R>(run: impl FnOnce() -> R) -> R {

@@ -5,22 +5,14 @@
 //! Each of these is a program of its own, which must end in time. The trap flag of x86-64 brings a
 //! signal after *every* instruction, so the handler runs at each one of the recorder's.
 
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod reentry_support;
-
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use super::reentry_support::{ANNOTATED, Storm, ends, handle, trapped};
 use profiler_runtime::shape::Shaped;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage};
 use profiler_tests::{Bench, Trace, in_child};
-use reentry_support::{ANNOTATED, Annotated, ends, handle};
-
-#[global_allocator]
-static ALLOCATOR: Annotated = Annotated;
 
 #[profiled_stage("work")]
 fn work() {}
@@ -65,14 +57,14 @@ fn in_every_instruction(config: ProfilerConfig) {
     let trace = bench.record(config, || {
         // With the thread's first range, and over the end of its first chunk.
         let new = || {
-            reentry_support::trapped(|| {
+            trapped(|| {
                 (0..4).for_each(|_| work());
                 (0..2).for_each(|_| described());
             });
             // Up to a few entries before the end of a chunk, so that it is passed step by step.
             (0..60).for_each(|_| work());
             for _ in 0..3 {
-                reentry_support::trapped(work);
+                trapped(work);
                 (0..19).for_each(|_| work());
             }
         };
@@ -133,7 +125,7 @@ fn program_that_starts_and_stops() {
     handle(libc::SIGUSR1, on_signal);
     // SAFETY: no arguments.
     let main = unsafe { libc::pthread_self() };
-    let storm = reentry_support::Storm::on(main, libc::SIGUSR1);
+    let storm = Storm::on(main, libc::SIGUSR1);
     for _ in 0..20 {
         bench.record(bench.config(), || (0..200).for_each(|_| work()));
     }

@@ -7,11 +7,14 @@ use profiler_runtime::cuda::BorrowedStream;
 
 /// The driver.
 #[derive(Debug)]
-pub(crate) struct Cuda(Library);
+pub struct Cuda(Library);
 
 /// A stream that is never destroyed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stream(pub(crate) *mut c_void);
+pub struct Stream(
+    /// Its handle.
+    pub *mut c_void,
+);
 
 // SAFETY: the double's streams may be used on any thread.
 unsafe impl Send for Stream {}
@@ -27,7 +30,7 @@ impl From<Stream> for BorrowedStream<'_> {
 
 macro_rules! functions {
     ($( $(#[$about:meta])* $method:ident($($argument:ident: $type:ty),*) -> $result:ty = $symbol:literal; )*) => {
-        $( $(#[$about])* pub(crate) fn $method(&self, $($argument: $type),*) -> $result {
+        $( $(#[$about])* pub fn $method(&self, $($argument: $type),*) -> $result {
             // SAFETY: the double's function has this signature; streams are never destroyed, places
             // are locals.
             unsafe {
@@ -40,7 +43,7 @@ macro_rules! functions {
 
 impl Cuda {
     /// With device 0's primary context current on this thread.
-    pub(crate) fn open() -> Self {
+    pub fn open() -> Self {
         // SAFETY: the double's constructors do nothing.
         let cuda = Self(unsafe { Library::new("libcuda.so.1") }.unwrap());
         assert_eq!(cuda.init(0), 0);
@@ -49,45 +52,52 @@ impl Cuda {
     }
 
     /// Makes a device's primary context current on this thread, and keeps it.
-    pub(crate) fn enter(&self, device: i32) {
+    pub fn enter(&self, device: i32) {
         let mut context = std::ptr::null_mut();
         assert_eq!(self.retain(&mut context, device), 0);
         assert_eq!(self.set_current(context), 0);
     }
 
     /// A stream of the current context.
-    pub(crate) fn stream(&self) -> Stream {
+    pub fn stream(&self) -> Stream {
         let mut stream = std::ptr::null_mut();
         assert_eq!(self.create_stream(&mut stream, 1), 0);
         Stream(stream)
     }
 
     /// Work that the device does at once: `us` microseconds of it.
-    pub(crate) fn work(&self, stream: Stream, us: u64) {
+    pub fn work(&self, stream: Stream, us: u64) {
         self.launch(stream, us);
         self.pass(us * 1000);
     }
 
     /// Work that the device does when time passes.
-    pub(crate) fn launch(&self, stream: Stream, us: u64) {
+    pub fn launch(&self, stream: Stream, us: u64) {
         self.enqueue(stream.0, us * 1000);
     }
 
     functions! {
+        /// `cuInit`.
         init(flags: u32) -> i32 = b"cuInit\0";
+        /// `cuDevicePrimaryCtxRetain`.
         retain(context: *mut *mut c_void, device: i32) -> i32 = b"cuDevicePrimaryCtxRetain\0";
+        /// `cuCtxSetCurrent`.
         set_current(context: *mut c_void) -> i32 = b"cuCtxSetCurrent\0";
         /// Not a device's primary context.
         other_context(context: *mut *mut c_void, flags: u32, device: i32) -> i32 = b"cuCtxCreate_v2\0";
+        /// `cuStreamCreate`.
         create_stream(stream: *mut *mut c_void, flags: u32) -> i32 = b"cuStreamCreate\0";
+        /// `cuStreamDestroy`.
         destroy(stream: *mut c_void) -> i32 = b"cuStreamDestroy_v2\0";
+        /// `cuStreamBeginCapture`.
         capture(stream: *mut c_void, mode: i32) -> i32 = b"cuStreamBeginCapture_v2\0";
+        /// Work for the device, in nanoseconds.
         enqueue(stream: *mut c_void, ns: u64) -> () = b"double_work\0";
         /// Lets time pass on the device, in nanoseconds.
         pass(ns: u64) -> () = b"double_pass\0";
-        /// How many there are.
+        /// Number of events.
         events() -> i64 = b"double_events\0";
-        /// How many there are.
+        /// Number of streams.
         streams() -> i64 = b"double_streams\0";
         /// How many hold a device's primary context.
         users(device: i32) -> i32 = b"double_users\0";

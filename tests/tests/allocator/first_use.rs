@@ -1,46 +1,13 @@
 //! What first uses allocate: a thread's first range and a site's are no surprise in a program that
 //! watches its latency.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Barrier;
 use std::thread;
 
+use super::COUNT;
 use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
 use profiler_runtime::{op, profiled_stage, stage, start_profile_with, step, stop_profile};
-use profiler_tests::Bench;
-
-/// The system's allocator, and how often each thread asked it for memory.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is the system allocator's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use profiler_tests::{Bench, child_of, in_child};
 
 /// How often this thread allocates in `work`.
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -100,9 +67,19 @@ fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
     })
 }
 
-/// One test, because off is a state of the process: before its first session.
 #[test]
 fn first_uses_allocate_only_while_recording_and_at_most_once() {
+    let output = child_of("first_uses").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// One program, because off is a state of the process: before its first session.
+#[test]
+#[ignore = "run by the test above, as a process of its own"]
+fn first_uses() {
+    if !in_child() {
+        return;
+    }
     let bench = Bench::alone();
     // The first range of a process looks for tools.
     known();

@@ -1,46 +1,47 @@
 //! Children that record into a spool, and what is in their folders afterwards.
 
-#![allow(dead_code, reason = "each test program uses its part")]
-
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::{Bench, Trace, child_of, manifest};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::spool::{Recovered, recover};
-use profiler_tests::{Bench, Trace, child_of, manifest};
 
 /// A configuration that the parent chose.
-pub(crate) fn config() -> ProfilerConfig {
+pub fn config() -> ProfilerConfig {
     ProfilerConfig::from_json(&std::env::var("CONFIG").unwrap()).unwrap().config
 }
 
-pub(crate) fn with_spool(bench: &Bench) -> serde_json::Value {
+/// Returns a configuration that records into a spool.
+pub fn with_spool(bench: &Bench) -> serde_json::Value {
     serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "spool": true})
 }
 
 /// Runs a child with this configuration, and says by which signal it ended.
-pub(crate) fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
+pub fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
     let mut child = child_of(name);
     child.env("CONFIG", config.to_string()).env("ENDING", ending).stdout(Stdio::null()).stderr(Stdio::null());
     child.status().unwrap().signal()
 }
 
-pub(crate) fn only_folder(base: &Path) -> PathBuf {
+/// Returns the only folder in `base`.
+pub fn only_folder(base: &Path) -> PathBuf {
     let folders: Vec<_> =
         fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     assert_eq!(folders.len(), 1, "{folders:?}");
     folders[0].clone()
 }
 
-pub(crate) fn spool_files(folder: &Path) -> Vec<String> {
+/// Returns the names of the spool's files in a session's folder.
+pub fn spool_files(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with(".spool")).collect()
 }
 
 /// The trace of the only session in `base`, which was recovered.
-pub(crate) fn recovered(base: &Path) -> Trace {
+pub fn recovered(base: &Path) -> Trace {
     let Recovered { sessions, running, failed, .. } = recover(base).unwrap();
     assert!(sessions.len() == 1 && running.is_empty() && failed.is_empty(), "{running:?} {failed:?}");
     assert!(sessions[0].errors.is_empty(), "{:?}", sessions[0].errors);

@@ -1,0 +1,40 @@
+//! What the recorder asks of the program's allocator, and what it bears of it: that it counts, fails,
+//! or is annotated itself.
+//!
+//! A binary of its own, because a program has one allocator. Here it does what each module needs,
+//! and nothing but counting unless it is told to.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod first_use;
+mod no_memory;
+mod reentry;
+mod reentry_support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    /// How often this thread asked for memory.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, which counts, fails on threads that ask for it, and may be annotated.
+struct Allocator;
+
+// SAFETY: every block is the system allocator's.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        if no_memory::fails() { std::ptr::null_mut() } else { reentry_support::allocate(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
