@@ -2,13 +2,17 @@
 
 Usage: check.py [--allow-absent] [--reader NAME]... FOLDER...
 
-Prints one line per reader and folder: `ok`, `WRONG`, `absent` (the program is not installed) or `skipped` (the session has no such artifact), and what
-was seen. The exit status is 1 if anything is wrong, or absent without `--allow-absent`.
+Prints one line per reader and folder: `ok`, `WRONG`, `absent` (the program is not installed) or
+`skipped` (the session has no such artifact), and what was seen. The exit status is 1 if anything is
+wrong, or absent without `--allow-absent`. As many readers run at a time as there are processors.
 """
 
 import argparse
+import functools
+import multiprocessing
 import sys
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import formats_reader
@@ -44,10 +48,16 @@ READERS = {
 }
 
 
-def read(name, folder, traces):
+@functools.cache
+def traces_in(folder):
+    """The traces of a folder, read once by each process."""
+    return Trace.all_in(folder)
+
+
+def read(name, folder):
     """The outcome of one reader, and what it has to say."""
     try:
-        return "ok", READERS[name](folder, traces)
+        return "ok", READERS[name](folder, traces_in(folder))
     except Wrong as wrong:
         return "WRONG", str(wrong)
     except Absent as absent:
@@ -66,17 +76,11 @@ def main():
     arguments = parser.parse_args()
     good = {"ok", "skipped"} | ({"absent"} if arguments.allow_absent else set())
     failed = False
-    for folder in arguments.folders:
-        try:
-            traces = Trace.all_in(folder)
-        except Wrong as wrong:
-            print(f"{'WRONG':8}{'trace':12}{folder}: {wrong}")
-            failed = True
-            continue
-        for name in arguments.reader or READERS:
-            outcome, said = read(name, folder, traces)
+    tasks = [(name, folder) for folder in arguments.folders for name in arguments.reader or READERS]
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as processes:
+        for (name, folder), (outcome, said) in zip(tasks, processes.map(read, *zip(*tasks))):
             failed |= outcome not in good
-            print(f"{outcome:8}{name:12}{folder}: {said}")
+            print(f"{outcome:8}{name:12}{folder}: {said}", flush=True)
     sys.exit(failed)
 
 
