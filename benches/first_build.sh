@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# What the first build costs: packages, units, CPU and wall seconds, and the ten units that take most of them.
-# Usage: benches/first_build.sh [CARGO ARGUMENT…]; without arguments it builds the main job, `test --workspace --no-run` builds the tests.
-# Compare CPU seconds: on a busy machine they grow little, while wall seconds say nothing there.
+# What the first build costs: packages, units, CPU and wall seconds, and the ten units that take
+# most of them. Compare CPU seconds: on a busy machine they grow little, while wall seconds say
+# nothing there.
+#
+# Usage: benches/first_build.sh [CARGO ARGUMENT…]; without arguments it builds the main job,
+# `test --workspace --no-run` builds the tests.
 set -euo pipefail
 
 # Cargo calls this script instead of the compiler, so that each unit's CPU time is known.

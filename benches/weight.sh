@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# What the profiler adds to a small program, by its features: packages, CPU seconds of the first release build, and bytes of the
-# program, beside one that depends on nothing. docs/build.md has the table. Usage: benches/weight.sh [SET…]
-# Sets: library (profiler-core as a library asks for it), recorder (with `enable`), none, default, all (without `nvtx-sdk`, which
-# needs libclang).
+# What the profiler adds to a small program, by its features: packages, CPU seconds of the first
+# release build, and bytes of the program, beside one that depends on nothing. docs/build.md has the
+# table.
+#
+# Usage: benches/weight.sh [SET…]
+# Sets: library (profiler-core as a library asks for it), recorder (with `enable`), none, default,
+# all (without `nvtx-sdk`, which needs libclang).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

@@ -23,12 +23,16 @@ use profiler_benches::{Result, report};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 const SCENARIOS: [Scenario; 5] = [Scenario::Off, Scenario::On, Scenario::Nested, Scenario::Shapes, Scenario::Block];
 
 /// What one subject was counted to need per span.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Counted {
     instructions: BTreeMap<Scenario, f64>,
     heap: Option<Heap>,
@@ -43,15 +47,16 @@ fn bench(arguments: &[String]) -> Result<()> {
     if !valgrind::is_installed() {
         return report::section("Instructions per span: not counted, because `valgrind` is not installed.");
     }
-    let mut all: BTreeMap<&str, Counted> = BTreeMap::new();
+    let mut wanted = Vec::new();
     for subject in everything() {
         // What the bare call needs is taken off the others.
         let is_bare = subject.name() == subjects::BARE;
         let scenarios = if arguments.budget && !is_bare { budget::scenarios(subject.name()) } else { columns(subject) };
-        if (arguments.wants(subject.name()) || is_bare) && !scenarios.is_empty() {
-            all.insert(subject.name(), count(subject, &scenarios)?);
+        if arguments.wants(subject.name()) || is_bare {
+            wanted.extend(scenarios.into_iter().map(|scenario| (subject, scenario)));
         }
     }
+    let all = count_all(&wanted)?;
     writeln!(io::stderr())?;
     if let Some(file) = &arguments.json {
         report::save(file, "instructions", &all)?;
@@ -81,17 +86,36 @@ fn bare_call(all: &BTreeMap<&str, Counted>) -> f64 {
     all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0)
 }
 
-fn count(subject: &dyn Subject, scenarios: &[Scenario]) -> Result<Counted> {
-    let mut instructions = BTreeMap::new();
-    for scenario in scenarios {
-        write!(io::stderr(), ".")?;
-        instructions.insert(*scenario, callgrind::instructions(subject, *scenario)?);
-    }
+/// Counts as many at a time as there are processors: an instruction is one, whoever runs beside it.
+fn count_all(wanted: &[(&'static dyn Subject, Scenario)]) -> Result<BTreeMap<&'static str, Counted>> {
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(BTreeMap::new());
+    let worker = || -> Result<(), String> {
+        // ORDERING: only the number matters; what is counted goes through the lock.
+        while let Some((subject, scenario)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (instructions, heap) =
+                count(*subject, *scenario).map_err(|error| format!("{} {scenario}: {error}", subject.name()))?;
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let counted: &mut Counted = all.entry(subject.name()).or_default();
+            counted.instructions.insert(*scenario, instructions);
+            counted.heap = counted.heap.or(heap);
+        }
+        Ok(())
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        running.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| Err("a count panicked".to_owned())))
+    })?;
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn count(subject: &dyn Subject, scenario: Scenario) -> Result<(f64, Option<Heap>)> {
+    write!(io::stderr(), ".")?;
+    let instructions = callgrind::instructions(subject, scenario)?;
     // What is recorded elsewhere, or described, allocates no other way.
-    let is_compared = !columns(subject).is_empty();
-    let heap =
-        if is_compared && scenarios.contains(&Scenario::On) { Some(dhat::heap(subject, Scenario::On)?) } else { None };
-    Ok(Counted { instructions, heap })
+    let has_heap = scenario == Scenario::On && !columns(subject).is_empty();
+    Ok((instructions, if has_heap { Some(dhat::heap(subject, scenario)?) } else { None }))
 }
 
 fn table(all: &BTreeMap<&str, Counted>) -> String {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// One tool, or one bound to compare with.
-pub trait Subject {
+pub trait Subject: Sync {
     /// The short name that selects it, such as `fastrace`.
     fn name(&self) -> &'static str;
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Records on a disk of a kind that fails, and checks what became of every artifact and of the spool: disks.sh KIND, which is
-# tmpfs, btrfs, fuse or readonly. Needs the administrator's rights to mount; says why and ends with 77 where it cannot.
+# Records on a disk of a kind that fails, and checks what became of every artifact and of the spool:
+# disks.sh KIND, which is tmpfs, btrfs, fuse or readonly. Needs the administrator's rights to mount;
+# says why and ends with 77 where it cannot.
 set -uo pipefail
 kind=$1
 if [[ -z ${PROFILER_TESTS_MOUNTS:-} ]]; then

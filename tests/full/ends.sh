@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Ends programs in every way, mode and allocator, on disks that are sound, nearly full and read-only: ends.sh unwind|abort, which
-# is what panics do. Without the administrator's rights only the sound disk is tried, and that is said with 77.
+# Ends programs in every way, mode and allocator, on disks that are sound, nearly full and
+# read-only: ends.sh unwind|abort, which is what panics do. Without the administrator's rights only
+# the sound disk is tried, and that is said with 77.
 set -uo pipefail
 strategy=$1
 root=$(cd "$(dirname "$0")/../.." && pwd)
