@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands; CI runs exactly this. Needs stable Rust; what the real consumers need
-# (a Python environment, Node.js; in CI Nsight Systems and valgrind too) it installs itself. The last lines are the tests' own summary.
+# Everything that must hold before a change lands; CI runs exactly this. Needs stable Rust; what the
+# real consumers need (a Python environment, Node.js; in CI Nsight Systems and valgrind too) it
+# installs itself. The last lines are the tests' own summary.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 started=$SECONDS
-# Every feature that a machine can build, as docs.rs shows them. Tests, clippy and documentation are built with all of them, so
-# that nothing is compiled for one step that the next cannot use; what a feature that is off leaves out has steps of its own.
+# Every feature that a machine can build, as docs.rs shows them. Tests, clippy and documentation are
+# built with all of them, so that nothing is compiled for one step that the next cannot use; what a
+# feature that is off leaves out has steps of its own.
 shown=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' profiler-runtime/Cargo.toml | tr -d '",')
 PROFILER_FEATURES=$(printf 'profiler-runtime/%s,' $shown)profiler-shapes/half,profiler-shapes/ndarray,profiler-tests/cudarc
 export PROFILER_FEATURES
@@ -47,7 +49,8 @@ step "artifacts without features" tests cargo test -p profiler-trace --lib
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features "$PROFILER_FEATURES"
 step "attributes switched off" tests env CARGO_TARGET_DIR="$built" cargo test --manifest-path tests/off/Cargo.toml
 step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
-# In a folder of its own: of a folder that it knows, cargo would build each crate with what it has kept of an earlier packing.
+# In a folder of its own: of a folder that it knows, cargo would build each crate with what it has
+# kept of an earlier packing.
 step "packages" cargo package --target-dir "$log/packages" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes \
   -p profiler-trace -p profiler-runtime
 rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-* "$log/packages"

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # The heavy proofs, run before something is called done; docs/proofs.md says what each shows.
+#
 #   tests/full.sh [--allow-skip STEP,STEP…] [STEP…]
-# What has passed on these sources is not run again: a run that was cut off goes on where it was. Prints a table in the end,
-# and fails where a step failed, or was skipped without being named.
+#
+# What has passed on these sources is not run again: a run that was cut off goes on where it was.
+# Prints a table in the end, and fails where a step failed, or was skipped without being named.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-steps=(features deny msrv minimal semver docsrs wasm systems disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
+steps=(features deny msrv minimal semver docsrs wasm systems disk-tmpfs disk-btrfs disk-fuse
+  disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
 
 allowed=,
 chosen=()

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# What the unit tests of stream, decode and schedule notice: 40 mutants, each run against the tests of its own crate.
+# What the unit tests of stream, decode and schedule notice: 40 mutants, each run against the tests
+# of its own crate.
 #
-#   tests/mutants.sh choose            writes tests/mutants.txt: once, so that two revisions are asked the same
-#   tests/mutants.sh run [REVISION]    runs those of HEAD, or of REVISION; one that was cut off goes on where it was
-#   tests/mutants.sh show [REVISION]   prints what is known so far
+#   mutants.sh choose            writes tests/mutants.txt: once, so that revisions are comparable
+#   mutants.sh run [REVISION]    runs those of HEAD, or of REVISION, or goes on where it was cut off
+#   mutants.sh show [REVISION]   prints what is known so far
 #
-# A mutant is known by its function and what is done to it, not by its place, so that the list stays right while files move.
-# `MUTANTS_DIR` is where the copies, their builds and the results lie (`target/mutants`); `MUTANTS_TIMEOUT` the seconds that the
-# tests may take (600): on a busy machine a mutant that nobody notices is not to pass for one that hangs. Needs `cargo install cargo-mutants`.
+# A mutant is known by its function and what is done to it, not by its place, so that the list stays
+# right while files move. `MUTANTS_DIR` is where the copies, their builds and the results lie
+# (`target/mutants`); `MUTANTS_TIMEOUT` the seconds that the tests may take (600): on a busy machine
+# a mutant that nobody notices is not to pass for one that hangs. Needs
+# `cargo install cargo-mutants`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=$PWD/tests/mutants.txt
@@ -30,7 +33,8 @@ mutants() {
   (cd "$1" && cargo mutants --no-config --list $(packages .)) | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1|/'
 }
 
-# chosen COUNT FILES: as many of the unique ones in files that match, one of a function, in an order by their checksums.
+# chosen COUNT FILES: as many of the unique ones in files that match, one of a function, in an order
+# by their checksums.
 chosen() {
   grep -E "^[^|]*($2)\|" | cut -d'|' -f2- |
     grep -Ev 'with .*(Default::default|Arc::new|vec!|from_iter|once\(|leak|MutexGuard|&mut)|<impl (Debug|Display)' |
@@ -64,7 +68,8 @@ one() {
   [[ $found ]] || { echo gone && return; }
   [[ $(wc -l <<<"$found") == 1 ]] || { echo ambiguous && return; }
   file=${found%%|*}
-  # One of the file's shards, of which there are as many as mutants: `--re` lets deleted fields pass.
+  # One of the file's shards, of which there are as many as mutants: `--re` lets deleted fields
+  # pass.
   asked=(--no-config --package "${file%%/*}" --file "$file")
   # Without recording the recorder has no tests.
   [[ $file != profiler-core/* ]] || asked+=(--features enable)
@@ -121,5 +126,5 @@ command -v cargo-mutants >/dev/null || { echo "needs \`cargo install cargo-mutan
 mkdir -p "$folder"
 case ${1:-} in
   choose | run | show) "$@" ;;
-  *) sed -n '4,6s/^# //p' "$0" && exit 2 ;;
+  *) sed -n '5,7s/^# *//p' "$0" && exit 2 ;;
 esac

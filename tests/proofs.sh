@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The proofs that need more than stable Rust, and those of the page; docs/proofs.md says what each shows.
+# The proofs that need more than stable Rust, and those of the page; docs/proofs.md says what each
+# shows.
 #
-#   tests/proofs.sh [--allow-skip PART,…] [PART…]     all of miri, tsan, asan, valgrind and fuzz without a PART
-#   tests/proofs.sh page                              the commands of `cargo test` in docs/proofs.md
+#   proofs.sh [--allow-skip PART,…] [PART…]   miri, tsan, asan, valgrind and fuzz, or some of them
+#   proofs.sh page                            the commands of `cargo test` in docs/proofs.md
 #
-# Ends with 1 where a proof failed or ran fewer tests than it has to, with 77 where one was skipped on this machine without being named in
-# `--allow-skip`; the last line names what was skipped. `FUZZ_SECONDS` says how long each fuzzer runs.
+# Ends with 1 where a proof failed or ran fewer tests than it has to, with 77 where one was skipped
+# on this machine without being named in `--allow-skip`; the last line names what was skipped.
+# `FUZZ_SECONDS` says how long each fuzzer runs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -32,8 +34,8 @@ component() {
   return 1
 }
 
-# proof LEAST TITLE COMMAND…: runs it; a run in which fewer tests passed than it has proves less than is said of it. What
-# libFuzzer has tried counts as tests do.
+# proof LEAST TITLE COMMAND…: runs it; a run in which fewer tests passed than it has proves less
+# than is said of it. What libFuzzer has tried counts as tests do.
 proof() {
   local least=$1 status passed
   printf '\n== %s\n' "$2"

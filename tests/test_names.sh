@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Compares the tests of two revisions, by name: what has vanished is printed, and ends the script with 1.
+# Compares the tests of two revisions, by name: what has vanished is printed, and ends the script
+# with 1.
 #
 #   tests/test_names.sh                 the names of the working tree
 #   tests/test_names.sh OLD [NEW]       what OLD had and NEW (the working tree) has not
 #
-# Names are read from the sources, so that nothing is built. A test that moved is the same test: only its own name counts,
-# and how many have it.
+# Names are read from the sources, so that nothing is built. A test that moved is the same test:
+# only its own name counts, and how many have it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,7 +45,8 @@ new=-
 of "$old" >"$folder/old"
 of "$new" >"$folder/new"
 echo "tests: $(wc -l <"$folder/old") before, $(wc -l <"$folder/new") after"
-# In the new place what is not in the old: those that stayed are taken out first, so that a move is matched with what is left.
+# In the new place what is not in the old: those that stayed are taken out first, so that a move is
+# matched with what is left.
 awk -F:: '
   FILENAME ~ /\/new$/ { there[$0]++; next }
   { was[$0]++; lines[++count] = $0 }

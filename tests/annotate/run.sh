@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Annotates every function of well-known crates and runs their own tests: plain, annotated but not recording, and
-# recording. They must pass the same tests. Needs the registry; nothing of theirs stays in the repository.
+# Annotates every function of well-known crates and runs their own tests: plain, annotated but not
+# recording, and recording. They must pass the same tests. Needs the registry; nothing of theirs
+# stays in the repository.
+#
 # Usage: tests/annotate/run.sh [--doc] [CRATE…]
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -44,8 +46,9 @@ fetch() {
   cargo fetch --quiet --manifest-path "$work/fetch/Cargo.toml"
 }
 
-# serde_json, a dependency of the runtime, has `impl PartialEq<Value> for i32` and the like: with it in a program, the types of these
-# comparisons are ambiguous, whatever is annotated. The plain copies are changed too.
+# serde_json, a dependency of the runtime, has `impl PartialEq<Value> for i32` and the like: with it
+# in a program, the types of these comparisons are ambiguous, whatever is annotated. The plain
+# copies are changed too.
 plainly_typed() {
   sed -i.orig 's/assert_eq!(&\*small_vec, &\[\])/assert!(small_vec.is_empty())/' "$1/smallvec/src/tests.rs"
   sed -i.orig 's/let mut sum = Vec::new()/let mut sum = Vec::<u8>::new()/' "$1/bytes/tests/test_bytes.rs"
@@ -54,7 +57,8 @@ plainly_typed() {
     "$1/itertools/tests/test_std.rs"
 }
 
-# One workspace for the plain copies and one for the annotated, with the same versions of everything else.
+# One workspace for the plain copies and one for the annotated, with the same versions of everything
+# else.
 workspaces() {
   for kind in plain annotated; do
     rm -rf "${work:?}/$kind" && mkdir -p "$work/$kind"

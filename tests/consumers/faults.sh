@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ends real programs in every bad way while they record, makes the artifacts of the one that could not write them, and reads
-# them all with the programs that artifacts are for: faults.sh
+# Ends real programs in every bad way while they record, makes the artifacts of the one that could
+# not write them, and reads them all with the programs that artifacts are for: faults.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a trace costs Perfetto to load, in both formats, plain and compressed: loading.sh [RUNS [RANGES]]. No part of the
-# checks: it takes minutes. Needs what run.sh needs.
+# What a trace costs Perfetto to load, in both formats, plain and compressed: loading.sh [RUNS
+# [RANGES]]. No part of the checks: it takes minutes. Needs what run.sh needs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..

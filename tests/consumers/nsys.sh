@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Captures the examples `annotated` and `wan_i2v` with the real Nsight Systems and proves that every range is in the report,
-# with its name, its nesting, its thread and its step: nsys.sh. No GPU is needed. In CI it installs `nsys` where that is one
-# command (Debian: package `nsight-systems`, component `non-free`); where there is none it says so and ends well.
+# Captures the examples `annotated` and `wan_i2v` with the real Nsight Systems and proves that every
+# range is in the report, with its name, its nesting, its thread and its step: nsys.sh. No GPU is
+# needed. In CI it installs `nsys` where that is one command (Debian: package `nsight-systems`,
+# component `non-free`); where there is none it says so and ends well.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..

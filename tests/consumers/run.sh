@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Reads session folders with the programs that artifacts are for: run.sh DIR…
-# Installs what it needs on first use: Python 3.10+ and Node.js 18+ where apt-get is, the readers into a virtual
-# environment beside the build output.
+#
+# Installs what it needs on first use: Python 3.10+ and Node.js 18+ where apt-get is, the readers
+# into a virtual environment beside the build output.
 set -euo pipefail
 if ! { python3 -c 'import ensurepip' && node --version; } >/dev/null 2>&1 && command -v apt-get >/dev/null; then
   apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs python3 python3-venv >/dev/null

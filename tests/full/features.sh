@@ -11,7 +11,7 @@ crates=("$@")
 [[ $# -gt 0 ]] || crates=(profiler-*/)
 failed=0
 
-# Whether bindgen finds libclang, which `nvtx-sdk` needs to build; `libclang-cpp` is another library.
+# Whether bindgen finds libclang, which `nvtx-sdk` needs; `libclang-cpp` is another library.
 has_libclang() {
   [[ ${LIBCLANG_PATH:-} ]] || { ldconfig -p && ls "$(llvm-config --libdir)"; } 2>/dev/null |
     grep -E 'libclang(-[0-9.]+)?\.so' >/dev/null

@@ -1,5 +1,5 @@
-# Sourced by run.sh: the same on the doubles. `GPU_DOUBLES` names a folder that holds them and the program, if they are
-# built already.
+# Sourced by run.sh: the same on the doubles. `GPU_DOUBLES` names a folder that holds them and the
+# program, if they are built already.
 
 doubles() {
   local out=$1 built=${GPU_DOUBLES:-} machine code=0

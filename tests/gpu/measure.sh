@@ -12,13 +12,15 @@ look() {
     timeout 5 nvidia-smi --query-gpu=name,driver_version,mig.mode.current,clocks.max.sm --format=csv,noheader 2>&1 |
       sed 's/^/nvidia-smi says: /' || true
   fi
-  # Toolkits, and PyTorch's own, wherever Python keeps them; by lines, so that what was found in time counts.
+  # Toolkits, and PyTorch's own, wherever Python keeps them; by lines, so that what was found in
+  # time counts.
   timeout 8 stdbuf -oL find /usr /opt /home "${HOME:-/root}" -xdev -path "$1" -prune -o \
     \( -name 'libcupti.so*' -o -name 'libcudart.so*' -o -name 'libtorch_cuda.so' -o -name 'libcublasLt.so*' \) -print \
     2>/dev/null | sort -u | head -40 | sed 's/^/library: /' || true
 }
 
-# Exports the first libcupti that starts: the caller's, what the profiler itself finds, then the bundle's, newest first.
+# Exports the first libcupti that starts: the caller's, what the profiler itself finds, then the
+# bundle's, newest first.
 choose() {
   local bundle=$1 out=$2 library said
   if [[ ${PROFILER_CUPTI_LIB:-} ]]; then

@@ -1,11 +1,12 @@
 # Sourced by run.sh: what a machine with a GPU needs, made on one without.
 #
-# NVIDIA's files come from PyPI's CUDA wheels, cut to those that are used. They are nobody's to pass on in a repository:
-# the bundle is ignored by git.
+# NVIDIA's files come from PyPI's CUDA wheels, cut to those that are used. They are nobody's to pass
+# on in a repository: the bundle is ignored by git.
 
 # Oldest glibc that the programs shall run with, where zig can be had; else this machine's.
 glibc=2.28
-# libcupti by release of CUDA: a newer one than the driver's does not start. The oldest of 13, and two of 12.
+# libcupti by release of CUDA: a newer one than the driver's does not start. The oldest of 13, and
+# two of 12.
 wheels=(
   "nvidia-cuda-cupti==13.0.85 nvidia/cu13/lib/libcupti.so.13 libcupti-13.0.so.13"
   "nvidia-cuda-cupti-cu12==12.9.79 nvidia/cuda_cupti/lib/libcupti.so.12 libcupti-12.9.so.12"
