@@ -5,6 +5,7 @@
 
 mod docs;
 mod graph;
+mod lines;
 mod paths;
 mod strip;
 
@@ -16,6 +17,7 @@ use proc_macro2::{TokenStream, TokenTree};
 
 pub use docs::{Documented, documented};
 pub use graph::{Arrow, arrows, circles};
+pub use lines::{Line, Page, committed};
 
 /// A source file, without code that only tests compile.
 #[derive(Debug)]

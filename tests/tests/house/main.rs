@@ -7,5 +7,6 @@ mod layers;
 mod layers_support;
 mod msrv;
 mod pages;
+mod style;
 mod transparent;
 mod transparent_support;
