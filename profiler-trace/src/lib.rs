@@ -1,26 +1,25 @@
-//! What a recording says: the model that is made of it, and the artifacts that are written from
-//! that.
+//! The trace model of a recording, and the artifacts that are written from it.
 //!
-//! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a
-//! session is over; programs name it for the types of what it hands out. A tool that reads
-//! artifacts needs this crate alone: [`merge::merge`] makes one trace of the ranks' traces.
+//! [`profiler-runtime`](https://docs.rs/profiler-runtime) records and calls this crate when a
+//! session ends; programs meet its types only in what the runtime returns. A tool that reads
+//! artifacts needs this crate alone: [`merge`] joins the traces of several ranks into one.
 //!
 //! ```text
 //! records (what sources recorded) ─┐
 //! profiler-core's streams ─────────┴─► model: Trace, immutable ─► export: one folder for each artifact ─► Manifest
 //! ```
 //!
-//! Nothing here knows sessions, sockets or a configuration: whoever asks for artifacts fills in
-//! [`ExportOptions`](model::ExportOptions), and reports to people what the export returns.
+//! This crate has no sessions, no sockets and no configuration of its own: the caller fills in
+//! [`ExportOptions`](model::ExportOptions) and reports the export's results to the user.
 //!
 //! | feature | default | does |
 //! |---|---|---|
-//! | `charts` | no | draws what was allocated over time, by plotters |
-//! | `flamegraph` | no | draws the flame graphs, by inferno (which is under the CDDL) |
-//! | `xlsx` | no | writes the operator tables as a workbook, by rust_xlsxwriter |
+//! | `charts` | no | draws memory over time, with plotters |
+//! | `flamegraph` | no | draws flame graphs, with inferno (licensed under the CDDL) |
+//! | `xlsx` | no | writes the operator tables as a workbook, with rust_xlsxwriter |
 //!
-//! What is asked for and cannot be written without its feature is missing, and the manifest says
-//! which feature it is.
+//! If the options request a file whose feature is off, the manifest lists the file as missing and
+//! names the feature.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

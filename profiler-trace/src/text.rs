@@ -1,19 +1,19 @@
-//! Text from outside on its way into a line: a worker's error, a name, a path, a header that a
-//! client has sent.
+//! Escaping of text that the program does not control before it goes into a line of output: a
+//! worker's error, a name, a path, a header that a client sent.
 //!
-//! A line end begins a forged line, an escape code recolours or clears a terminal, a bidirectional
-//! control shows a text in another order than it is read in. All of them are written out as Rust
-//! writes them in a literal (`\n`, `\u{1b}`).
+//! A line break would start a forged line, an escape code can recolour or clear a terminal, and a
+//! bidirectional control shows text in another order than it is read in. Each is written as an
+//! escape of a Rust literal (`\n`, `\u{1b}`).
 
 use std::borrow::Cow;
 
-/// Returns whether this letter does something to a terminal or a log instead of standing in it.
+/// Returns whether the character controls a terminal or a log instead of being shown.
 pub fn acts(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns the text with every letter that [`acts`] written out.
+/// Returns the text with every character that [`acts`] escaped.
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return text.into();
@@ -25,8 +25,8 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// Returns a message as [`plain`] text; keeps line ends before two spaces, which our own lists have
-/// in each entry.
+/// Returns a message as [`plain`] text. Line breaks before two spaces stay: our own lists put them
+/// before each entry.
 pub fn message(text: &str) -> Cow<'_, str> {
     if text.contains("\n  ") {
         return text.split("\n  ").map(plain).collect::<Vec<_>>().join("\n  ").into();

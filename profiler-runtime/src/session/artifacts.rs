@@ -55,7 +55,7 @@ fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder:
         let files = manifest.artifacts().len();
         let context = &trace.context;
         let who = if context.world_size > 1 || context.is_frontend {
-            format!(", {}", context.place())
+            format!(", {}", context.process_label())
         } else {
             String::new()
         };
@@ -87,7 +87,7 @@ fn warn(trace: &mut Trace, config: &ProfilerConfig) {
         return;
     }
     let found = warnings::found(trace);
-    for warning in trace.context.warnings.iter().skip(trace.context.warnings_told).chain(&found) {
+    for warning in trace.context.warnings.iter().skip(trace.context.warnings_logged).chain(&found) {
         logging::warn!("session `{}`: {warning}", trace.context.session);
     }
 }

@@ -1,10 +1,10 @@
-//! What an exporter is: rows of artifacts, and what a session gives it to do.
+//! The interface of exporters: their kinds of artifacts, and the plan of a session's outputs.
 //!
-//! An exporter has a row for each artifact that it may write, and adds to a [`Plan`] what the
-//! options of a session ask for: files in the session's folder, files elsewhere, what is missing
-//! and why, or something that is no file at all. The plan is carried out by the root of `export`:
-//! progress, panics, compression, checksums and the manifest are its affair. Most artifacts are one
-//! file, written from the trace alone: an exporter of these is a value of [`OneFile`].
+//! An exporter lists the artifacts that it may write. For a session it adds what the options
+//! request to a [`Plan`]: files in the session's folder, files elsewhere, outputs that are not
+//! files, and files that are missing, with reasons. The root of `export` executes the plan and
+//! handles progress, panics, compression, checksums and the manifest. Most artifacts are one file
+//! that depends on the trace alone; their exporter is a value of [`OneFile`].
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use crate::model::{Content, ExportOptions, Trace};
 use super::manifest::{Manifest, MissingArtifact};
 use super::remark::Remark;
 
-/// A kind of artifact, as manifest, downloads and documentation know it.
+/// A kind of artifact in the manifest, in downloads and in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArtifactKind {
-    /// Word for it in the manifest.
+    /// Name of the kind in the manifest.
     pub name: &'static str,
     /// File name, in which `{R}` stands for the rank.
     pub file: &'static str,
@@ -27,7 +27,7 @@ pub struct ArtifactKind {
 }
 
 impl ArtifactKind {
-    /// Creates a row.
+    /// Creates a kind.
     pub(super) const fn new(name: &'static str, file: &'static str, content_type: &'static str) -> Self {
         Self { name, file, content_type }
     }
@@ -40,43 +40,42 @@ pub(super) const SVG: &str = "image/svg+xml";
 pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 pub(super) const BYTES: &str = "application/octet-stream";
 
-/// Something that a session is exported to.
+/// A destination of a session's data.
 pub(super) trait Exporter: Sync {
-    /// Returns the artifacts that it may write, in their order; none if it writes to no file.
+    /// Returns the kinds of artifacts that it may write, in order; empty if it writes no files.
     fn artifacts(&self) -> &[ArtifactKind] {
         &[]
     }
 
-    /// Adds what the options of a session ask for.
+    /// Adds the outputs that the session's options request.
     fn plan(&self, plan: &mut Plan<'_>);
 
-    /// Returns the path that the options spell out for it, if they do, and the field that does.
-    fn spelled_out(&self, _options: &ExportOptions, _rank: u32) -> Option<(&'static str, PathBuf)> {
+    /// Returns the configuration field and the path, if the user chose the output's path.
+    fn user_path(&self, _options: &ExportOptions, _rank: u32) -> Option<(&'static str, PathBuf)> {
         None
     }
 }
 
-/// Writes a file's contents. The manifest knows all that was planned and is missing, and what was
-/// written before.
+/// Writes the contents of a file. The manifest lists the missing files and those written before.
 pub(super) type WriteFile = fn(&Trace, &Manifest, &mut dyn Write) -> io::Result<()>;
 
-/// An exporter of one file in the session's folder.
+/// Exporter of one file in the session's folder.
 pub(super) struct OneFile {
     pub(super) kind: ArtifactKind,
-    /// Least content of the folder that it belongs to.
+    /// Smallest extent of artifacts that includes the file.
     pub(super) content: Content,
-    /// Returns whether the options ask for it.
-    pub(super) is_asked: fn(&ExportOptions) -> bool,
-    /// Returns why a trace has nothing to write, if so.
+    /// Condition under which the options request the file.
+    pub(super) is_requested: fn(&ExportOptions) -> bool,
+    /// Reason why a trace has nothing to write; `None` if it has.
     pub(super) absent: fn(&Trace) -> Option<String>,
-    /// Writes it, or tells which feature of the crate would.
+    /// Function that writes the file, or a message that names the missing crate feature.
     pub(super) write: Result<WriteFile, &'static str>,
 }
 
 impl OneFile {
-    /// Creates an exporter of a file that every session with such a folder has.
+    /// Creates an exporter of a file that all sessions with this extent have.
     pub(super) const fn always(kind: ArtifactKind, content: Content, write: Result<WriteFile, &'static str>) -> Self {
-        Self { kind, content, is_asked: |_| true, absent: |_| None, write }
+        Self { kind, content, is_requested: |_| true, absent: |_| None, write }
     }
 }
 
@@ -86,52 +85,52 @@ impl Exporter for OneFile {
     }
 
     fn plan(&self, plan: &mut Plan<'_>) {
-        if !plan.has_folder(self.content) || !(self.is_asked)(&plan.trace.context.options) {
+        if !plan.has_folder(self.content) || !(self.is_requested)(&plan.trace.context.options) {
             return;
         }
         match ((self.absent)(plan.trace), self.write) {
-            (Some(reason), _) => plan.lacks(self.kind, reason),
-            (None, Err(reason)) => plan.lacks(self.kind, reason),
+            (Some(reason), _) => plan.add_missing(self.kind, reason),
+            (None, Err(reason)) => plan.add_missing(self.kind, reason),
             (None, Ok(write)) => plan.file(self.kind, write),
         }
     }
 }
 
-/// Outputs of a session, in the order in which they are made.
+/// Outputs of a session, in the order in which they are written.
 pub(super) struct Plan<'a> {
     pub(super) trace: &'a Trace,
     /// The session's folder; empty if it has none.
     pub(super) folder: &'a Path,
     pub(super) outputs: Vec<Output>,
-    /// What is asked for and cannot be made.
+    /// Requested files that cannot be written.
     pub(super) missing: Vec<MissingArtifact>,
 }
 
-/// Something that an exporter makes.
+/// An output of an exporter.
 pub(super) enum Output {
     File(PlannedFile),
-    /// Its name in progress and errors, and what makes it; that may add to the manifest, and
-    /// returns what to say.
-    Elsewhere(&'static str, Box<MakeElsewhere>),
+    /// Name of the output in progress and errors, and the function that produces it. The function
+    /// may change the manifest and returns remarks.
+    Other(&'static str, Box<MakeOther>),
 }
 
-/// Makes what is no file.
-type MakeElsewhere = dyn FnOnce(&Trace, &mut Manifest) -> io::Result<Vec<Remark>>;
+/// Produces an output that is not a file.
+type MakeOther = dyn FnOnce(&Trace, &mut Manifest) -> io::Result<Vec<Remark>>;
 
-/// Writes a file that was planned, with what the plan knew.
+/// Writes a planned file.
 type WritePlanned = dyn FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<()>;
 
-/// A file to write.
+/// A file that will be written.
 pub(super) struct PlannedFile {
     pub(super) kind: &'static str,
     pub(super) path: PathBuf,
-    /// Second name that the file gets.
+    /// Second name that the file will get.
     pub(super) second: Option<PathBuf>,
     pub(super) write: Box<WritePlanned>,
 }
 
 impl Plan<'_> {
-    /// Returns whether the session has a folder, for artifacts of this `content`.
+    /// Returns whether the session has a folder and requests artifacts of this extent.
     pub(super) fn has_folder(&self, content: Content) -> bool {
         self.trace.context.options.content >= content && self.folder != Path::new("")
     }
@@ -146,7 +145,7 @@ impl Plan<'_> {
         self.file_at(kind.name, path, None, write);
     }
 
-    /// Adds a file under a path of its own.
+    /// Adds a file at another path.
     pub(super) fn file_at(
         &mut self,
         kind: &'static str,
@@ -157,17 +156,17 @@ impl Plan<'_> {
         self.outputs.push(Output::File(PlannedFile { kind, path, second, write: Box::new(write) }));
     }
 
-    /// Adds something that is no file: `name` stands for it in progress and errors.
-    pub(super) fn elsewhere(
+    /// Adds an output that is not a file; `name` appears in progress and errors.
+    pub(super) fn other(
         &mut self,
         name: &'static str,
         make: impl FnOnce(&Trace, &mut Manifest) -> io::Result<Vec<Remark>> + 'static,
     ) {
-        self.outputs.push(Output::Elsewhere(name, Box::new(make)));
+        self.outputs.push(Output::Other(name, Box::new(make)));
     }
 
-    /// Notes that an artifact is asked for and cannot be made.
-    pub(super) fn lacks(&mut self, kind: ArtifactKind, reason: impl Into<String>) {
+    /// Adds a requested artifact that cannot be written.
+    pub(super) fn add_missing(&mut self, kind: ArtifactKind, reason: impl Into<String>) {
         self.missing.push(MissingArtifact::new(self.name(kind), reason));
     }
 

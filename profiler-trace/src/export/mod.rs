@@ -1,22 +1,22 @@
-//! Artifacts: each file of a session, from the trace to the disk.
+//! Artifacts: writes each file of a session from its trace.
 //!
 //! ```text
 //!                           ┌ trace    every range: Chrome, Perfetto; the merge of ranks ─ traces (their names)
 //!                           │ ops      operator tables
-//! Trace ─► exporters ─► Plan┤ stacks   folded, flame graph                 ─► output (whole or not at all) ─► manifest
+//! Trace ─► exporters ─► Plan┤ stacks   folded, flame graph                 ─► output (atomic files) ─► manifest
 //!                           │ memory   snapshot, chart                        progress, panic
 //!                           └ reports  timing, summary, perf dump, log lines
 //!
-//! what several artifacts state: report_parts, events      how a value is written: format      who helps: workers
+//! shared by artifacts: report_parts, events      formats of values: format      threads: workers
 //! ```
 //!
-//! The runtime calls [`write_session`] on a background thread, and says to people what that
-//! remarks. Each room lists its exporters (`exporter`): a new artifact is a file of its room and a
-//! row of that list. Only `output` knows files. An artifact that fails costs the others nothing:
-//! the manifest says why it is missing.
+//! The runtime calls [`write_session`] on a background thread and reports the returned remarks to
+//! the user. Each room lists its exporters (`exporter`): a new artifact is a file in its room and a
+//! row in that list. Only `output` does file I/O. A failed artifact does not affect the others; the
+//! manifest says why it is missing.
 //!
-//! `unsafe` is in two files alone, which ask the system for what the standard library does not:
-//! `outlet`, so that a write sends no signal to the host, and `terminal`, for a width.
+//! `unsafe` is confined to two files with system calls that the standard library lacks: `outlet`,
+//! so that a failed write sends the host no signal, and `terminal`, for the terminal's width.
 
 mod events;
 mod exporter;
@@ -75,8 +75,8 @@ use output::target::{self, Target};
 use reports::digest::Digest;
 use traces::Traces;
 
-/// The exporters of each room, in the order in which they write: the summary lists the others'
-/// missing files, and the manifest the outcome of all.
+/// Exporters of each room, in the order in which they write: the summary lists missing files of the
+/// others, and the manifest the results of all.
 const EXPORTERS: &[&[&dyn Exporter]] =
     &[&[&Traces], ops::EXPORTERS, stacks::EXPORTERS, memory::EXPORTERS, reports::EXPORTERS, &[&manifest::file::FILE]];
 
@@ -84,38 +84,38 @@ fn exporters() -> impl Iterator<Item = &'static dyn Exporter> {
     EXPORTERS.iter().copied().flatten().copied()
 }
 
-/// Returns every kind of artifact, in the order in which they are written.
+/// Returns all kinds of artifacts, in the order in which they are written.
 pub fn artifact_kinds() -> impl Iterator<Item = ArtifactKind> {
     exporters().flat_map(Exporter::artifacts).copied()
 }
 
-/// Returns the content type of an artifact, by its kind in the manifest and its file's name.
+/// Returns the content type of an artifact from its kind in the manifest and its file name.
 pub fn content_type(kind: &str, name: &str) -> &'static str {
-    let known = artifact_kinds().find(|each| each.name == kind).map_or(exporter::BYTES, |each| each.content_type);
+    let by_kind = artifact_kinds().find(|each| each.name == kind).map_or(exporter::BYTES, |each| each.content_type);
     match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("gz") => "application/gzip",
-        // The only trace of a session is its `trace`, in any format.
+        // A session's only trace has the kind `trace` in either format.
         Some("pftrace") => exporter::BYTES,
-        _ => known,
+        _ => by_kind,
     }
 }
 
-/// Returns the paths in the configuration that cannot be written to, as far as that shows before
-/// the session.
+/// Returns an error message for each configured path that is known, before the session, not to be
+/// writable.
 pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     let refused = |(field, path): (&str, PathBuf)| {
-        let error = Target::of(&path).err()?;
+        let error = Target::resolve(&path).err()?;
         Some(format!("{field}: cannot write `{}`: {error}", path.display()))
     };
-    exporters().filter_map(|exporter| exporter.spelled_out(options, rank)).filter_map(refused).collect()
+    exporters().filter_map(|exporter| exporter.user_path(options, rank)).filter_map(refused).collect()
 }
 
-/// Writes what the options ask for, the manifest last; returns the manifest, and remarks for
-/// people. `folder` is the session's, empty if it has none: then only the performance report is
-/// written, to its own path.
+/// Writes the requested artifacts, the manifest last. Returns the manifest, and remarks for the
+/// user. `folder` is the session's; it is empty if the session has none, and then only the
+/// performance report is written, to its own path.
 ///
-/// Never fails as a whole: files that could not be written are in the manifest, and among the
-/// remarks.
+/// Never fails as a whole: files that could not be written are listed in the manifest and mentioned
+/// in the remarks.
 pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manifest, Vec<Remark>) {
     let mut plan = Plan { trace, folder, outputs: Vec::new(), missing: Vec::new() };
     exporters().for_each(|exporter| exporter.plan(&mut plan));
@@ -128,10 +128,10 @@ pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manife
                 gauge.file(name_in(&file.path, folder));
                 remarks.extend(write_file(file, trace, folder, &mut manifest));
             }
-            Output::Elsewhere(name, make) => {
+            Output::Other(name, make) => {
                 gauge.file(name.to_owned());
-                let made = panic::caught(|| make(trace, &mut manifest));
-                remarks.extend(made.unwrap_or_else(|error| {
+                let result = panic::caught(|| make(trace, &mut manifest));
+                remarks.extend(result.unwrap_or_else(|error| {
                     vec![manifest.failed(name.to_owned(), &error, format!("cannot export to {name}: {error}"))]
                 }));
             }
@@ -152,11 +152,12 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
         Err(error) => {
             let place = path.display();
             let message =
-                format!("cannot write `{place}`: {error}; see that its folder has room and may be written to");
+                format!("cannot write `{place}`: {error}; check that its folder is writable and has free space");
             return vec![manifest.failed(name, &error, message)];
         }
     };
-    let mut remarks = if is_replaced { replaced::note(&artifact.path, folder, &manifest.session) } else { Vec::new() };
+    let mut remarks =
+        if is_replaced { replaced::update_manifests(&artifact.path, folder, &manifest.session) } else { Vec::new() };
     let second_name = second.and_then(|second| {
         let name = name_in(&second, folder);
         let Err(error) = second_name::add(&artifact.path, &second) else { return Some(name) };
@@ -171,7 +172,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
     remarks
 }
 
-/// Returns the manifest of a session before anything is written.
+/// Returns the manifest of a session before its artifacts are written.
 fn manifest_of(trace: &Trace, missing: Vec<MissingArtifact>) -> Manifest {
     let context = &trace.context;
     Manifest {
@@ -182,21 +183,21 @@ fn manifest_of(trace: &Trace, missing: Vec<MissingArtifact>) -> Manifest {
         notes: warnings::notes(trace),
         errors: Vec::new(),
         ranges_lost: trace.ranges_lost(),
-        requests: RequestTimes::of(&trace.requests),
+        requests: RequestTimes::new(&trace.requests),
         artifacts: Vec::new(),
         pipeline_lines: Vec::new(),
         ops: Arc::clone(&trace.ops),
         options: context.options.clone(),
-        digest: Digest::of(trace),
+        digest: Digest::new(trace),
     }
 }
 
-/// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the
-/// file in `schemas/` that describes it.
+/// Atomically writes a JSON report that is not an artifact of a recording. `schema` names the file
+/// in `schemas/` that describes it.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be written; an earlier file of that name stays.
+/// Returns an error if the report cannot be written; an earlier file of that name is kept.
 pub fn write_report(path: &Path, schema: &'static str, report: &impl Serialize) -> io::Result<()> {
     let report = record! {
         schema: schema,

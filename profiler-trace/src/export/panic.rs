@@ -1,22 +1,22 @@
-//! A writer that panics costs its artifact, not the session's. None should: with `panic = "abort"`
-//! it ends the host.
+//! Containment of panics: a writer that panics loses its own artifact, but not the session's
+//! others. With `panic = "abort"` a panic still aborts the host, so writers must not panic.
 
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Returns what `write` returns, or its panic as an error.
+/// Returns the result of `write`, or its panic as an error.
 pub(super) fn caught<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let panicked = |panic: Box<dyn Any + Send>| {
         io::Error::other(format!(
-            "its writer panicked: {}; make room if the disk is full, else report it",
+            "its writer panicked: {}; free disk space if the disk is full, otherwise report this as a bug",
             panic_text(&*panic)
         ))
     };
     catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
-/// Returns the message of a panic.
+/// Returns the message of a panic's payload.
 pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())

@@ -1,31 +1,31 @@
-//! How far an export has come: told by the thread that writes, asked for by any other.
+//! Progress of an export, updated by the writing thread and readable by any other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Trace;
 
-/// How far the artifacts of a session are.
+/// Progress of writing a session's artifacts.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ExportProgress {
-    /// The file that is being written; `None` before the first and after the last.
+    /// Name of the file that is being written; `None` before the first and after the last.
     pub artifact: Option<String>,
-    /// How much of that file's pass over the recording is done, from 0 to 1. Files that need no
-    /// pass stay at 0.
+    /// Finished fraction of that file's pass over the recording, from 0 to 1; stays 0 for files
+    /// that need no pass.
     pub fraction: f64,
-    /// Files done, written or not.
+    /// Number of finished files, whether written or failed.
     pub done: usize,
-    /// All files; 0 while the recording is being read.
+    /// Total number of files; 0 while the recording is being read.
     pub planned: usize,
 }
 
-/// The progress that the writing thread updates. One lock for each file, one addition for some
+/// Progress state of the writing thread. Costs one lock per file and one atomic addition per few
 /// thousand ranges.
 #[derive(Debug, Default)]
 pub struct Gauge {
     state: Mutex<State>,
-    /// Ranges that exporters have been shown so far.
+    /// Number of ranges that exporters have visited.
     walked: Arc<AtomicU64>,
 }
 
@@ -34,13 +34,14 @@ struct State {
     artifact: Option<String>,
     done: usize,
     planned: usize,
-    /// Value of `walked` when the artifact began, and by how much it grows until its end.
+    /// Value of `walked` at the start of the current artifact.
     from: u64,
+    /// Number of ranges that one pass visits.
     ranges: u64,
 }
 
 impl Gauge {
-    /// Returns the progress at this moment.
+    /// Returns the current progress.
     pub fn read(&self) -> ExportProgress {
         let state = self.state();
         let walked = self.walked().saturating_sub(state.from);
@@ -48,20 +49,20 @@ impl Gauge {
         ExportProgress { artifact: state.artifact.clone(), fraction, done: state.done, planned: state.planned }
     }
 
-    /// Notes that the recording has been read, and that `planned` files follow.
+    /// Starts the progress after the recording has been read; `planned` files follow.
     pub(super) fn begin(&self, trace: &mut Trace, planned: usize) {
         trace.walked = Arc::clone(&self.walked);
         let mut state = self.state();
         (state.planned, state.ranges) = (planned, trace.ranges);
     }
 
-    /// Notes that the file `name` is begun.
+    /// Starts the file `name`.
     pub(super) fn file(&self, name: String) {
         let mut state = self.state();
         (state.artifact, state.from) = (Some(name), self.walked());
     }
 
-    /// Notes that the file is written, or is not going to be.
+    /// Finishes the current file, whether it was written or failed.
     pub(super) fn file_done(&self) {
         let mut state = self.state();
         state.artifact = None;

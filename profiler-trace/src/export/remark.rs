@@ -1,13 +1,13 @@
-//! Remarks of an export for people: the exporters know no log, so the caller of the export reports
-//! them.
+//! Messages of an export for the user. Exporters do not log; the caller of the export reports what
+//! they return.
 
-/// A sentence for people, by how much it matters.
+/// A message for the user, by severity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
     /// An artifact is missing.
     Error(String),
-    /// Something is not as it should be.
+    /// Something is wrong, but no artifact is missing.
     Warning(String),
-    /// Something for those who keep a log.
+    /// Information for the log.
     Info(String),
 }

@@ -1,5 +1,5 @@
-//! The traces of a session as artifacts: in one format or both, under the names that tools and
-//! users want.
+//! The traces of a session as artifacts: one format or both, under the names that tools and users
+//! expect.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use crate::model::{Content, ExportOptions, Trace, TraceFormat};
 use super::exporter::{ArtifactKind, BYTES, Exporter, JSON, Plan};
 use super::trace::{chrome, perfetto};
 
-/// Characters of a request's id in a trace's name: a file's name may have 255.
-const LONGEST_ID: usize = 128;
+/// Maximum characters of a request's id in a trace's name; file names are limited to 255 bytes.
+const MAX_ID: usize = 128;
 
 const KINDS: [ArtifactKind; 2] = [
     ArtifactKind::new("trace", "trace_rank{R}.json[.gz]", JSON),
     ArtifactKind::new("trace_perfetto", "trace_rank{R}.pftrace[.gz]", BYTES),
 ];
 
-/// The exporter of traces.
+/// Exporter of traces.
 pub(super) struct Traces;
 
 impl Exporter for Traces {
@@ -36,27 +36,27 @@ impl Exporter for Traces {
             plan.file_at("trace", path, second, move |trace, _, out| chrome::write(trace, &shown, out));
         }
         if format != TraceFormat::Chrome {
-            // A program that asks for the trace gets the only one there is.
+            // A program that asks for the artifact `trace` gets the only one.
             let kind = if format == TraceFormat::Both { "trace_perfetto" } else { "trace" };
             let path = path(plan.trace, plan.folder, true);
             plan.file_at(kind, path, None, |trace, _, out| perfetto::write(trace, out));
         }
     }
 
-    fn spelled_out(&self, options: &ExportOptions, _rank: u32) -> Option<(&'static str, PathBuf)> {
+    fn user_path(&self, options: &ExportOptions, _rank: u32) -> Option<(&'static str, PathBuf)> {
         let folder = options.torch_profiler_dir.as_ref().filter(|_| options.content == Content::Everything)?;
         let name = options.trace_file.as_ref().filter(|name| !name.contains('{'))?;
         Some(("trace_file", folder.join(name)))
     }
 }
 
-/// Returns the path of a trace. A name of the user's lies in the configured folder itself, not in a
-/// session's. A name that contains the request's id is not used twice, because no user chose it:
-/// the id gets a number.
+/// Returns the path of a trace. A name chosen by the user is in the configured folder itself, not
+/// in the session's. If the name contains the request's id, an existing file is not replaced,
+/// because no user chose that name; a number is appended to the id instead.
 fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
     let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
-    let request: &str = &request.chars().take(LONGEST_ID).collect::<String>();
+    let request: &str = &request.chars().take(MAX_ID).collect::<String>();
     let name = |request: &str| context.options.trace_name(perfetto, context.rank, request);
     if context.is_frontend {
         return folder.join(name(request).replace(&format!("rank{}", context.rank), &context.file_part()));
@@ -72,13 +72,13 @@ fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     others.find(|path| !path.exists()).unwrap_or(first)
 }
 
-/// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's
-/// is the only one.
+/// Returns the trace's second name, for tools that take a folder of traces; `None` if the user
+/// chose the name.
 fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let options = &trace.context.options;
     let suffix = if options.torch_profiler_use_gzip { ".gz" } else { "" };
     let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
-    // A reader of that folder takes every file in it for a rank's.
+    // Readers treat every file in that folder as the trace of one rank.
     let is_alone = options.trace_file.is_none() && !trace.context.is_frontend;
     is_alone.then(|| folder.join("traces").join(name))
 }

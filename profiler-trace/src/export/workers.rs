@@ -1,8 +1,8 @@
-//! The threads that help the exporting thread: a few, for the time of one file, which take jobs
-//! from a queue.
+//! Worker threads of an export: a few threads that take jobs from a queue while one file is
+//! written.
 //!
-//! They end when the queue does, and what they allocate counts as the profiler's. Used where
-//! formatting (`trace::turns`) and compressing (`gzip`) are spread over cores.
+//! They exit when the queue is closed, and their allocations count as the profiler's. They spread
+//! formatting (`trace::parallel`) and compression (`gzip`) over cores.
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,16 +11,16 @@ use std::thread::{self, Builder, Scope};
 
 use profiler_core::memory::ledger;
 
-/// Most workers: more would wait for the one thread that writes.
-const MOST: usize = 4;
+/// Maximum number of workers; more would wait for the single writing thread.
+const MAX_WORKERS: usize = 4;
 
-/// Returns the number of workers that this machine has cores for.
+/// Returns the number of workers for this machine's cores.
 pub(super) fn count() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
+    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS)
 }
 
-/// Starts `count` workers, or as many as the system grants. One of them runs each job that is sent;
-/// `None` if there is no worker.
+/// Starts `count` workers, or as many as the system allows, and returns the queue of their jobs;
+/// `None` if no worker could be started.
 pub(super) fn start<'scope, J: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,

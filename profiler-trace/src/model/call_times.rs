@@ -1,14 +1,16 @@
-//! The durations of a stage's many calls: a bin for each value of the eight leading bits.
+//! A histogram of the durations of a stage's calls, with one bin per value of the eight leading
+//! bits.
 //!
-//! Not a [`Durations`](super::durations::Durations): its logarithm takes 50 to 75 ns, a third of
-//! what an export spends on a range, and stages may be called millions of times. This takes 2 ns
-//! and is as exact; but only requests are merged over ranks, by a sketch that other programs know.
+//! [`Durations`](super::durations::Durations) is not used here: its logarithm takes 50 to 75 ns, a
+//! third of an export's time per range, and stages may be called millions of times. This histogram
+//! takes 2 ns and is as exact. Only requests need the other, whose sketch other programs can read,
+//! because only requests are merged across ranks.
 
 use super::values::slot;
 
-/// Leading bits of a duration that select its bin: a quantile is within 0.4 %.
+/// Leading bits of a duration that select its bin: quantiles are exact to 0.4 %.
 const BITS: u32 = 8;
-/// Bins of all durations of one length in bits.
+/// Number of bins for durations of the same bit length.
 const HALF: u64 = 1 << (BITS - 1);
 
 /// Counts of calls by duration.
@@ -19,7 +21,7 @@ pub(crate) struct CallTimes {
 }
 
 impl CallTimes {
-    /// Adds a call.
+    /// Adds the duration of a call.
     pub(crate) fn add(&mut self, ns: u64) {
         let shift = u64::from((u64::BITS - BITS).saturating_sub(ns.leading_zeros()));
         // CAST: below 2^13.
@@ -28,7 +30,7 @@ impl CallTimes {
         self.count += 1;
     }
 
-    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin;
+    /// Returns the duration that `per_mille` of the calls do not exceed, as the middle of its bin;
     /// 0 without calls.
     pub(crate) fn quantile(&self, per_mille: u64) -> u64 {
         let rank = (u128::from(self.count) * u128::from(per_mille)).div_ceil(1000).max(1);

@@ -1,5 +1,5 @@
-//! The facts that a session knows beside its records: the input of
-//! [`Trace::build`](super::Trace::build).
+//! The input of [`Trace::build`](super::Trace::build): the recorded streams, and the session's
+//! metadata.
 
 use std::time::Duration;
 
@@ -20,21 +20,21 @@ use super::options::ExportOptions;
 pub struct Recording {
     /// The threads' entries.
     pub log: Log,
-    /// Every site that has a number; the first has number 1.
+    /// All numbered sites; the first has number 1.
     pub sites: Vec<&'static Site>,
-    /// Time of the recording.
+    /// Time span of the recording.
     pub window: Window,
-    /// Names for the addresses of call stacks.
+    /// Symbols of the call stacks' addresses.
     pub symbols: Symbols,
-    /// Memory that was allocated before and after, if memory was recorded.
+    /// Allocation levels at the begin and the end, if memory was recorded.
     pub memory: Option<MemoryLog>,
-    /// Records of the GPU's work.
+    /// Records of the GPU's work, or the reason why there are none.
     pub gpu: GpuRecord,
     /// Process and session of the recording.
     pub context: Context,
 }
 
-/// The time in which recording was on.
+/// Time span in which recording was on.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// The process's first anchor.
@@ -43,21 +43,21 @@ pub struct Window {
     pub start: Anchor,
     /// End of the recording.
     pub end: Anchor,
-    /// Ticks between which ranges were certainly recorded: between the two above, where the gate
-    /// opens and shuts.
+    /// Ticks between which every range was recorded. The span lies inside `start` and `end`,
+    /// because the gate opens after the one and closes before the other.
     pub open: (u64, u64),
-    /// Anchor some time after the end, if the process lived: shows whether the clocks kept their
-    /// pace.
+    /// Anchor some time after the end, if the process was still running; shows whether the clocks
+    /// kept their pace.
     pub later: Option<Anchor>,
 }
 
 impl Window {
-    /// Returns the moment so long before the end, in ticks.
+    /// Returns the tick that lies the given time before the end.
     pub fn ticks_before_end(&self, long: Duration) -> u64 {
         self.end.ticks.saturating_sub(self.pace().ticks_of(long))
     }
 
-    /// Moves the begin to this moment, in ticks, after the present one.
+    /// Moves the begin to a later tick.
     pub fn begin_at(&mut self, ticks: u64) {
         let later = self.pace().ns_of(ticks.saturating_sub(self.start.ticks));
         self.start.ticks = self.start.ticks.max(ticks);
@@ -67,20 +67,20 @@ impl Window {
     }
 }
 
-/// The process and session of a recording, and the artifacts asked for. Fields that are not skipped
-/// are known when it begins, and go into the journal of a spool.
+/// Process and session of a recording, and the requested artifacts. Fields without `#[serde(skip)]`
+/// are known when the recording begins and go into a spool's journal.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Context {
     /// Session id, shared by all ranks of the job.
     pub session: String,
-    /// Global rank, 0 when alone.
+    /// Global rank; 0 outside of a job.
     pub rank: u32,
-    /// True if the process controls the job: then it has no rank among those that work.
+    /// True if the process is the job's front-end, which has no rank.
     #[serde(skip)]
     pub is_frontend: bool,
     /// Rank on this host.
     pub local_rank: u32,
-    /// Number of processes of the job.
+    /// Number of processes in the job.
     pub world_size: u32,
     /// Process id.
     pub pid: u32,
@@ -88,83 +88,82 @@ pub struct Context {
     pub process_name: String,
     /// Host name.
     pub host: String,
-    /// Clocks that the anchors read.
+    /// Properties of the clocks that the anchors read.
     pub clock: HostClock,
-    /// Artifacts that are asked for.
+    /// Requested artifacts.
     #[serde(skip)]
     pub options: ExportOptions,
-    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls
-    /// did, or nothing.
+    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls drove
+    /// it, or nothing did.
     pub step_site: Option<u32>,
-    /// Iterations since start that had passed when recording began: the number of the first
+    /// Iterations that passed between start and the begin of the recording: the number of the first
     /// recorded step.
     pub first_step: u64,
-    /// Iterations passed when recording ended, if the first may be overwritten: the last step is
-    /// the one before.
+    /// Iterations passed at the end of the recording, if the first ones may be overwritten; the
+    /// last step has this number minus one.
     #[serde(skip)]
     pub steps_passed: Option<u64>,
-    /// Iterations of the driving loop that were recorded.
+    /// Number of recorded iterations of the driving loop.
     #[serde(skip)]
     pub recorded_iterations: u64,
     /// Reason why recording ended.
     #[serde(skip)]
     pub ended_by: EndedBy,
-    /// Number of run-time names that the process has used beyond those that are kept apart; 0 if
-    /// that is not known.
+    /// Number of run-time names beyond the limit of distinct names; 0 if unknown.
     #[serde(skip)]
     pub merged_names: u64,
-    /// True if an attached tool was shown the ranges too.
+    /// True if an attached tool received the ranges as well.
     #[serde(skip)]
-    pub is_shown: bool,
-    /// Costs of recording on this machine.
+    pub shown_to_tool: bool,
+    /// Costs of recording, measured on this machine.
     #[serde(skip)]
     pub costs: Costs,
-    /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the
-    /// recording.
+    /// Cost of one reading of a thread's CPU clock, measured before the recording; zero without
+    /// `cpu_time`.
     #[serde(default)]
     pub cpu_clock_cost: Duration,
-    /// Id of the last request that began in the session, for one that began before the recording.
+    /// Id of the last request that began in the session before the recording.
     #[serde(skip)]
     pub last_request: Option<String>,
     /// Warnings for the user, in full sentences.
     pub warnings: Vec<String>,
-    /// Number of the first warnings, which the host was told when the session began.
+    /// Number of leading `warnings` that were logged when the session began.
     #[serde(skip)]
-    pub warnings_told: usize,
-    /// Sentences about what the session does as it was asked to.
+    pub warnings_logged: usize,
+    /// Sentences about effects of the configuration that the user should know.
     #[serde(skip)]
     pub notes: Vec<String>,
-    /// True if a guard has ended the session, and may have been dropped at once.
+    /// True if a guard ended the session; such a guard may have been dropped at once.
     #[serde(skip)]
     pub is_guarded: bool,
 }
 
 impl Context {
-    /// Returns the process's name among the processes of the job: `rank 0`.
-    pub fn place(&self) -> String {
+    /// Returns the label of the process in its job: `rank 0`.
+    pub fn process_label(&self) -> String {
         if self.is_frontend { "front-end".to_owned() } else { format!("rank {}", self.rank) }
     }
 
-    /// Returns the part of its artifacts' names that tells them from other processes': `rank0`.
+    /// Returns the part of artifact names that distinguishes the process: `rank0`.
     pub fn file_part(&self) -> String {
         file_part((!self.is_frontend).then_some(self.rank))
     }
 }
 
-/// Returns the part of artifacts' names for a rank, or for the process that has none.
+/// Returns the part of artifact names for a rank, or for the front-end, which has none.
 pub fn file_part(rank: Option<u32>) -> String {
     rank.map_or_else(|| "frontend".to_owned(), |rank| format!("rank{rank}"))
 }
 
-/// The reason why a recording ended.
+/// Reason why a recording ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EndedBy {
-    /// `stop_profile()`.
+    /// A call of `stop_profile()`.
     #[default]
     Stop,
     /// `active_iterations` or `max_iterations` iterations were recorded.
     Iterations,
-    /// `duration_secs` seconds were over.
+    /// `duration_secs` seconds passed.
     Duration,
     /// The process exited while the session was active.
     Exit,
@@ -172,26 +171,26 @@ pub enum EndedBy {
     Signal,
     /// The process crashed.
     Crash,
-    /// The recording goes on: this is a dump of it, as asked for.
+    /// A requested dump; the recording continues.
     Dump,
-    /// A step took longer than `slow_step_ms`; the recording goes on.
+    /// A dump of a step that took longer than `slow_step_ms`; the recording continues.
     SlowStep,
     /// The process ended during the recording, and `recover` found its spool.
     Recovered,
 }
 
 impl EndedBy {
-    /// Returns whether the recording goes on: this is a dump of it.
+    /// Returns whether the recording continues after this dump.
     pub const fn goes_on(self) -> bool {
         matches!(self, Self::Dump | Self::SlowStep)
     }
 
-    /// Returns the word in manifest and timing report.
+    /// Returns the word for the manifest and the timing report.
     pub const fn as_str(self) -> &'static str {
         self.words().0
     }
 
-    /// Returns how the recording ended, as the summary says it.
+    /// Returns the sentence for the summary.
     pub const fn sentence(self) -> &'static str {
         self.words().1
     }

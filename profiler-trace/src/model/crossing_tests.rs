@@ -267,7 +267,7 @@ fn own(all: &[Range], of: Option<usize>, is: impl Fn(&Range) -> bool + Copy, len
         .map(|at| (all[at].begin, all[at].end))
         .collect();
     inside.sort_unstable();
-    length - super::union::covered(vec![inside.into_iter()])
+    length - super::intervals::union_length(vec![inside.into_iter()])
 }
 
 /// The moves of a thread: begins a range of one of six sites, or ends one of those that are open.

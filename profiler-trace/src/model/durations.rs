@@ -1,19 +1,20 @@
-//! Any number of durations in bounded memory: count, sum and extremes exactly, every quantile
-//! within 1 %.
+//! Statistics of any number of durations in bounded memory: exact count, sum and extremes, and
+//! quantiles within 1 %.
 //!
-//! A DDSketch counts durations in bins that grow by a constant factor, so that two sketches add up
-//! to the one of both: the ranks of a job are merged by that.
+//! They are kept in a DDSketch, whose bins grow by a constant factor. Two sketches add up to the
+//! sketch of both, which merges the ranks of a job.
 
 use std::fmt;
 
 use serde::Deserialize;
 use sketches_ddsketch::{Config, DDSketch};
 
-/// Bound of a quantile's error, as a share of itself.
+/// Maximum relative error of a quantile.
 pub(crate) const RELATIVE_ACCURACY: f64 = 0.01;
-/// Most bins: enough for durations from a nanosecond to 19 years; below those, bins are merged.
-const MOST_BINS: u32 = 2048;
-/// Shortest duration in a bin: shorter ones, which is 0 ns alone, are counted apart.
+/// Maximum number of bins, enough for durations from a nanosecond to 19 years; beyond that, the
+/// lowest bins are merged.
+const MAX_BINS: u32 = 2048;
+/// Shortest duration that has a bin; shorter ones, which can only be 0 ns, are counted separately.
 const SHORTEST_NS: f64 = 0.5;
 
 /// Durations in nanoseconds.
@@ -23,20 +24,20 @@ pub(crate) struct Durations {
     pub(crate) count: u64,
     /// Sum of all durations.
     pub(crate) sum_ns: u64,
-    /// Shortest duration; 0 if there is none.
+    /// Shortest duration; 0 without durations.
     pub(crate) min_ns: u64,
-    /// Longest duration; 0 if there is none.
+    /// Longest duration; 0 without durations.
     pub(crate) max_ns: u64,
     sketch: DDSketch,
 }
 
-/// Counts of a sketch, for other programs: see [`Durations::bins`].
+/// Bin counts of a sketch in an exchangeable form; see [`Durations::bins`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bins {
     /// Number of durations of 0 ns.
     pub(crate) zeros: u64,
-    /// Keys and counts, by key; a bin's durations lie between `gamma ^ key` and `gamma ^ (key + 1)`
-    /// nanoseconds.
+    /// Key and count of each bin, sorted by key. A bin holds durations between `gamma ^ key` and
+    /// `gamma ^ (key + 1)` nanoseconds.
     pub(crate) counts: Vec<(i32, u64)>,
 }
 
@@ -59,15 +60,15 @@ impl Durations {
         self.max_ns = self.max_ns.max(other.max_ns);
         self.count = self.count.saturating_add(other.count);
         self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
-        // Every sketch here has one configuration, and only a difference of configurations makes a
-        // merge fail.
+        // A merge fails only if the configurations differ, and all sketches here have the same.
         let _ = self.sketch.merge(&other.sketch);
     }
 
-    /// Returns the duration that the share `q` of all do not exceed; 0 if there is none.
+    /// Returns the duration that the fraction `q` of all durations does not exceed; 0 without
+    /// durations.
     pub(crate) fn quantile(&self, q: f64) -> u64 {
         let found = self.sketch.quantile(q).ok().flatten().unwrap_or(0.0);
-        // CAST: a float saturates, and the extremes are known exactly.
+        // CAST: floats saturate, and the exact extremes bound the result.
         (found.round() as u64).clamp(self.min_ns, self.max_ns)
     }
 
@@ -76,10 +77,9 @@ impl Durations {
         config().gamma
     }
 
-    /// Returns the counts of the sketch, as [`of_bins`](Self::of_bins) takes them.
+    /// Returns the counts of the sketch, from which [`from_bins`](Self::from_bins) restores it.
     pub(crate) fn bins(&self) -> Bins {
-        /// The part of the sketch's own serialised form that is read here; the library keeps that
-        /// form readable.
+        /// The read part of the sketch's serialised form, which the library keeps stable.
         #[derive(Deserialize)]
         struct Form {
             store: Store,
@@ -96,8 +96,8 @@ impl Durations {
         Bins { zeros: zero_count, counts: counts.collect() }
     }
 
-    /// Creates the durations whose bins and exact figures another program or rank has written.
-    pub(crate) fn of_bins(bins: &Bins, sum_ns: u64, (min_ns, max_ns): (u64, u64)) -> Self {
+    /// Creates the statistics from bins and exact figures that another program or rank wrote.
+    pub(crate) fn from_bins(bins: &Bins, sum_ns: u64, (min_ns, max_ns): (u64, u64)) -> Self {
         let (mut durations, config) = (Self::default(), config());
         durations.sketch.add_with_count(0.0, bins.zeros);
         durations.count = bins.zeros;
@@ -110,7 +110,7 @@ impl Durations {
 }
 
 fn config() -> Config {
-    Config::new(RELATIVE_ACCURACY, MOST_BINS, SHORTEST_NS)
+    Config::new(RELATIVE_ACCURACY, MAX_BINS, SHORTEST_NS)
 }
 
 impl Default for Durations {
@@ -157,11 +157,11 @@ mod tests {
         assert_eq!(Durations::default().quantile(0.5), 0);
     }
 
-    /// A4: what the ranks of a job are merged by.
+    /// A4: the ranks of a job are merged by their bins.
     #[test]
     fn bins_bring_a_sketch_to_another_process() {
         let (one, other) = (of(&sample(5_000)), of(&[1, 7, 0, 3_000_000_000_000]));
-        let copy = Durations::of_bins(&other.bins(), other.sum_ns, (other.min_ns, other.max_ns));
+        let copy = Durations::from_bins(&other.bins(), other.sum_ns, (other.min_ns, other.max_ns));
         assert_eq!(copy.bins(), other.bins());
         let mut merged = one.clone();
         merged.merge(&copy);

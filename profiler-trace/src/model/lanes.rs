@@ -1,27 +1,27 @@
 //! Lanes: extra rows for slices that overlap without nesting. Perfetto deletes a slice that crosses
-//! another on its row (perfetto#4280), so none may.
+//! another on its row (perfetto#4280), so the slices of one row must nest.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::tasks::{OUTERMOST, Record, Short, Tasks};
 
-/// A greedy assignment in order of begin: the first lane that is free.
+/// Greedy assignment in order of start: each slice gets the first free lane.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    /// Moment from which each lane is free.
+    /// Time from which each lane is free.
     free_from: Vec<u64>,
 }
 
 impl Lanes {
-    /// Returns how many lanes were ever needed.
+    /// Returns the number of lanes ever needed.
     pub(crate) const fn count(&self) -> u32 {
-        // CAST: no more lanes than things that overlap.
+        // CAST: at most one lane per overlapping slice.
         self.free_from.len() as u32
     }
 
-    /// Returns the lane, from 1, for something from `begin` to `end` (`u64::MAX` while that is
-    /// unknown), and takes it.
+    /// Takes the first free lane for a slice from `begin` to `end` (`u64::MAX` while unknown).
+    /// Returns its number, starting at 1.
     pub(crate) fn take(&mut self, begin: u64, end: u64) -> u32 {
         let free = self.free_from.iter().position(|&from| from <= begin);
         let lane = free.unwrap_or_else(|| {
@@ -29,12 +29,11 @@ impl Lanes {
             self.free_from.len() - 1
         });
         self.free_from[lane] = end;
-        // CAST: no more lanes than things that overlap.
+        // CAST: at most one lane per overlapping slice.
         lane as u32 + 1
     }
 
-    /// Frees `lane` from just after `end`. Something that begins at `end` may have begun before the
-    /// lane was free: it does not get the lane.
+    /// Frees `lane` from just after `end`: a slice that begins at the very same moment may overlap.
     pub(crate) fn release(&mut self, lane: u32, end: u64) {
         if let Some(from) = self.free_from.get_mut(lane as usize - 1) {
             *from = end.saturating_add(1);
@@ -42,30 +41,30 @@ impl Lanes {
     }
 }
 
-/// Lanes of lives, which may be nested: a nested life is on the lane of the one around it, unless
-/// another life is there meanwhile. So a request and the futures that it waits for are read from
-/// top to bottom.
+/// Lanes of lives, which may nest. A nested life shares the lane of the life around it unless
+/// another life is open there at the same time, so a request and the futures that it awaits read
+/// from top to bottom.
 #[derive(Default)]
 struct LifeLanes {
-    /// The innermost life on each lane, by rank; it may have ended.
+    /// Innermost life on each lane, by rank; it may have ended.
     top: Vec<u32>,
-    /// Lanes on which all lives have ended, from 0.
+    /// Lanes without an open life, numbered from 0.
     free: BinaryHeap<Reverse<u32>>,
 }
 
 impl Tasks {
-    /// Gives every life its lane. After that the life around it is no longer known: its record has
-    /// no room for both.
-    pub(super) fn give_lanes(&mut self) {
+    /// Assigns a lane to every life. This overwrites the reference to the life around it: a record
+    /// has space for only one of them.
+    pub(super) fn assign_lanes(&mut self) {
         let (mut lanes, mut ended) = (LifeLanes::default(), self.by_end().into_iter().peekable());
         let order = std::mem::take(&mut self.order);
         for &rank in &order {
-            let (turn, Record { begin, .. }) = (self.turn(rank), self.records[rank as usize]);
-            while let Some(over) =
-                ended.next_if(|over| self.records[*over as usize].end <= begin && self.turn(*over) < turn)
+            let (key, Record { begin, .. }) = (self.start_key(rank), self.records[rank as usize]);
+            while let Some(outermost) =
+                ended.next_if(|rank| self.records[*rank as usize].end <= begin && self.start_key(*rank) < key)
             {
-                if self.records[over as usize].flags & OUTERMOST != 0 {
-                    lanes.free.push(Reverse(self.lane(over) - 1));
+                if self.records[outermost as usize].flags & OUTERMOST != 0 {
+                    lanes.free.push(Reverse(self.lane(outermost) - 1));
                 }
             }
             lanes.take(self, rank);
@@ -73,7 +72,7 @@ impl Tasks {
         self.order = order;
     }
 
-    /// Returns a life's lane, from 1.
+    /// Returns the lane of a life, starting at 1.
     pub(super) fn lane(&self, rank: u32) -> u32 {
         // CAST: no more lanes than ranks.
         self.records[rank as usize].around.get() as u32
@@ -81,13 +80,13 @@ impl Tasks {
 }
 
 impl LifeLanes {
-    /// Puts a life on a lane. Lives come in order of begin, outer ones first.
+    /// Puts a life on a lane. Lives come in order of start, outer ones first.
     fn take(&mut self, tasks: &mut Tasks, rank: u32) {
         let Record { begin, end, around, request, .. } = tasks.records[rank as usize];
-        let turn = tasks.turn(rank);
-        let outer = [around, request].into_iter().filter_map(Short::task).filter(|outer| tasks.turn(*outer) < turn);
-        // The innermost life began last.
-        let outer = outer.max_by_key(|outer| tasks.turn(*outer));
+        let key = tasks.start_key(rank);
+        let outer = [around, request].into_iter().filter_map(Short::task).filter(|outer| tasks.start_key(*outer) < key);
+        // The innermost life started last.
+        let outer = outer.max_by_key(|outer| tasks.start_key(*outer));
         let outer = outer.filter(|outer| {
             let top = self.top(tasks, tasks.lane(*outer) as usize - 1, begin);
             top == Some(*outer) && end <= tasks.records[*outer as usize].end
@@ -105,7 +104,7 @@ impl LifeLanes {
 
     fn add(&mut self) -> u32 {
         if self.top.len() == self.top.capacity() {
-            // Twice the room would be wasted memory.
+            // Doubling the capacity would waste memory.
             self.top.reserve_exact(self.top.len() / 8 + 64);
         }
         self.top.push(0);
@@ -113,7 +112,7 @@ impl LifeLanes {
         self.top.len() as u32 - 1
     }
 
-    /// Returns the innermost life that is open on a lane at this moment.
+    /// Returns the innermost open life on a lane at the time `now`.
     fn top(&mut self, tasks: &Tasks, lane: usize, now: u64) -> Option<u32> {
         let mut top = self.top[lane];
         while tasks.records[top as usize].end <= now {
@@ -140,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_lies_in_another_is_on_its_lane() {
-        let mut tasks = Tasks::of(&[
+        let mut tasks = Tasks::from_lives(&[
             (0, 100, None),
             (10, 50, Some(0)),
             // Beside the one before, in another that is not innermost, and after it.
@@ -155,7 +154,7 @@ mod tests {
             (110, 110, None),
             (110, 110, None),
         ]);
-        tasks.give_lanes();
+        tasks.assign_lanes();
         assert_eq!((0..10).map(|rank| tasks.lane(rank)).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 1, 2, 1, 1, 1]);
     }
 
@@ -166,8 +165,8 @@ mod tests {
         let lives: Vec<_> = (0..50_000_u64)
             .map(|at| (at % 25_000 + at / 25_000 * 50_000, 40_000 + at / 25_000 * 50_000, None))
             .collect();
-        let mut tasks = Tasks::of(&lives);
-        tasks.give_lanes();
+        let mut tasks = Tasks::from_lives(&lives);
+        tasks.assign_lanes();
         assert!((0..50_000).all(|rank| tasks.lane(rank) == rank % 25_000 + 1));
     }
 }

@@ -1,8 +1,8 @@
 //! Losses: everything that should be in an artifact and is not.
 //!
-//! Whoever loses something keeps a plain number; a row of a table here says what the number is
-//! called, what people are told, and whether it makes the recording incomplete. Every report, the
-//! manifest and the log read that table.
+//! The code that loses something keeps a plain count. A row of a table in this file gives the count
+//! a name for programs, a sentence for people, and its effect on the recording. All reports, the
+//! manifest and the log read these tables.
 
 use std::borrow::Cow;
 
@@ -14,56 +14,56 @@ use super::gpu::{Gpu, Source};
 use crate::records::events::{EventLosses, Failure};
 use crate::records::unavailable::Unavailable;
 
-/// The effect of a loss on the artifacts.
+/// Effect of a loss on the artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Ranges ran and are in no artifact.
+    /// Ranges ran but are in no artifact.
     Missing,
-    /// Something else is missing or wrong; users can do something about it.
+    /// Something else is missing or wrong, and the user can prevent it.
     Harmed,
-    /// Something that every recording loses at its begin and end.
+    /// Something that every recording loses at its start or end.
     Natural,
 }
 
-/// A cause of losses.
+/// One cause of losses.
 pub(crate) struct LossCause {
     /// Name for programs.
     pub(crate) code: &'static str,
     /// Effect on the artifacts.
     pub(crate) effect: Effect,
-    /// Returns how many were lost.
+    /// Count of what was lost.
     pub(crate) count: fn(&Trace) -> u64,
-    /// Words for the lost things.
-    of: &'static str,
-    /// Reason, and the remedy.
-    why: fn(&Trace) -> Cow<'static, str>,
+    /// Plural noun for what was lost.
+    subject: &'static str,
+    /// Reason and remedy.
+    reason: fn(&Trace) -> Cow<'static, str>,
 }
 
-/// Makes a table: name for programs, effect, count of a trace, and the two halves of the sentence,
-/// which for some causes depends on the trace.
+/// Defines a table. A row has a code, an effect, a count, and the two parts of the sentence:
+/// subject and reason, which may depend on the trace.
 macro_rules! causes {
     ($(#[$doc:meta])* $table:ident of $trace:ident: $($code:literal $effect:ident, $count:expr, $of:literal, $why:expr;)*) => {
         $(#[$doc])*
         pub(crate) const $table: &[LossCause] = &[$(LossCause {
-            code: $code, effect: Effect::$effect, count: |$trace| $count, of: $of, why: |$trace| { let _ = $trace; $why.into() },
+            code: $code, effect: Effect::$effect, count: |$trace| $count, subject: $of, reason: |$trace| { let _ = $trace; $why.into() },
         }),*];
     };
 }
 
 causes! {
-    /// Causes on the host, in the order of the reports.
-    ON_HOST of trace:
-    "buffer_full" Missing, sum(&trace.losses.buffer_full), "ranges", no_room(trace);
+    /// Causes on the host, in the order in which reports list them.
+    HOST_CAUSES of trace:
+    "buffer_full" Missing, sum(&trace.losses.buffer_full), "ranges", buffers_full(trace);
     "ending_threads" Missing, trace.losses.recorder.by(Loss::EndingThread), "ranges",
-        "recorded by threads that were ending; end those threads after the session";
+        "recorded by threads that were exiting; join those threads after the session";
     "reentered" Missing, trace.losses.reentered + trace.losses.recorder.by(Loss::Reentry), "ranges",
-        "recorded in a signal handler or an allocator that ran inside the profiler; annotate neither";
-    "unreadable" Missing, trace.losses.unreadable, "ranges", "not readable here: damaged, or of another version";
+        "recorded in a signal handler or an allocator that interrupted the profiler; annotate neither";
+    "unreadable" Missing, trace.losses.unreadable, "ranges", "unreadable: damaged, or written by another version";
     "memory_events" Harmed, trace.memory.as_ref().map_or(0, |memory| memory.lost), "allocations",
-        "no room in the buffers, totals are wrong by them; raise `max_buffer_mb`";
-    "names_merged" Harmed, trace.losses.merged_ranges, "ranges", too_many_names(trace);
+        "did not fit into the buffers, and totals exclude them; raise `max_buffer_mb`";
+    "names_merged" Harmed, trace.losses.merged_ranges, "ranges", names_merged(trace);
     "descriptions_failed" Harmed, trace.losses.recorder.by(Loss::Undescribed), "calls",
-        "FLOPs or shapes failed: what computes them panicked or overflowed; they are shown without";
+        "computing FLOPs or shapes panicked or overflowed; they are shown without them";
     "began_before" Natural, trace.losses.began_before, "ranges", "began before the recording; not shown";
     "overwritten" Natural, trace.losses.overwritten, "ranges", "older than what is kept (`ring`); not shown";
     "clipped" Natural, trace.losses.clipped, "ranges", "began before what is kept; shown from there";
@@ -71,30 +71,30 @@ causes! {
 }
 
 causes! {
-    /// Causes of a source that knows every op of the GPU's.
-    OF_OPS of trace:
+    /// Causes of a source that records every GPU operation.
+    OP_CAUSES of trace:
     "dropped" Harmed, gpu(trace, |gpu| gpu.losses.dropped), "GPU records", dropped(trace);
     "buffers" Harmed, gpu(trace, |gpu| gpu.losses.buffers), "GPU buffers",
-        "thrown away; raise `max_buffer_mb` or record fewer steps";
+        "discarded; raise `max_buffer_mb` or record fewer steps";
     "untimed" Harmed, gpu(trace, |gpu| gpu.losses.untimed), "GPU records", "without a time; not shown";
-    "unreadable" Harmed, gpu(trace, |gpu| gpu.losses.unreadable), "GPU buffers", "unreadable from some record on";
+    "unreadable" Harmed, gpu(trace, |gpu| gpu.losses.unreadable), "GPU buffers", "unreadable after some record";
     "before_launch" Harmed, gpu(trace, |gpu| gpu.before_launch), "GPU ops",
-        "begin before their launch because the clocks differ; without an arrow";
+        "begin before their launch because the clocks differ; shown without an arrow";
 }
 
 causes! {
-    /// Causes of the part of a GPU that CUDA events time.
-    BY_EVENTS of trace:
+    /// Causes of a source that times ranges by CUDA events.
+    EVENT_CAUSES of trace:
     "exhausted" Harmed, events(trace, |lost| lost.exhausted), "ranges without a GPU time",
-        "every pair of events was in use: the program is far ahead of the GPU";
-    "unresolved" Harmed, events(trace, |lost| lost.unresolved), "ranges without a GPU time", not_done(trace);
-    "unfinished" Harmed, events(trace, |lost| lost.unfinished), "ranges without a GPU time", "open at the end";
+        "every pair of events was in use, because the program runs far ahead of the GPU";
+    "unresolved" Harmed, events(trace, |lost| lost.unresolved), "ranges without a GPU time", unresolved(trace);
+    "unfinished" Harmed, events(trace, |lost| lost.unfinished), "ranges without a GPU time", "still open at the end";
     "captured" Harmed, events(trace, |lost| lost.captured), "ranges without a GPU time",
         "their stream was being captured into a graph";
     "foreign" Harmed, events(trace, |lost| lost.foreign), "ranges without a GPU time",
         "their context is not a device's primary one";
     "buffer_full" Harmed, events(trace, |lost| lost.buffer_full), "ranges without a GPU time",
-        "no room in the buffers; raise `max_buffer_mb`";
+        "the buffers were full; raise `max_buffer_mb`";
     "failed" Harmed, events(trace, |lost| lost.failed), "ranges without a GPU time", refused(trace);
 }
 
@@ -102,26 +102,26 @@ impl LossCause {
     /// Returns the sentence for people; `None` if nothing was lost.
     pub(crate) fn sentence(&self, trace: &Trace) -> Option<String> {
         let count = (self.count)(trace);
-        (count > 0).then(|| format!("{}: {count}, {}", self.of, (self.why)(trace)))
+        (count > 0).then(|| format!("{}: {count}, {}", self.subject, (self.reason)(trace)))
     }
 
-    /// Returns the causes that the GPU's source may have.
-    pub(crate) fn of_gpu(trace: &Trace) -> &'static [Self] {
+    /// Returns the causes that apply to the trace's GPU source.
+    pub(crate) fn gpu_causes(trace: &Trace) -> &'static [Self] {
         match &trace.gpu {
-            Ok(Gpu { source: Source::Ops(_), .. }) => OF_OPS,
-            Ok(Gpu { source: Source::Events { .. }, .. }) => BY_EVENTS,
+            Ok(Gpu { source: Source::Ops(_), .. }) => OP_CAUSES,
+            Ok(Gpu { source: Source::Events { .. }, .. }) => EVENT_CAUSES,
             Err(_) => &[],
         }
     }
 }
 
 impl Trace {
-    /// Returns how many ranges ran and are in no artifact.
+    /// Returns the number of ranges that ran but are in no artifact.
     pub(crate) fn ranges_lost(&self) -> u64 {
-        ON_HOST.iter().filter(|cause| cause.effect == Effect::Missing).map(|cause| (cause.count)(self)).sum()
+        HOST_CAUSES.iter().filter(|cause| cause.effect == Effect::Missing).map(|cause| (cause.count)(self)).sum()
     }
 
-    /// Returns whether ranges of the recording are missing.
+    /// Returns whether ranges are missing from the recording.
     pub fn lacks_ranges(&self) -> bool {
         self.ranges_lost() > 0
     }
@@ -135,7 +135,7 @@ fn gpu(trace: &Trace, count: fn(&Gpu) -> u64) -> u64 {
     trace.gpu.as_ref().map_or(0, count)
 }
 
-/// Returns why there is no more than events, and the losses of the events.
+/// Returns the losses of the CUDA events, and the reason why no more detailed source was used.
 fn timed(trace: &Trace) -> Option<(&Option<Unavailable>, &EventLosses)> {
     match &trace.gpu {
         Ok(Gpu { source: Source::Events { reason, losses, .. }, .. }) => Some((reason, losses)),
@@ -152,27 +152,27 @@ fn dropped(trace: &Trace) -> String {
     format!("dropped by {by} for want of room")
 }
 
-fn no_room(trace: &Trace) -> String {
+fn buffers_full(trace: &Trace) -> String {
     let threads = trace.losses.buffer_full.len();
     let plural = if threads == 1 { "" } else { "s" };
-    format!("no room in the buffers of {threads} thread{plural}; raise `max_buffer_mb` or record fewer steps")
+    format!("did not fit into the buffers of {threads} thread{plural}; raise `max_buffer_mb` or record fewer steps")
 }
 
-fn too_many_names(trace: &Trace) -> String {
+fn names_merged(trace: &Trace) -> String {
     let count = trace.context.merged_names;
     let names = if count == 0 { "more".to_owned() } else { format!("{count} more") };
     format!(
         "shown as `(too many dynamic names)`: {names} than the {MAX_DYNAMIC} that are kept apart, or than memory allowed; \
-         put what differs into `index`"
+             move the varying part of the name into `index`"
     )
 }
 
-fn not_done(trace: &Trace) -> &'static str {
+fn unresolved(trace: &Trace) -> &'static str {
     match timed(trace) {
         Some((Some(reason), _)) if *reason == Unavailable::PROCESS_GONE => {
             "the process ended before their events were read"
         }
-        _ => "the GPU was not done with them some seconds after the end",
+        _ => "the GPU had not finished them some seconds after the end",
     }
 }
 

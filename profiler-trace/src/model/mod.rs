@@ -1,26 +1,28 @@
-//! What happened, as plain data: built once from the raw records of a session, then read by every
+//! The trace of a session as plain data: built once from the raw records, then read by every
 //! exporter.
 //!
 //! ```text
-//! context (what came in) ─► trace: build ─┬─ decode   slices, in the order in which they ended, nesting proven
-//! record (raw entries)                    ├─ stages, steps, requests, tasks   what slices add up to
-//!                                         ├─ gpu      records of CUPTI or CUDA events, joined to the slices
+//! context (input) ───────► trace: build ──┬─ decode   slices, in order of their ends, proven to
+//! nest
+//! streams (raw entries)                   ├─ stages, steps, requests, tasks   aggregates of slices
+//!                                         ├─ gpu      records of CUPTI or CUDA events, joined to slices
 //!                                         ├─ memory   allocations, by device and stage
 //!                                         ├─ ops      operator tables
-//!                                         └─ losses   what is missing
+//!                                         └─ losses   counts of what is missing
 //! ```
 //!
-//! No I/O, no clock, no features. The runtime builds a [`Trace`], `export` reads it. The slices
-//! themselves are never all in memory: an exporter walks a thread with `Trace::walk`, which decodes
-//! again, because decoding is cheaper than keeping.
+//! The room does no I/O, reads no clock and has no features. The runtime builds a [`Trace`];
+//! `export` reads it. Slices are never all in memory at once: an exporter walks a thread with
+//! `Trace::walk`, which decodes its stream again, because decoding is cheaper than storing the
+//! result.
 
-mod by_task;
 mod call_times;
 mod context;
 mod covers;
 mod decode;
 mod durations;
 mod gpu;
+mod intervals;
 mod lanes;
 mod losses;
 mod memory;
@@ -32,10 +34,11 @@ mod requests;
 mod slice;
 mod stages;
 mod steps;
+mod task_numbers;
 mod tasks;
 mod time;
 mod trace;
-mod union;
+
 mod values;
 mod words;
 
@@ -53,11 +56,11 @@ mod tests;
 
 pub use context::{Context, EndedBy, Recording, Window, file_part};
 pub(crate) use durations::{Bins, Durations, RELATIVE_ACCURACY};
-pub(crate) use gpu::{Annotation, Gpu, Placed, PlacedCall, PlacedOp, Source, Taken};
-pub(crate) use losses::{Effect, LossCause, ON_HOST};
+pub(crate) use gpu::{Annotation, CudaAllocation, Gpu, Placed, PlacedCall, PlacedOp, Source};
+pub(crate) use losses::{Effect, HOST_CAUSES, LossCause};
 pub use memory::MemoryLog;
-pub(crate) use memory::{Allocation, DeviceMemory, Memory, Moment, Paths, Reporter, StageMemory, Usage};
-pub(crate) use ops::{GpuKnowledge, OpTable};
+pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryEvent, Paths, Reporter, StageMemory, Usage};
+pub(crate) use ops::{GpuCoverage, OpTable};
 pub use ops::{GroupBy, KeyAverage};
 pub use options::{Content, ExportOptions};
 pub use options::{CudaApiNames, TraceFormat};

@@ -1,7 +1,6 @@
-//! The artifacts that are asked for: all that the model and the exporters know of a configuration.
+//! Options of an export: the part of a configuration that the model and the exporters read.
 //!
-//! The recorder fills it: the runtime from a `ProfilerConfig`, whose fields of the same names say
-//! what each means.
+//! The runtime fills them from a `ProfilerConfig`, whose fields of the same names document each.
 
 use std::path::PathBuf;
 
@@ -10,70 +9,70 @@ use serde_json::Value;
 use super::pattern::matches;
 use super::words::words;
 
-/// The files to write, and how.
+/// Artifacts to write, and how to write them.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
     /// Artifacts in the session's folder.
     pub content: Content,
-    /// Folder for traces whose name is the user's.
+    /// Directory for traces that the user named.
     pub torch_profiler_dir: Option<PathBuf>,
-    /// True if traces are compressed.
+    /// True if traces are gzip-compressed.
     pub torch_profiler_use_gzip: bool,
     /// True if input shapes were recorded.
     pub torch_profiler_record_shapes: bool,
     /// True if call stacks were recorded.
     pub torch_profiler_with_stack: bool,
-    /// Reason why call stacks were not recorded, although they were asked for.
+    /// Reason why call stacks were not recorded although they were requested.
     pub no_stacks: Option<&'static str>,
     /// True if allocations were recorded.
     pub torch_profiler_with_memory: bool,
     /// True if floating-point operations were counted.
     pub torch_profiler_with_flops: bool,
-    /// True if the operator table is written as text too.
+    /// True if the operator table is also written as text.
     pub torch_profiler_dump_cuda_time_total: bool,
-    /// Most iterations that were to be recorded; 0 is no limit.
+    /// Maximum number of iterations to record; 0 means no limit.
     pub max_iterations: u64,
-    /// The loop that drives the session.
+    /// Loop that drives the session.
     pub step_of: Option<String>,
-    /// Patterns of the stages that were recorded; empty for all.
+    /// Patterns of the recorded stages; empty if all were recorded.
     pub stages: Vec<String>,
     /// True if threads' CPU time was recorded.
     pub cpu_time: bool,
-    /// True if the trace has waits for the GPU.
+    /// True if the trace shows GPU synchronisations.
     pub cuda_sync_events: bool,
-    /// Names of calls of the CUDA driver's API.
+    /// Naming of CUDA driver API calls.
     pub cuda_api_names: CudaApiNames,
     /// Format of the trace.
     pub trace_format: TraceFormat,
-    /// The user's pattern for a trace's name.
+    /// The user's pattern for the trace's file name.
     pub trace_file: Option<String>,
-    /// True if the session was recorded into a file that is mapped into memory.
+    /// True if the session was recorded into a memory-mapped file.
     pub spool: bool,
     /// Path of the light report.
     pub perf_dump_path: Option<PathBuf>,
-    /// True if the lines of the pipeline profiler are written.
+    /// True if the pipeline profiler's lines are written.
     pub pipeline_profiler: bool,
-    /// Patterns of the stages in these lines.
+    /// Patterns of the stages in those lines.
     pub pipeline_targets: Vec<String>,
-    /// Whole configuration in effect, field by field, for the artifacts that show it.
+    /// Complete effective configuration, field by field, for artifacts that show it.
     pub configuration: Vec<(&'static str, Value)>,
 }
 
-/// The artifacts in a session's folder.
+/// Extent of the artifacts in a session's folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
-    /// None.
+    /// No artifacts.
     #[default]
     Nothing,
-    /// The reports and the manifest.
+    /// Reports and the manifest.
     Reports,
-    /// These, and all that `torch.profiler` writes: traces, operator tables, stacks, memory
-    /// snapshots.
+    /// Reports, the manifest, and everything that `torch.profiler` writes: traces, operator tables,
+    /// stacks, memory snapshots.
     Everything,
 }
 
 impl ExportOptions {
-    /// Returns whether only some stages were recorded: `stages` names them.
+    /// Returns whether `stages` restricted the recording.
     pub fn is_selective(&self) -> bool {
         !self.stages.is_empty()
     }
@@ -83,9 +82,9 @@ impl ExportOptions {
         self.pipeline_profiler && self.pipeline_targets.iter().any(|pattern| matches(pattern, name))
     }
 
-    /// Returns the name of the trace in Perfetto's format, or of the JSON.
+    /// Returns the file name of the trace in Perfetto's format or as JSON.
     ///
-    /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`.
+    /// In `request_id`, every character except ASCII letters, digits, `-`, `_` and `.` becomes `_`.
     pub fn trace_name(&self, perfetto: bool, rank: u32, request_id: &str) -> String {
         let extension = if perfetto { ".pftrace" } else { ".json" };
         let suffix = if self.torch_profiler_use_gzip { ".gz" } else { "" };
@@ -102,18 +101,19 @@ impl ExportOptions {
 }
 
 words! {
-    /// The format of a session's trace.
+    /// Format of a session's trace.
     pub enum TraceFormat {
-        /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto,
+        /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format, read by Perfetto,
         /// Holistic Trace Analysis and TensorBoard.
         #[default]
         Chrome = "chrome",
-        /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
+        /// `trace_rank{R}.pftrace`, Perfetto's native format, with counters; read by Perfetto
+        /// alone.
         ///
-        /// What it gains: a quarter of the size (half of it with shapes, and when both are
-        /// compressed), and less time to write. What it costs: Perfetto 52 takes 1.3 times as long
-        /// to load it as the JSON, because it reads two packets for a slice instead of one event;
-        /// from version 57 on it decodes packets about one and a half times as fast.
+        /// The file is a quarter of the JSON's size (half of it with shapes, or when both are
+        /// compressed) and takes less time to write. In exchange, Perfetto 52 takes 1.3 times as
+        /// long to load it, because a slice is two packets instead of one event; version 57 and
+        /// later decode packets about one and a half times as fast.
         Perfetto = "perfetto",
         /// Both files.
         Both = "both",
@@ -121,20 +121,20 @@ words! {
 }
 
 words! {
-    /// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the
-    /// driver directly, such as one on candle or cudarc, launches by `cuLaunchKernel`, and tools
-    /// that were made for PyTorch look for `cudaLaunchKernel`.
+    /// Names of CUDA driver API calls in the JSON trace. A program that calls the driver directly,
+    /// for example through candle or cudarc, launches kernels with `cuLaunchKernel`, while tools
+    /// written for PyTorch look for `cudaLaunchKernel`.
     pub enum CudaApiNames {
-        /// The function that was called, as Kineto writes it.
+        /// Name of the function that was called, as Kineto writes it.
         #[default]
         Called = "called",
-        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`;
-        /// the argument `called` keeps the name. Holistic Trace Analysis and TraceLens find
-        /// launches by that.
+        /// Name of the equivalent runtime API call, with the category `cuda_runtime`; the argument
+        /// `called` keeps the original name. Holistic Trace Analysis and TraceLens find launches
+        /// this way.
         Runtime = "runtime",
-        /// The same, with the category `Runtime`, also of calls that the program made of the
-        /// runtime's API: TensorBoard's profiler plugin knows no other, and shows no device times
-        /// of PyTorch's own traces either.
+        /// Like [`Runtime`](Self::Runtime), but with the category `Runtime`, also for calls of the
+        /// runtime API itself. TensorBoard's profiler plugin recognises no other category; for that
+        /// reason it shows no device times of PyTorch's own traces either.
         Tensorboard = "tensorboard",
     }
 }

@@ -1,9 +1,9 @@
-//! The duration of a tick, and whether the clocks that measure it moved apart.
+//! The length of a tick, and the detection of clocks that moved apart.
 //!
-//! Two anchors give a pace if they lie far enough apart for the precision of their readings, and
-//! the host did not sleep between them: the monotonic clock stands still then, and the counter may
-//! not. Of several paces the one near the recording counts; the one after it shows whether a clock
-//! jumped within it.
+//! Two anchors give a pace if they are far enough apart for the precision of their readings and the
+//! host did not sleep between them: during sleep the monotonic clock stands still, and the counter
+//! may not. Of several paces, the one nearest to the recording is used; the one measured after it
+//! shows whether a clock jumped during the recording.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use super::context::Window;
 use profiler_core::clock::Anchor;
 use profiler_core::stream::registry::Log;
 
-/// Least time between two anchors of a pace, in multiples of the uncertainty of their readings.
-const EXACT: u64 = 1_000;
-/// Multiple of that uncertainty from which no other anchors could do better.
-const PRECISE: u64 = 20_000;
-/// Least time that counts as sleep: less is the delay between two readings.
-const NO_SLEEP_NS: u64 = 1_000_000;
-/// Least step of real time that is reported; clocks are slewed by up to a thousandth, too.
-const STEP_NS: i128 = 10_000_000;
-/// Parts of a recording that are searched for one in which nothing happened.
+/// Minimum distance of two anchors of a pace, in multiples of the uncertainty of their readings.
+const MIN_SPAN: u64 = 1_000;
+/// Multiple of that uncertainty from which the pace needs no other anchors.
+const PRECISE_SPAN: u64 = 20_000;
+/// Minimum time that counts as sleep; less is the delay between two readings.
+const MIN_SLEEP_NS: u64 = 1_000_000;
+/// Minimum step of real time that is reported; slewing also changes clocks, by up to 0.1 %.
+const MIN_STEP_NS: i128 = 10_000_000;
+/// Number of parts of a recording that are searched for a gap.
 const PARTS: usize = 4_096;
 
-/// A pace: so many nanoseconds are so many ticks; neither is 0.
+/// A pace: `ns` nanoseconds take `ticks` ticks. Neither is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     pub(crate) ns: u64,
@@ -30,41 +30,41 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Returns the pace between two anchors, if the clocks went on evenly as far as they tell, for
-    /// at least so many times the uncertainty of their readings.
+    /// Returns the pace between two anchors, if the host did not sleep between them and their
+    /// distance is at least `times` the uncertainty of their readings.
     fn between(from: &Anchor, to: &Anchor, times: u64) -> Option<Self> {
         let ns = to.monotonic_ns.checked_sub(from.monotonic_ns).filter(|ns| *ns > 0)?;
         let ticks = to.ticks.checked_sub(from.ticks).filter(|ticks| *ticks > 0)?;
-        let blur = from.uncertainty_ticks.saturating_add(to.uncertainty_ticks).saturating_mul(times);
-        (slept(from, to) == 0 && ticks >= blur).then_some(Self { ns, ticks })
+        let min_ticks = from.uncertainty_ticks.saturating_add(to.uncertainty_ticks).saturating_mul(times);
+        (slept(from, to) == 0 && ticks >= min_ticks).then_some(Self { ns, ticks })
     }
 
-    /// Returns the pace between two anchors, whatever lies between them.
+    /// Returns the pace between two anchors without any check.
     fn guess(from: &Anchor, to: &Anchor) -> Self {
         let ns = to.monotonic_ns.saturating_sub(from.monotonic_ns).max(1);
         Self { ns, ticks: to.ticks.saturating_sub(from.ticks).max(1) }
     }
 
-    /// Returns the best pace that these anchors, in order, give at the last of them.
+    /// Returns the best pace at the last of three anchors, given in order of time.
     pub fn until(first: &Anchor, second: &Anchor, last: &Anchor) -> Self {
-        Self::between(second, last, EXACT)
-            .or_else(|| Self::between(first, last, EXACT))
+        Self::between(second, last, MIN_SPAN)
+            .or_else(|| Self::between(first, last, MIN_SPAN))
             .unwrap_or_else(|| Self::guess(first, last))
     }
 
-    /// Returns how long so many ticks are.
+    /// Converts ticks to nanoseconds.
     pub fn ns_of(self, ticks: u64) -> u64 {
         let ns = u128::from(ticks) * u128::from(self.ns) / u128::from(self.ticks);
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
 
-    /// Returns how many ticks so long a time is.
+    /// Converts a duration to ticks.
     pub fn ticks_of(self, time: Duration) -> u64 {
         let ticks = time.as_nanos().saturating_mul(u128::from(self.ticks)) / u128::from(self.ns);
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// Returns whether the paces differ by more than a hundredth.
+    /// Returns whether the paces differ by more than 1 %.
     fn differs(self, other: Self) -> bool {
         let (one, other) =
             (u128::from(self.ns) * u128::from(other.ticks), u128::from(other.ns) * u128::from(self.ticks));
@@ -72,22 +72,22 @@ impl Pace {
     }
 }
 
-/// Returns for how long the host slept between two anchors.
+/// Returns the nanoseconds that the host slept between two anchors.
 fn slept(from: &Anchor, to: &Anchor) -> u64 {
     let ns = to.asleep_ns.saturating_sub(from.asleep_ns);
-    if ns > NO_SLEEP_NS { ns } else { 0 }
+    if ns > MIN_SLEEP_NS { ns } else { 0 }
 }
 
-/// A jump of one clock against the others.
+/// A jump of one clock relative to the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Jump {
     /// Clock that jumped: `suspend`, `counter` or `real time`.
     pub(crate) kind: &'static str,
-    /// Length in nanoseconds.
+    /// Length of the jump in nanoseconds.
     pub(crate) ns: i64,
-    /// Ticks, or moments, between which it happened.
+    /// Ticks, or times, between which the jump happened.
     pub(crate) within: (u64, u64),
-    /// Consequence for the reader, in a sentence.
+    /// Consequence for the reader, as a sentence.
     pub(crate) sentence: String,
 }
 
@@ -98,10 +98,10 @@ fn saturated(ns: i128) -> i64 {
 impl Window {
     /// Returns the pace of the recording.
     pub(crate) fn pace(&self) -> Pace {
-        let near = Pace::between(&self.start, &self.end, EXACT);
+        let near = Pace::between(&self.start, &self.end, MIN_SPAN);
         let far =
-            Pace::between(&self.process, &self.end, EXACT).filter(|far| near.is_none_or(|near| !near.differs(*far)));
-        let best = Pace::between(&self.start, &self.end, PRECISE).or(far).or(near);
+            Pace::between(&self.process, &self.end, MIN_SPAN).filter(|far| near.is_none_or(|near| !near.differs(*far)));
+        let best = Pace::between(&self.start, &self.end, PRECISE_SPAN).or(far).or(near);
         match (best, self.reference()) {
             (Some(best), Some(reference)) if best.differs(reference) => reference,
             (Some(best), _) => best,
@@ -110,37 +110,38 @@ impl Window {
         }
     }
 
-    /// Returns the pace outside the recording: after it, else before it.
+    /// Returns the pace measured outside the recording: after it if possible, otherwise before it.
     fn reference(&self) -> Option<Pace> {
-        let after = self.later.as_ref().and_then(|later| Pace::between(&self.end, later, EXACT));
-        after.or_else(|| Pace::between(&self.process, &self.start, EXACT))
+        let after = self.later.as_ref().and_then(|later| Pace::between(&self.end, later, MIN_SPAN));
+        after.or_else(|| Pace::between(&self.process, &self.start, MIN_SPAN))
     }
 
-    /// Returns the jumps of the clocks during the recording that its reader should know.
+    /// Returns the clock jumps during the recording that affect its reader.
     pub(crate) fn jumps(&self, log: &Log) -> Vec<Jump> {
         [self.jump(log), self.step()].into_iter().flatten().collect()
     }
 
-    /// Returns a jump at an unknown moment of the recording.
-    fn somewhere(&self, kind: &'static str, ns: i128, sentence: String) -> Jump {
+    /// Creates a jump at an unknown time of the recording.
+    fn jump_at_unknown_time(&self, kind: &'static str, ns: i128, sentence: String) -> Jump {
         let within = (self.start.ticks, self.end.ticks.max(self.start.ticks));
         Jump { kind, ns: saturated(ns), within, sentence }
     }
 
-    /// Returns the jump at which the clocks moved apart, if they did.
+    /// Returns the jump of the monotonic clock and the counter against each other, if there was
+    /// one.
     fn jump(&self, log: &Log) -> Option<Jump> {
         let passed = i128::from(self.end.monotonic_ns.saturating_sub(self.start.monotonic_ns));
         let Some(ticks) = self.end.ticks.checked_sub(self.start.ticks) else {
-            let sentence = "the processor's counter was set back during the recording: durations across that moment, and \
-                            the order of what came after it, are wrong";
+            let sentence = "the processor's counter was set back during the recording: durations across that moment are wrong, \
+                            and so is the order of later events";
             let back = i128::from(self.pace().ns_of(self.start.ticks - self.end.ticks)) + passed;
-            return Some(self.somewhere("counter", -back, sentence.to_owned()));
+            return Some(self.jump_at_unknown_time("counter", -back, sentence.to_owned()));
         };
         let pace = self.pace();
         let counted = i128::from(pace.ns_of(ticks));
         let extra = counted - passed;
         let asleep = slept(&self.start, &self.end);
-        let jumped = Pace::between(&self.start, &self.end, EXACT).is_some_and(|near| near.differs(pace));
+        let jumped = Pace::between(&self.start, &self.end, MIN_SPAN).is_some_and(|near| near.differs(pace));
         if asleep == 0 && !jumped {
             return None;
         }
@@ -154,27 +155,27 @@ impl Window {
         let (asleep_s, extra_s) = (asleep as f64 / 1e9, extra as f64 / 1e9);
         let found = if asleep > 0 {
             let sentence = format!(
-                "the host slept for {asleep_s:.3} s during the recording{place}: durations across that hold {extra_s:.3} s of it"
+                "the host slept for {asleep_s:.3} s during the recording{place}: durations across that time include {extra_s:.3} s of it"
             );
-            self.somewhere("suspend", asleep.into(), sentence)
+            self.jump_at_unknown_time("suspend", asleep.into(), sentence)
         } else {
             let sentence = format!(
                 "the processor's counter and the system's clock moved apart by {extra_s:.3} s during the \
                  recording{place}: durations across that moment are off by as much"
             );
-            self.somewhere("counter", extra, sentence)
+            self.jump_at_unknown_time("counter", extra, sentence)
         };
         Some(Jump { within: gap.unwrap_or(found.within), ..found })
     }
 
-    /// Returns the only part of the recording, in ticks, that lasted for about so many and in which
-    /// no thread recorded anything.
+    /// Returns the only gap of about `ticks` ticks in which no thread recorded anything; `None` if
+    /// there are several or none.
     fn gap(&self, log: &Log, ticks: u64) -> Option<(u64, u64)> {
         let length = self.end.ticks - self.start.ticks;
         let width = length / PARTS as u64 + 1;
         let mut is_busy = vec![false; PARTS];
         for entry in log.threads.iter().flat_map(|thread| thread.entries()).filter(|entry| entry.is_timed()) {
-            // CAST: below `PARTS`, or beyond the end.
+            // CAST: below `PARTS`, or past the end.
             let part = (entry.value().saturating_sub(self.start.ticks) / width) as usize;
             if let Some(busy) = is_busy.get_mut(part) {
                 *busy = true;
@@ -191,19 +192,19 @@ impl Window {
         Some((tick(from), tick(to)))
     }
 
-    /// Returns by how much real time was set, if it was.
+    /// Returns the step of the real-time clock, if it was set.
     fn step(&self) -> Option<Jump> {
         let passed = |of: fn(&Anchor) -> u64| i128::from(of(&self.end)) - i128::from(of(&self.start));
         let monotonic = passed(|anchor| anchor.monotonic_ns);
         let step = passed(|anchor| anchor.unix_ns) - monotonic - passed(|anchor| anchor.asleep_ns);
-        (step.abs() > STEP_NS.max(monotonic / 1_000)).then(|| {
+        (step.abs() > MIN_STEP_NS.max(monotonic / 1_000)).then(|| {
             let sentence = format!(
-                "the system's clock was set by {:+.3} s during the recording: its times of day are those of the clock that it \
-                 began with",
+                "the system's clock was set by {:+.3} s during the recording: times of day follow the clock as it was at the \
+                 start",
                 // CAST: for people.
                 step as f64 / 1e9
             );
-            self.somewhere("real time", step, sentence)
+            self.jump_at_unknown_time("real time", step, sentence)
         })
     }
 }
@@ -212,7 +213,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// At `ns` of the monotonic clock, `asleep` later than the counter would have been.
+    /// Returns an anchor at `ns` of the monotonic clock, after a sleep of `asleep_ns`.
     fn at(ns: u64, asleep_ns: u64) -> Anchor {
         Anchor {
             ticks: 3 * (ns + asleep_ns),
@@ -242,7 +243,7 @@ mod tests {
         }
     }
 
-    /// B12: what lies on both sides of a sleep has its right durations, and the sleep is told.
+    /// B12: durations on both sides of a sleep are right, and the sleep is reported.
     #[test]
     fn a_sleep_in_the_recording_is_told() {
         let window = Window {
@@ -257,7 +258,7 @@ mod tests {
         assert!(told.len() == 1 && told[0].starts_with("the host slept for 60.000 s during the recording"), "{told:?}");
     }
 
-    /// B12: a machine that was paused does not know that it slept; a counter may be set.
+    /// B12: a paused machine does not report its sleep, and a counter may be set.
     #[test]
     fn a_counter_that_jumps_is_told() {
         let jumped = |by: i64, at: Anchor| Anchor { ticks: at.ticks.saturating_add_signed(by * 3), asleep_ns: 0, ..at };

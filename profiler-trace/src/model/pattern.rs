@@ -1,13 +1,12 @@
-//! Patterns over the names of stages.
+//! Wildcard patterns for the names of stages.
 //!
-//! Stage names are short and few, so the matcher is the plain two-pointer one: no compilation, no
-//! allocation, at most `pattern × name` steps.
+//! Stage names are short and few, so the matcher is the plain two-pointer algorithm: no
+//! compilation, no allocation, at most `pattern × name` steps.
 
-/// Returns whether `name` matches `pattern`, in which `*` stands for any text and `?` for one
-/// character.
+/// Returns whether `name` matches `pattern`, in which `*` matches any text and `?` one character.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
-    // Where to go on after the last `*`, if letting it swallow less turns out wrong.
+    // State after the last `*`, to which the matcher returns with one more character swallowed.
     let mut retry = None;
     loop {
         let rest = name.clone();

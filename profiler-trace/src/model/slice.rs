@@ -11,78 +11,78 @@ use super::values::{NetBytes, NodeId, key};
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
-    /// The annotated place.
+    /// Site of the range.
     pub(crate) site: &'static Site,
-    /// Its begin.
+    /// Begin of the range.
     pub(crate) begin: u64,
-    /// Its end; never before `begin`.
+    /// End of the range; never before `begin`.
     pub(crate) end: u64,
-    /// End; for a guard whose place another of any site took, as in `step = step!(…)`, the begin of
-    /// that other guard.
+    /// End of the range. For a guard that another guard replaced, as in `step = step!(…)`, the
+    /// begin of that other guard.
     pub(super) until: u64,
-    /// Row: 0 is the thread's own, others are for ranges that cross another, so that slices of one
-    /// row nest or are disjoint.
+    /// Row: 0 is the thread's own row; the others hold ranges that cross another, so that the
+    /// slices of one row nest or are disjoint.
     pub(crate) lane: u32,
-    /// `External id`, unique in the trace, from 1.
+    /// `External id`, unique in the trace, starting at 1.
     pub(crate) external_id: u64,
-    /// Stage that the range is, or that encloses it. Known while the trace is built;
-    /// [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
+    /// Stage that is the range or encloses it. Set only while the trace is built; in a walk it is
+    /// [`StageTree::ROOT`](super::StageTree::ROOT).
     pub(crate) node: NodeId,
-    /// `External id` of the stage or step that it is, or that encloses it; 0 without one.
+    /// `External id` of the stage or step that is the range or encloses it; 0 if there is none.
     pub(super) stage_id: u64,
-    /// `External id` of the range that was innermost around it when it ended; 0 without one.
+    /// `External id` of the innermost range around it at its end; 0 if there is none.
     pub(super) around_id: u64,
-    /// Key of the request that it ran in, see [`key`]; 0 without one.
+    /// [`key`] of the request that it ran in; 0 if there is none.
     pub(super) request: u64,
-    /// Key of the stage or step directly around it at its end, see [`key`]; 0 without one.
+    /// [`key`] of the stage or step directly around it at its end; 0 if there is none.
     pub(super) stage_around: u64,
-    /// Key of the request that this stage ran in; 0 without one.
+    /// Key of the request that the enclosing stage ran in; 0 if there is none.
     pub(super) stage_request: u64,
-    /// Time of slices directly inside it: of their union, where they overlap.
+    /// Time of the slices directly inside it; the length of their union where they overlap.
     pub(crate) children_ns: u64,
-    /// Time in which it was held over while its task waited: not time of its thread.
+    /// Time in which its task waited while it was held: not time of its thread.
     pub(super) away_ns: u64,
-    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no
-    /// other: disjoint. For the others see [`covers`](super::covers).
+    /// Time of the stages and steps directly inside a stage or step, on its thread, that cross no
+    /// other and are thus disjoint. For the others see [`covers`](super::covers).
     pub(crate) stage_children_ns: u64,
-    /// True if it outlived a range that it began in, or one that began in it.
+    /// True if it outlived a range that it began in, or a range that began in it outlived it.
     pub(super) crosses: bool,
-    /// CPU time of the thread between its begin and its end, if that was measured.
+    /// CPU time of the thread between its begin and its end, if measured.
     pub(crate) cpu_ns: Option<u64>,
-    /// Memory of the host that was allocated on this thread while it was open.
+    /// Change of host memory by this thread while it was open.
     pub(crate) cpu_memory: NetBytes,
-    /// Memory of all devices, in the same way.
+    /// Change of all devices' memory by this thread while it was open.
     pub(crate) device_memory: NetBytes,
-    /// True if it ended before recording did; if not, `end` is the end of the recording.
+    /// True if it ended before the recording did; otherwise `end` is the end of the recording.
     pub(crate) finished: bool,
-    /// True if it began before the part of the recording that is kept; then `begin` is where that
-    /// part begins.
+    /// True if it began before the kept part of the recording; then `begin` is the begin of that
+    /// part.
     pub(crate) clipped: bool,
-    /// Task and poll that it is, if it is a poll.
+    /// Task that the slice polled, if it is a poll.
     pub(crate) task: Option<Poll>,
-    /// Arguments of the call: see [`Slice::args`].
+    /// Arguments of the call; see [`Slice::args`].
     pub(super) call: Option<Box<CallArgs>>,
 }
 
-/// The task that a slice polled.
+/// Poll of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Poll {
-    /// The task's number.
+    /// Number of the task.
     pub(crate) task: u64,
     /// True if it is the task's first poll.
     pub(crate) first: bool,
 }
 
-/// The arguments of a call, by the kinds of their values; empty for most.
+/// Arguments of a call by kind of value; empty for most calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallArgs {
-    /// The inputs, in the order in which they were named.
+    /// Inputs, in the order in which they were named.
     pub(crate) inputs: Vec<Tensor>,
-    /// Numbers: each an entry with its key.
+    /// Numbers, each as an entry with its key.
     numbers: Vec<Entry>,
-    /// A request's id.
+    /// Id of a request.
     pub(crate) text: String,
-    /// Return addresses around the call, innermost first: for
+    /// Return addresses around the call, innermost first, for
     /// [`Symbols`](crate::records::frames::Symbols).
     pub(crate) stack: Vec<u64>,
 }
@@ -94,7 +94,7 @@ pub(crate) struct Tensor {
     pub(crate) dtype: Dtype,
     count: u8,
     dims: [u64; MAX_DIMS],
-    /// Dims whose strides are given, because they are not row-major.
+    /// Number of strides that are given, because they are not row-major.
     strided: u8,
     strides: [i64; MAX_DIMS],
 }
@@ -132,13 +132,13 @@ impl Slice {
         self.site.is_stage()
     }
 
-    /// Returns the key by which ranges inside it refer to it.
+    /// Returns the key that ranges inside it use to refer to it.
     #[inline]
     pub(super) fn key(&self) -> u64 {
         key(self.external_id, self.task.map(|poll| poll.task))
     }
 
-    /// Returns the key of the request that it is, or that it ran in.
+    /// Returns the key of the request that it is or ran in.
     pub(super) fn request_key(&self) -> Option<u64> {
         match self.site.kind() {
             Kind::Request => Some(self.key()),
@@ -158,14 +158,14 @@ impl Slice {
 }
 
 impl CallArgs {
-    /// Returns whether the call gave no arguments.
+    /// Returns whether the call had no arguments.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let Self { inputs, numbers, text, stack } = self;
         inputs.is_empty() && numbers.is_empty() && text.is_empty() && stack.is_empty()
     }
 
-    /// Empties it, keeping its memory.
+    /// Clears all arguments, keeping their memory.
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
         self.numbers.clear();
@@ -175,17 +175,17 @@ impl CallArgs {
 }
 
 impl CallArgs {
-    /// Sets a number.
+    /// Sets the number of one key, replacing an earlier one.
     pub(super) fn set_number(&mut self, number: Entry) {
-        match self.numbers.binary_search_by_key(&number.key(), |known| known.key()) {
+        match self.numbers.binary_search_by_key(&number.key(), |other| other.key()) {
             Ok(at) => self.numbers[at] = number,
             Err(at) => self.numbers.insert(at, number),
         }
     }
 
-    /// Returns the numbers that the life of a future has, too: FLOPs are counted for its first poll
-    /// alone.
-    pub(super) fn of_life(&self) -> impl Iterator<Item = &Entry> {
+    /// Returns the numbers that also belong to the life of a future. FLOPs do not: they are counted
+    /// for its first poll.
+    pub(super) fn life_numbers(&self) -> impl Iterator<Item = &Entry> {
         self.numbers.iter().filter(|number| number.key() != Key::FLOPS)
     }
 
@@ -194,19 +194,19 @@ impl CallArgs {
         value(&self.numbers, Key::FLOPS)
     }
 
-    /// Returns the user's own index of a step.
+    /// Returns the user's index of a step.
     pub(crate) fn index(&self) -> Option<u64> {
         value(&self.numbers, Key::INDEX)
     }
 }
 
-/// Returns the number that has this key.
+/// Returns the number with this key.
 pub(super) fn value(numbers: &[Entry], key: Key) -> Option<u64> {
     numbers.iter().find(|number| number.key() == key).map(|number| number.value())
 }
 
-/// Returns names and values of numbers of `site`. A number whose name a damaged spool has lost is
-/// left out.
+/// Returns the names and values of a site's numbers. Leaves out a number whose name is missing,
+/// which a damaged spool can cause.
 pub(super) fn named(site: &'static Site, numbers: &[Entry]) -> impl Iterator<Item = (&'static str, Integer)> {
     numbers.iter().filter_map(|number| Some((site.argument_name(number.key())?, number.number())))
 }
@@ -243,7 +243,7 @@ impl Tensor {
         let mut strides = [0; MAX_DIMS];
         let mut next = 1_i64;
         for (stride, &dim) in strides.iter_mut().zip(self.dims()).rev() {
-            // The array is longer than the dims: `zip` does not reach its rest.
+            // The array is longer than the dims; `zip` stops at the last dim.
             *stride = next;
             next = next.saturating_mul(i64::try_from(dim).unwrap_or(i64::MAX));
         }

@@ -1,8 +1,8 @@
-//! The tree of stages: which stage ran inside which, how often and how long.
+//! The tree of stages: which stages ran inside which, how often and for how long.
 //!
-//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An
-//! async stage counts with its life (first poll to end), which is wall time: `busy_ns` is the time
-//! in its polls.
+//! A node stands for the stages or steps of one name under one parent; ops have no nodes. An async
+//! stage counts with its life (first poll to end), which is wall time; `busy_ns` is the time in its
+//! polls.
 
 use std::collections::HashMap;
 
@@ -13,80 +13,79 @@ use super::slice::Slice;
 use super::tasks::Task;
 use super::values::{GpuTimes, NodeId};
 
-/// The times of one stage at one place of the tree, in nanoseconds.
+/// Times of one stage under one parent, in nanoseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StageNode {
     /// The stage or step; `None` for the root.
     pub(crate) site: Option<&'static Site>,
-    /// Node of the stage around it.
+    /// Node of the enclosing stage.
     pub(crate) parent: NodeId,
-    /// Number of stages around it.
+    /// Number of enclosing stages.
     pub(crate) depth: u32,
     /// Number of calls.
     pub(crate) calls: u64,
-    /// Sum of all calls.
+    /// Total duration of all calls.
     pub(crate) sum_ns: u64,
-    /// Shortest call.
+    /// Duration of the shortest call.
     pub(crate) min_ns: u64,
-    /// Longest call.
+    /// Duration of the longest call.
     pub(crate) max_ns: u64,
-    /// Sum of the calls directly inside it, without lives of async stages.
+    /// Total duration of the calls directly inside it, without lives of async stages.
     pub(crate) children_ns: u64,
-    /// Own time: see [`self_ns`](Self::self_ns).
+    /// Own time; see [`self_ns`](Self::self_ns).
     own_ns: u64,
-    /// End of the life directly inside it that lasts longest, and the node of that life.
+    /// Latest end of a life directly inside it, and the node of that life.
     lives_until: (u64, NodeId),
-    /// Number of calls that are lives of async stages, `lives <= calls`.
+    /// Number of calls that are lives of async stages; at most `calls`.
     pub(crate) lives: u64,
-    /// Time in the polls of these lives.
+    /// Time in the polls of those lives.
     pub(crate) busy_ns: u64,
-    /// Number of their polls.
+    /// Number of polls of those lives.
     pub(crate) polls: u64,
-    /// Lives that were dropped before they were ready.
+    /// Number of lives dropped before completion.
     pub(crate) cancelled: u64,
-    /// Calls that began before the part of the recording that is kept; their times are those in
+    /// Number of calls that began before the kept part of the recording; their times cover only
     /// that part.
     pub(crate) clipped: u64,
-    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may
+    /// True if a life of it overlapped another life of it or of a sibling, so that their sums may
     /// exceed the time around them. For calls on several threads see
     /// [`is_concurrent`](Self::is_concurrent).
     pub(crate) concurrent: bool,
-    /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
+    /// CPU time of its threads, for lives in their polls; `None` if it was not measured.
     pub(crate) cpu_ns: Option<u64>,
-    /// True if measuring the CPU time makes it more than 1 % slower.
+    /// True if measuring CPU time slows it by more than 1 %.
     pub(crate) cpu_slows: bool,
-    /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
+    /// First calls as `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,
-    /// Durations of the calls that are not among the first.
+    /// Durations of the calls after the first [`MAX_OCCURRENCES`].
     pub(crate) further: Option<Box<CallTimes>>,
-    /// First begin, which orders siblings.
+    /// Start of the first call, which orders siblings.
     pub(crate) first_begin: u64,
-    /// GPU work that it or a stage inside it launched. Meaningless where the GPU was not recorded.
+    /// GPU work launched by it or by a stage inside it; meaningless if the GPU was not recorded.
     pub(crate) gpu: GpuTimes,
 }
 
-/// Calls of a node that are kept one by one.
+/// Maximum number of calls of a node that are kept individually.
 pub(crate) const MAX_OCCURRENCES: usize = 1000;
 
-/// Most stages around a stage that has a node of its own. Recursion deeper than this is one node
-/// under the last.
+/// Maximum depth of a stage with a node of its own. Deeper recursion shares one node.
 const MAX_DEPTH: u32 = 512;
 
-/// Stands for every stage below [`MAX_DEPTH`]: its calls are nested, so that its sum is that of
-/// their own times.
+/// Site of the node that stands for all stages below [`MAX_DEPTH`]. Its calls nest, so its sum is
+/// the sum of their own times.
 static DEEPER: Site = Site::new(Kind::Stage, "(deeper stages)", file!(), line!(), module_path!());
 
 /// The tree of all stages.
 #[derive(Clone, Debug)]
 pub(crate) struct StageTree {
-    /// Calls of a node that are kept one by one.
+    /// Maximum number of calls of a node that are kept individually.
     kept_calls: usize,
     nodes: Vec<StageNode>,
     children: HashMap<(NodeId, Kind, &'static str), NodeId>,
 }
 
 impl StageTree {
-    /// Node that encloses everything.
+    /// Node that encloses all others.
     pub(crate) const ROOT: NodeId = NodeId(0);
 
     /// Creates a tree without stages.
@@ -95,12 +94,12 @@ impl StageTree {
         Self { kept_calls: MAX_OCCURRENCES, nodes, children: HashMap::new() }
     }
 
-    /// Creates the tree of one of many requests: calls are only summed up.
-    pub(super) fn of_request() -> Self {
+    /// Creates the tree of one of many requests, which keeps no individual calls.
+    pub(super) fn for_request() -> Self {
         Self { kept_calls: 0, ..Self::new() }
     }
 
-    /// Returns the node of `site` inside `parent`, and makes it if it is new.
+    /// Returns the node of `site` inside `parent`, creating it if it does not exist.
     pub(crate) fn child(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         let nodes = &mut self.nodes;
         let around = &nodes[parent.0 as usize];
@@ -111,17 +110,17 @@ impl StageTree {
         let site = if depth < MAX_DEPTH { site } else { &DEEPER };
         *self.children.entry((parent, site.kind(), site.name())).or_insert_with(|| {
             nodes.push(StageNode::new(Some(site), parent, depth));
-            // CAST: a tree has fewer nodes than the program has ranges on a path.
+            // CAST: a tree has one node per path of stages, far below 2^32.
             NodeId((nodes.len() - 1) as u32)
         })
     }
 
-    /// Returns the node of `site` inside `parent`, if it ran there.
+    /// Returns the node of `site` inside `parent`, if it exists.
     pub(super) fn find(&self, parent: NodeId, site: &'static Site) -> Option<NodeId> {
         self.children.get(&(parent, site.kind(), site.name())).copied()
     }
 
-    /// Returns a node.
+    /// Returns the node with this id.
     pub(crate) fn node(&self, id: NodeId) -> &StageNode {
         &self.nodes[id.0 as usize]
     }
@@ -130,7 +129,7 @@ impl StageTree {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// Adds the call that a slice is to its node.
+    /// Adds the call of a slice to its node.
     pub(super) fn add_slice(&mut self, id: NodeId, slice: &Slice) {
         let (kept_calls, duration) = (self.kept_calls, slice.duration());
         let node = self.node_mut(id);
@@ -143,8 +142,8 @@ impl StageTree {
         self.node_mut(parent).children_ns += duration;
     }
 
-    /// Adds the life of an async stage, in order of begin; its stages inside have been added by
-    /// their own threads.
+    /// Adds the life of an async stage. Lives come in order of start; the stages inside were added
+    /// by their own threads.
     pub(super) fn add_life(&mut self, place: NodeId, task: &Task<'_>) {
         let kept_calls = self.kept_calls;
         let node = self.node_mut(place);
@@ -167,29 +166,29 @@ impl StageTree {
         }
     }
 
-    /// Marks the stages that are made more than 1 % slower by reading a thread's CPU clock, which
-    /// costs `cost_ns`.
+    /// Marks the stages that reading a thread's CPU clock, at `cost_ns` per reading, slows by more
+    /// than 1 %.
     pub(super) fn mark_slowed(&mut self, cost_ns: u64) {
         for node in &mut self.nodes {
-            // For an async stage, its lives: a task that waits for it waits as long without the
-            // readings in between.
+            // An async stage is judged by its lives: without the readings, a task that waits would
+            // wait just as long.
             node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > node.sum_ns;
         }
     }
 
-    /// Returns how often a thread's CPU clock was read.
+    /// Returns the number of readings of a thread's CPU clock.
     pub(crate) fn cpu_readings(&self) -> u64 {
         self.nodes.iter().map(StageNode::cpu_readings).sum()
     }
 
-    /// Takes time from a node's own: lives in it covered that time, besides what its rows show
-    /// inside it.
-    pub(super) fn take_own(&mut self, id: NodeId, ns: u64) {
+    /// Subtracts time from a node's own time that lives in it covered, beyond the stages on its
+    /// rows.
+    pub(super) fn subtract_own(&mut self, id: NodeId, ns: u64) {
         let node = self.node_mut(id);
         node.own_ns = node.own_ns.saturating_sub(ns);
     }
 
-    /// Adds GPU work of a stage to it and to every stage around it. In order of begin.
+    /// Adds GPU work to a stage and to all stages around it. Work comes in order of start.
     pub(super) fn add_gpu(&mut self, id: NodeId, begin: u64, end: u64) {
         let mut at = id;
         while at != Self::ROOT {
@@ -200,13 +199,13 @@ impl StageTree {
         self.node_mut(Self::ROOT).gpu.add(begin, end);
     }
 
-    /// Returns every node but the root, parents before children, siblings in the order in which
-    /// they first began. A node without calls (a future was polled at that place, and is shown at
-    /// the place of its first poll) is left out.
+    /// Returns all nodes except the root, parents before children, siblings in order of their first
+    /// start. Leaves out nodes without calls: a future polled there is counted at the node of its
+    /// first poll.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         let mut ran: Vec<bool> = self.nodes.iter().map(StageNode::ran).collect();
-        // Children come after their parents.
+        // Children follow their parents in `nodes`.
         for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
             ran[node.parent.0 as usize] |= ran[index];
         }
@@ -229,7 +228,7 @@ impl StageTree {
 }
 
 impl StageNode {
-    /// Returns whether it was called, or launched work on a GPU.
+    /// Returns whether it has calls or launched GPU work.
     pub(crate) const fn ran(&self) -> bool {
         self.calls > 0 || self.gpu.ops > 0
     }
@@ -243,41 +242,40 @@ impl StageNode {
         self.site.map_or("", Site::name)
     }
 
-    /// Returns whether it stands for all stages that lie too deep for nodes of their own.
+    /// Returns whether it stands for all stages below the maximum depth.
     pub(crate) fn is_cut(&self) -> bool {
         self.site.is_some_and(|site| std::ptr::eq(site, &raw const DEEPER))
     }
 
-    /// Returns whether it is a step rather than a stage.
+    /// Returns whether it is a step.
     pub(crate) fn is_step(&self) -> bool {
         self.site.is_some_and(|site| site.kind() == Kind::Step)
     }
 
-    /// Returns the shortest call; 0 if there was none.
+    /// Returns the duration of the shortest call; 0 without calls.
     pub(crate) const fn shortest_ns(&self) -> u64 {
         if self.min_ns == u64::MAX { 0 } else { self.min_ns }
     }
 
-    /// Returns the time in which no stage ran inside it: the calls' durations, each without the
-    /// union of the stages that ran in it, on whichever thread.
+    /// Returns the time in which no stage ran inside it: the duration of each call minus the union
+    /// of the stages in it, on any thread.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.own_ns
     }
 
-    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum
-    /// exceeds `whole_ns`, the time in which they ran. Only such a node has a share of that time
-    /// above 100 %.
+    /// Returns whether its calls overlapped: lives, or calls on several threads if their sum
+    /// exceeds `whole_ns`, the time in which they ran. Only such a node can have a share above 100
+    /// %.
     pub(crate) const fn is_concurrent(&self, whole_ns: u64) -> bool {
         self.concurrent || self.sum_ns > whole_ns
     }
 
-    /// Returns how often the CPU clock was read: at the begin and end of each call, for lives at
-    /// those of their polls.
+    /// Returns the number of CPU clock readings: two per call, or two per poll of a life.
     const fn cpu_readings(&self) -> u64 {
         if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
     }
 
-    /// Adds a call; stages directly inside it took `stage_children_ns` of its time.
+    /// Adds a call of which stages directly inside it took `stage_children_ns`.
     #[inline]
     fn add_times(&mut self, (begin, duration): (u64, u64), stage_children_ns: u64, kept_calls: usize) {
         let own_ns = duration.saturating_sub(stage_children_ns);

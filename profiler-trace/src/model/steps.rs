@@ -1,5 +1,4 @@
-//! Steps: the iterations of each loop, and the numbers under which the driving loop appears as
-//! `ProfilerStep#N`.
+//! Steps: the iterations of each loop, and the numbers of the driving loop's `ProfilerStep#N`.
 
 use std::collections::HashMap;
 
@@ -7,12 +6,13 @@ use profiler_core::site::Site;
 
 use super::slice::Slice;
 
-/// One iteration. Nanoseconds since the Unix epoch.
+/// One iteration, in nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Number in its loop: for the driving loop the `N` of `ProfilerStep#N`, else from 0.
+    /// Number in its loop: the `N` of `ProfilerStep#N` for the driving loop, counted from 0 for
+    /// others.
     pub(crate) number: u64,
-    /// The user's own index.
+    /// The user's index of the step.
     pub(crate) index: Option<u64>,
     /// Begin of the iteration.
     pub(crate) begin: u64,
@@ -20,10 +20,10 @@ pub(crate) struct Step {
     pub(crate) end: u64,
     /// `External id` of its slice or task; 0 for bare `next_step()` calls.
     pub(crate) external_id: u64,
-    /// True if it began after every earlier step of its loop had ended, or in the place of one.
-    /// Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
+    /// True if it began after all earlier steps of its loop had ended, or replaced one of them.
+    /// Consumers need steps that do not overlap, so only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
-    /// End, or the begin of the guard that took its place.
+    /// End, or the begin of the guard that replaced it.
     until: u64,
     finished: bool,
 }
@@ -46,9 +46,9 @@ impl StepLoop {
     }
 }
 
-/// Gathers steps while threads are read.
+/// Collects steps while threads are read.
 #[derive(Default)]
-pub(super) struct StepBook {
+pub(super) struct StepsBuilder {
     /// Loops by the number of their site.
     loops: HashMap<u32, StepLoop>,
     marks: Vec<u64>,
@@ -59,14 +59,14 @@ impl Step {
         Self { number: 0, index, begin, end, external_id, sequential: true, until: end, finished: true }
     }
 
-    /// Returns the step that a slice is.
-    pub(super) fn of(slice: &Slice) -> Self {
+    /// Creates the step of a slice.
+    pub(super) fn from_slice(slice: &Slice) -> Self {
         let step = Self::new(slice.begin, slice.end, slice.args().index(), slice.external_id);
         Self { until: slice.until, finished: slice.finished, ..step }
     }
 }
 
-impl StepBook {
+impl StepsBuilder {
     /// Adds an iteration of a loop, which has ended.
     pub(super) fn add(&mut self, site: &'static Site, step: Step) {
         self.loops
@@ -81,23 +81,23 @@ impl StepBook {
         self.marks.push(at);
     }
 
-    /// Leaves out the steps of a loop that have not ended: if the last of the requested steps ended
-    /// the recording, the next one had begun in its place.
-    pub(super) fn leave_out_unfinished(&mut self, site: Option<&'static Site>) {
+    /// Removes the unfinished steps of a loop. If the recording ended with the last requested step,
+    /// the next step had already replaced it.
+    pub(super) fn remove_unfinished(&mut self, site: Option<&'static Site>) {
         if let Some(each) = site.and_then(|site| self.loops.get_mut(&site.number())) {
             each.steps.retain(|step| step.finished);
         }
     }
 
-    /// Returns how many steps of a loop have ended; `None` is the loop of bare calls.
-    pub(super) fn ended(&self, site: Option<&'static Site>, end: u64) -> u64 {
+    /// Returns the number of finished steps of a loop; `None` is the loop of bare calls.
+    pub(super) fn count_ended(&self, site: Option<&'static Site>, end: u64) -> u64 {
         let Some(site) = site else { return self.marks.len() as u64 };
         let steps = self.loops.get(&site.number()).map_or(&[][..], |each| &each.steps);
         steps.iter().filter(|step| step.end < end).count() as u64
     }
 
-    /// Returns all loops, the driving one first, then by first begin. The first step of bare calls
-    /// begins at `window_begin`.
+    /// Returns all loops, the driving one first, the others by their first begin. The first step of
+    /// bare calls begins at `window_begin`.
     pub(super) fn close(
         mut self,
         driver: Option<&'static Site>,
@@ -123,11 +123,11 @@ impl StepBook {
 impl StepLoop {
     fn number(&mut self, first: u64) {
         self.steps.sort_by_key(|step| (step.begin, step.external_id));
-        let mut ended = 0;
+        let mut latest_end = 0;
         for (step, number) in self.steps.iter_mut().zip(first..) {
             step.number = number;
-            step.sequential = step.begin >= ended;
-            ended = ended.max(step.until);
+            step.sequential = step.begin >= latest_end;
+            latest_end = latest_end.max(step.until);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Tasks: the lives of async ranges, gathered from whichever threads polled them.
+//! Tasks: the lives of async ranges, collected from all threads that polled them.
 //!
-//! A server has millions. A life is one record of 48 bytes from the first poll that is read to the
-//! last artifact; facts that few lives have are kept apart, and values that are needed for a while
-//! only (times of children, an order) are a column of their own that is dropped after use.
-//! `export_of` in `tests/bounds.rs` checks the sum.
+//! A server has millions of tasks. A life takes one record of 48 bytes from its first poll to the
+//! last artifact. Facts that few lives have are stored separately; values that are needed only
+//! temporarily (times of children, an order) are columns that are dropped after use. `export_of` in
+//! `tests/bounds.rs` checks the total.
 
 use std::cmp::Reverse;
 
@@ -12,66 +12,67 @@ use profiler_core::site::{Kind, Site};
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Key;
 
-use super::by_task::TaskRanks;
 use super::slice::{Poll, Slice, named, value};
+use super::task_numbers::TaskRanks;
 use super::values::{NodeId, key, task_of};
 
-/// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
+/// An async range from its first poll to its completion or drop, in nanoseconds since the Unix
+/// epoch.
 #[derive(Clone, Copy)]
 pub(crate) struct Task<'a> {
     tasks: &'a Tasks,
     pub(super) rank: u32,
     /// Site of the async range.
     pub(crate) site: &'static Site,
-    /// Begin of the first poll.
+    /// Start of the first poll.
     pub(crate) begin: u64,
-    /// Completion or drop; the end of the recording if it was still alive.
+    /// Completion or drop; the end of the recording if it was still alive then.
     pub(crate) end: u64,
-    /// Time inside polls.
+    /// Time inside its polls.
     pub(crate) busy_ns: u64,
     /// `External id`, unique in the trace.
     pub(crate) external_id: u64,
     /// Number of polls.
     pub(crate) polls: u32,
-    /// Its place in the stage tree.
+    /// Node in the stage tree.
     pub(super) node: NodeId,
-    /// True if it was ready; false if it was dropped before, or still alive.
+    /// True if it completed; false if it was dropped or was still alive.
     pub(crate) completed: bool,
-    /// True if it ended before recording did.
+    /// True if it ended before the recording did.
     pub(crate) finished: bool,
-    /// True if its first poll was before the part of the recording that is kept; then `begin` is
-    /// its first poll there.
+    /// True if its first poll was before the kept part of the recording; then `begin` is its first
+    /// poll in that part.
     pub(crate) clipped: bool,
 }
 
-/// All tasks of a recording, by the rank of their numbers. Keys of ranges around them are
-/// [short](Tasks::short).
+/// All tasks of a recording, by the rank of their numbers. Keys of the ranges around them are
+/// stored in [short form](Tasks::short).
 #[derive(Default)]
 pub(crate) struct Tasks {
     ranks: TaskRanks,
     pub(super) records: Vec<Record>,
-    /// Ranks of the polled tasks, in order of begin, once they are closed.
+    /// Ranks of the polled tasks in order of start; empty until `close`.
     pub(super) order: Vec<u32>,
-    /// `External id` of the first of these.
+    /// `External id` of the first task in `order`.
     first_id: u64,
     /// Sites by number.
     sites: Vec<&'static Site>,
-    /// Time of stages directly inside the polls, on the polls' rows, that cross no other. Empty
-    /// where there were none.
+    /// Time of the stages directly inside the polls, on the polls' rows, that cross no other; empty
+    /// if there were none.
     children_ns: Vec<u64>,
-    /// CPU time in the polls, [`UNMEASURED`] for some. Empty where none was measured.
+    /// CPU time in the polls, [`UNMEASURED`] for some; empty if none was measured.
     cpu_ns: Vec<u64>,
-    /// Numbers from calls' arguments; entries name a rank in place of a site: by rank and key once
-    /// they are closed.
+    /// Numbers from calls' arguments. The entries hold a rank in place of a site; `close` sorts
+    /// them by rank and key.
     numbers: Vec<Entry>,
-    /// Ids of requests, by rank once they are closed: length and place in `texts`.
+    /// Ids of requests as `(rank, length, offset in texts)`; `close` sorts them by rank.
     names: Vec<(u32, u32, usize)>,
     texts: String,
-    /// Numbers that were looked up last.
+    /// Cache of recent rank look-ups.
     recent: [Option<(u64, u32)>; 16],
 }
 
-/// The record of a life.
+/// Stored form of a life.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     pub(super) begin: u64,
@@ -81,30 +82,30 @@ pub(super) struct Record {
     site: u32,
     pub(super) node: NodeId,
     polls: u32,
-    /// Stage directly around its first poll; later its [lane](super::lanes).
+    /// Key of the stage directly around its first poll; later its [lane](super::lanes).
     pub(super) around: Short,
-    /// Request that its first poll ran in; later the life below it on its lane.
+    /// Key of the request that its first poll ran in; later the life below it on its lane.
     pub(super) request: Short,
     pub(super) flags: u8,
 }
 
-/// Flag: it has ended.
+/// Flag of a life that has ended.
 const FINISHED: u8 = 1;
-/// Flag: it was ready.
+/// Flag of a life that completed.
 const COMPLETED: u8 = 2;
-/// Flag: its first poll is in the recording.
+/// Flag of a life whose first poll is in the recording.
 const BEGAN: u8 = 4;
-/// Flag: it has numbers or an id.
-const SAID: u8 = 8;
-/// Flag: nothing is below it on its lane.
+/// Flag of a life with numbers or a request's id.
+const HAS_ARGS: u8 = 8;
+/// Flag of a life with no other below it on its lane.
 pub(super) const OUTERMOST: u8 = 16;
 
-/// Stands for a CPU time that was not measured.
+/// Value of a CPU time that was not measured.
 const UNMEASURED: u64 = u64::MAX;
-/// Stands for the site of a task of which no poll was read.
+/// Site of a task without a poll in the recording.
 static UNPOLLED: Site = Site::new(Kind::Op, "", "", 0, "");
 
-/// A number of 40 bits: more ranges than fit on any disk.
+/// A 40-bit number: enough for more ranges than fit on any disk.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Short([u8; 5]);
 
@@ -122,7 +123,7 @@ impl Short {
         u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
     }
 
-    /// Returns the rank of the task that it names.
+    /// Returns the rank of the task that it refers to.
     pub(super) fn task(self) -> Option<u32> {
         // CAST: the rank that was stored there.
         (self.get() & TASK != 0).then(|| (self.get() & !TASK) as u32)
@@ -135,7 +136,7 @@ impl Record {
         Self { begin: u64::MAX, end: 0, busy_ns: 0, site: 0, node: UNPLACED, polls: 0, around, request, flags: 0 }
     }
 
-    /// Adds the times of a poll. Returns whether it is the first so far.
+    /// Adds the times of a poll. Returns whether it is the earliest so far.
     fn poll(&mut self, poll: Poll, slice: &Slice) -> bool {
         self.flags |= if poll.first && !slice.clipped { BEGAN } else { 0 };
         self.busy_ns += slice.duration();
@@ -145,19 +146,19 @@ impl Record {
     }
 }
 
-/// Stands for the node of a task without a poll that has begun.
+/// Node of a task whose polls have not begun.
 const UNPLACED: NodeId = NodeId(u32::MAX);
 
 impl Tasks {
-    /// Creates a table for tasks of these numbers.
+    /// Creates the table for tasks with these ranks.
     pub(super) fn new(ranks: TaskRanks) -> Self {
         let records = vec![Record::new(); ranks.len()];
         Self { ranks, records, ..Self::default() }
     }
 
-    /// Returns lives with these begins, ends and lives around them, by rank.
+    /// Creates tasks from the start, end and outer life of each, by rank.
     #[cfg(test)]
-    pub(super) fn of(lives: &[(u64, u64, Option<u32>)]) -> Self {
+    pub(super) fn from_lives(lives: &[(u64, u64, Option<u32>)]) -> Self {
         let record = |&(begin, end, outer): &(u64, u64, Option<u32>)| {
             let around = Short::new(outer.map_or(0, |outer| TASK | u64::from(outer)));
             Record { begin, end, around, polls: 1, flags: FINISHED, ..Record::new() }
@@ -167,17 +168,17 @@ impl Tasks {
         tasks
     }
 
-    /// Returns how many tasks were polled, once they are closed.
+    /// Returns the number of polled tasks; 0 before `close`.
     pub(crate) const fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Returns how many tasks there are, whether or not they were polled.
+    /// Returns the number of tasks, polled or not.
     pub(super) const fn all(&self) -> usize {
         self.records.len()
     }
 
-    /// Returns the rank of a number, which is likely to be asked for again.
+    /// Returns the rank of a task number, using a cache for repeated look-ups.
     pub(super) fn rank(&mut self, task: u64) -> Option<u32> {
         // CAST: below 16.
         let recent = &mut self.recent[(task % 16) as usize];
@@ -191,25 +192,25 @@ impl Tasks {
         Some(rank)
     }
 
-    /// Returns the place of a task in the tree of stages, if a poll of it has begun.
+    /// Returns a task's node in the stage tree, if a poll of it has begun.
     pub(super) fn node(&mut self, task: u64) -> Option<NodeId> {
         let rank = self.rank(task)?;
         Some(self.records[rank as usize].node).filter(|node| *node != UNPLACED)
     }
 
-    /// Sets the place of a task in the tree of stages.
+    /// Sets a task's node in the stage tree.
     pub(super) fn set_node(&mut self, task: u64, node: NodeId) {
         if let Some(rank) = self.rank(task) {
             self.records[rank as usize].node = node;
         }
     }
 
-    /// Returns the places of all tasks in the tree of stages, by rank.
+    /// Returns the nodes of all tasks in the stage tree, by rank.
     pub(super) fn nodes(&self) -> Vec<NodeId> {
         self.records.iter().map(|record| record.node).collect()
     }
 
-    /// Returns the rank of a number.
+    /// Returns the rank of a task number.
     pub(super) fn rank_of(&self, task: u64) -> Option<u32> {
         self.ranks.rank(task)
     }
@@ -219,7 +220,7 @@ impl Tasks {
         short(key, |task| self.rank_of(task))
     }
 
-    /// Returns the key of a short form.
+    /// Returns the key with this short form.
     fn key(&self, short: Short) -> u64 {
         short.task().map_or(short.get(), |rank| key(0, Some(self.ranks.number(rank))))
     }
@@ -232,7 +233,7 @@ impl Tasks {
                 [slice.stage_around, slice.request].map(|key| Short::new(short(key, |task| self.rank(task)))).into();
             let record = &mut self.records[at];
             (record.begin, record.site, record.around, record.request) = (slice.begin, number, around, request);
-            self.note_site(number as usize, slice.site);
+            self.set_site(number as usize, slice.site);
         }
         if slice.stage_children_ns > 0 {
             *entry(&mut self.children_ns, self.records.len(), 0, at) += slice.stage_children_ns;
@@ -242,19 +243,20 @@ impl Tasks {
             *sum = ns + if *sum == UNMEASURED { 0 } else { *sum };
         }
         let args = slice.args();
-        for number in args.of_life() {
+        for number in args.life_numbers() {
             self.numbers.push(Entry::number_of(number.key(), rank, number.number()));
-            self.records[at].flags |= SAID;
+            self.records[at].flags |= HAS_ARGS;
         }
         if !args.text.is_empty() {
             // CAST: a request's id is short.
             self.names.push((rank, args.text.len() as u32, self.texts.len()));
             self.texts.push_str(&args.text);
-            self.records[at].flags |= SAID;
+            self.records[at].flags |= HAS_ARGS;
         }
     }
 
-    fn note_site(&mut self, number: usize, site: &'static Site) {
+    /// Remembers the site with this number.
+    fn set_site(&mut self, number: usize, site: &'static Site) {
         if self.sites.len() <= number {
             self.sites.resize(number + 1, &UNPOLLED);
         }
@@ -266,18 +268,18 @@ impl Tasks {
         let Some(rank) = self.rank(task) else { return };
         let record = &mut self.records[rank as usize];
         record.flags = (record.flags | FINISHED) & !COMPLETED | if completed { COMPLETED } else { 0 };
-        // A first poll on one thread and the end on another are read from two counters that agree
-        // only to a few nanoseconds.
+        // The first poll and the end may be on threads whose counters agree only to a few
+        // nanoseconds.
         record.end = record.end.max(at);
     }
 
-    /// Returns how many tasks ended without a poll here: they began before the recording.
+    /// Returns the number of tasks that ended without a poll here: they began before the recording.
     pub(super) fn unpolled(&self) -> u64 {
         self.records.iter().filter(|record| record.polls == 0).count() as u64
     }
 
-    /// Puts all polled tasks in order of begin, with ids from `first_id`; all threads have been
-    /// read.
+    /// Sorts all polled tasks by start and numbers them from `first_id`. Called once, after all
+    /// threads were read.
     pub(super) fn close(&mut self, window_end: u64, first_id: u64) {
         for record in self.records.iter_mut().filter(|record| record.polls > 0) {
             let at_least = if record.flags & FINISHED == 0 { window_end } else { record.begin };
@@ -288,9 +290,9 @@ impl Tasks {
         // CAST: as many as there are ranks.
         self.order.extend((0..self.records.len() as u32).filter(|rank| self.records[*rank as usize].polls > 0));
         let mut order = std::mem::take(&mut self.order);
-        order.sort_unstable_by_key(|rank| self.turn(*rank));
+        order.sort_unstable_by_key(|rank| self.start_key(*rank));
         self.order = order;
-        // The first number that was given counts, and the last id.
+        // A number keeps the first value given, an id the last.
         self.numbers.sort_by_key(|number| (number.site(), number.key()));
         self.numbers.dedup_by_key(|number| (number.site(), number.key()));
         self.names.sort_by_key(|(rank, ..)| *rank);
@@ -301,20 +303,20 @@ impl Tasks {
             }
             same
         });
-        // These live until the last artifact: spare room would live as long.
+        // They live until the last artifact, and spare capacity would live as long.
         self.numbers.shrink_to_fit();
         self.names.shrink_to_fit();
         self.texts.shrink_to_fit();
     }
 
-    /// Returns the key that orders tasks: outer ones first.
-    pub(super) fn turn(&self, rank: u32) -> (u64, Reverse<u64>, u32) {
+    /// Returns the sort key of a task: by start, outer tasks first.
+    pub(super) fn start_key(&self, rank: u32) -> (u64, Reverse<u64>, u32) {
         let Record { begin, end, .. } = self.records[rank as usize];
         (begin, Reverse(end), rank)
     }
 
-    /// Returns the ranks of the polled tasks, in order of end: with the same end the last to begin
-    /// comes first; those that also begin then come last, one after the other.
+    /// Returns the ranks of the polled tasks in order of end. Of those with the same end, the last
+    /// to start comes first; empty lives come last, in order of rank.
     pub(super) fn by_end(&self) -> Vec<u32> {
         let mut ranks = self.order.clone();
         ranks.sort_unstable_by_key(|&rank| {
@@ -326,22 +328,22 @@ impl Tasks {
     }
 
     /// Drops the values that only the stages need.
-    pub(super) fn forget_children(&mut self) {
+    pub(super) fn drop_children(&mut self) {
         self.children_ns = Vec::new();
     }
 
-    /// Returns the polled tasks, in order of begin.
+    /// Returns the polled tasks in order of start.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Task<'_>> {
         self.order.iter().zip(self.first_id..).map(|(rank, id)| self.task(*rank, id))
     }
 
-    /// Returns the begins and ends of all lives, in the order of time.
+    /// Returns the starts and ends of all lives in order of time.
     pub(crate) fn edges(&self) -> impl Iterator<Item = LifeEdge<'_>> {
         let (mut begins, mut ends) = (self.iter().peekable(), self.by_end().into_iter().peekable());
         std::iter::from_fn(move || {
-            let next = begins.peek().map(|task| self.turn(task.rank));
+            let next = begins.peek().map(|task| self.start_key(task.rank));
             let has_ended = |rank: &u32| {
-                next.is_none_or(|next| self.records[*rank as usize].end <= next.0 && self.turn(*rank) < next)
+                next.is_none_or(|next| self.records[*rank as usize].end <= next.0 && self.start_key(*rank) < next)
             };
             match ends.next_if(has_ended) {
                 Some(rank) => Some(LifeEdge::End { at: self.records[rank as usize].end, lane: self.lane(rank) }),
@@ -352,12 +354,12 @@ impl Tasks {
 
     /// Returns the `External id` of a task.
     pub(super) fn external_id(&self, task: u64) -> Option<u64> {
-        let turn = self.turn(self.ranks.rank(task)?);
-        let place = self.order.binary_search_by_key(&turn, |rank| self.turn(*rank)).ok()?;
+        let start_key = self.start_key(self.ranks.rank(task)?);
+        let place = self.order.binary_search_by_key(&start_key, |rank| self.start_key(*rank)).ok()?;
         Some(self.first_id + place as u64)
     }
 
-    /// Returns the key of the request that a stage's first poll ran in; `None` if the task is no
+    /// Returns the key of the request that a stage's first poll ran in; `None` if the task is not a
     /// stage.
     pub(super) fn request_of_stage(&self, task: u64) -> Option<u64> {
         let record = &self.records[self.ranks.rank(task)? as usize];
@@ -388,20 +390,20 @@ impl Tasks {
     }
 }
 
-/// A begin or an end of a life.
+/// The start or end of a life.
 pub(crate) enum LifeEdge<'a> {
-    /// The first poll begins.
+    /// Start of the first poll.
     Begin(Task<'a>),
-    /// The life ended.
+    /// End of the life.
     End {
-        /// Moment of the end.
+        /// Time of the end.
         at: u64,
         /// Row of the life.
         lane: u32,
     },
 }
 
-/// Returns the short form of a key; `rank` finds a task's rank.
+/// Returns the short form of a key; `rank` maps a task number to its rank.
 fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
     match task_of(key) {
         Some(task) => rank(task).map_or(0, |rank| TASK | u64::from(rank)),
@@ -409,7 +411,7 @@ fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
     }
 }
 
-/// Returns the entry of a task in a column, which is made when it is first needed.
+/// Returns an element of a column, allocating the column on first use.
 fn entry(column: &mut Vec<u64>, len: usize, empty: u64, at: usize) -> &mut u64 {
     if column.is_empty() {
         *column = vec![empty; len];
@@ -422,22 +424,22 @@ impl Task<'_> {
         &self.tasks.records[self.rank as usize]
     }
 
-    /// Returns its number, unique in the process.
+    /// Returns its task number, unique in the process.
     pub(crate) fn number(&self) -> u64 {
         self.tasks.ranks.number(self.rank)
     }
 
-    /// Returns its row, from 1: tasks of one lane are nested, or follow each other.
+    /// Returns its row, starting at 1; the tasks of one lane nest or follow each other.
     pub(crate) fn lane(&self) -> u32 {
         self.tasks.lane(self.rank)
     }
 
-    /// Returns the duration of its life.
+    /// Returns the duration of the life.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }
 
-    /// Returns whether it was dropped before it was ready.
+    /// Returns whether it was dropped before completion.
     pub(crate) const fn is_cancelled(&self) -> bool {
         self.finished && !self.completed
     }
@@ -447,47 +449,47 @@ impl Task<'_> {
         self.site.is_stage()
     }
 
-    /// Returns the key of the request that its first poll ran in; 0 without one.
+    /// Returns the key of the request that its first poll ran in; 0 if there is none.
     pub(super) fn request(&self) -> u64 {
         self.tasks.key(self.record().request)
     }
 
-    /// Returns whether its first poll was in a stage.
+    /// Returns whether its first poll ran in a stage.
     pub(super) fn has_stage_around(&self) -> bool {
         self.record().around.get() != 0
     }
 
-    /// Returns the time of stages directly inside its polls, on the polls' rows, that cross no
+    /// Returns the time of the stages directly inside its polls, on the polls' rows, that cross no
     /// other.
     pub(super) fn stage_children_ns(&self) -> u64 {
         self.tasks.children_ns.get(self.rank as usize).copied().unwrap_or(0)
     }
 
-    /// Returns the CPU time in its polls, if that was measured.
+    /// Returns the CPU time in its polls, if measured.
     pub(crate) fn cpu_ns(&self) -> Option<u64> {
         self.tasks.cpu_ns.get(self.rank as usize).copied().filter(|ns| *ns != UNMEASURED)
     }
 
     /// Returns the names and values of its call's numbers, in order of their keys.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, Integer)> {
-        named(self.site, self.said())
+        named(self.site, self.arguments())
     }
 
-    /// Returns the user's own index of a step.
+    /// Returns the user's index of a step.
     pub(crate) fn index(&self) -> Option<u64> {
-        value(self.said(), Key::INDEX)
+        value(self.arguments(), Key::INDEX)
     }
 
-    fn said(&self) -> &[Entry] {
-        let numbers = if self.record().flags & SAID == 0 { &[][..] } else { &self.tasks.numbers };
+    fn arguments(&self) -> &[Entry] {
+        let numbers = if self.record().flags & HAS_ARGS == 0 { &[][..] } else { &self.tasks.numbers };
         let from = numbers.partition_point(|number| number.site() < self.rank);
         let length = numbers[from..].partition_point(|number| number.site() == self.rank);
         &numbers[from..from + length]
     }
 
-    /// Returns a request's id.
+    /// Returns the id of a request.
     pub(crate) fn text(&self) -> Option<&str> {
-        let names = if self.record().flags & SAID == 0 { &[][..] } else { &self.tasks.names };
+        let names = if self.record().flags & HAS_ARGS == 0 { &[][..] } else { &self.tasks.names };
         let (_, length, from) = names[names.binary_search_by_key(&self.rank, |(rank, ..)| *rank).ok()?];
         self.tasks.texts.get(from..from + length as usize)
     }

@@ -1,34 +1,34 @@
 //! The conversion of ticks to nanoseconds since the Unix epoch.
 //!
-//! The rate is the recording's [`pace`](super::pace), the position that of the window's first
-//! anchor: a step of the real-time clock during the recording bends nothing. Integer arithmetic,
-//! monotone: what nests in ticks nests in nanoseconds.
+//! The rate is the recording's [`pace`](super::pace); the position is that of the window's first
+//! anchor, so a step of the real-time clock during the recording changes no duration. The
+//! arithmetic is integral and monotone: ranges that nest in ticks nest in nanoseconds.
 
 use super::context::Window;
 use super::pace::{Jump, Pace};
 use profiler_core::clock::Anchor;
 use serde::{Deserialize, Serialize};
 
-/// One moment on both of the host's clocks, in nanoseconds.
+/// A moment on both of the host's clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reading {
     /// Nanoseconds on the monotonic clock.
     pub(crate) monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub(crate) unix_ns: u64,
-    /// Most time between the two readings.
+    /// Maximum time between the two readings.
     pub(crate) uncertainty_ns: u64,
 }
 
-/// Bits after the binary point of the rate.
+/// Fractional bits of the rate.
 const FRACTION: u32 = 32;
 
-/// The conversion of one recording.
+/// Conversion of one recording's ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline {
     start_ticks: u64,
     start_ns: u64,
-    /// Nanoseconds per tick, fixed point.
+    /// Nanoseconds per tick, as a fixed-point number.
     rate: u64,
     end_ticks: u64,
     end_ns: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Creates the conversion between the window's anchors.
+    /// Creates the conversion for the time between the window's anchors.
     pub(crate) fn new(window: &Window) -> Self {
         let Pace { ns, ticks } = window.pace();
         let rate = (u128::from(ns) << FRACTION) / u128::from(ticks);
@@ -56,10 +56,10 @@ impl Timeline {
         timeline
     }
 
-    /// Returns the moment of `ticks`, inside the window.
+    /// Returns the time of a tick, clamped to the window.
     #[inline]
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
-        // Entries of a damaged spool may hold any value: within the window nothing overflows.
+        // A damaged spool may hold any value; clamping to the window prevents overflow.
         self.start_ns.saturating_add(self.length(ticks.min(self.end_ticks).saturating_sub(self.start_ticks)))
     }
 
@@ -75,7 +75,7 @@ impl Timeline {
         Reading { monotonic_ns, unix_ns, uncertainty_ns: self.length(uncertainty_ticks) }
     }
 
-    /// Returns the moment of `ticks`, before and after the window too.
+    /// Returns the time of a tick, also outside the window.
     pub(super) fn ns_anywhere(&self, ticks: u64) -> i128 {
         let passed = i128::from(ticks) - i128::from(self.start_ticks);
         i128::from(self.start_ns) + (passed.saturating_mul(self.rate.into()) >> FRACTION)
@@ -91,14 +91,14 @@ impl Timeline {
         self.end_ns
     }
 
-    /// Returns by how much the real-time position of everything may be off.
+    /// Returns the maximum error of the real-time position of all events.
     pub(crate) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }
 }
 
 impl Jump {
-    /// Returns the jump with moments in place of its ticks.
+    /// Returns the jump with its bounds converted from ticks to time.
     pub(crate) fn on(self, timeline: &Timeline) -> Self {
         let (from, to) = self.within;
         Self { within: (timeline.ns(from), timeline.ns(to)), ..self }

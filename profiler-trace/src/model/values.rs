@@ -1,40 +1,39 @@
-//! Small values that slices, tasks and the trees of stages have in common: node ids, keys, sums,
-//! columns.
+//! Small values shared by slices, tasks and stage trees: node ids, keys, sums, columns.
 
-/// The index of a node; [`StageTree::ROOT`](super::StageTree::ROOT) encloses everything.
+/// Index of a node; [`StageTree::ROOT`](super::StageTree::ROOT) encloses all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u32);
 
 /// Bytes allocated minus bytes freed; negative if more was freed than allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NetBytes {
-    /// Bytes of the range itself.
+    /// Change caused by the range itself.
     pub(crate) own: i64,
-    /// Bytes of the range and of the ranges inside it.
+    /// Change caused by the range and the ranges inside it.
     pub(crate) total: i64,
 }
 
 impl NetBytes {
-    /// Adds an allocation of the range itself, or a release if `bytes` is negative.
+    /// Adds an allocation of the range itself; a negative `bytes` is a release.
     pub(super) const fn change(&mut self, bytes: i64) {
         self.own = self.own.saturating_add(bytes);
         self.total = self.total.saturating_add(bytes);
     }
 
-    /// Adds both sums.
+    /// Adds both sums of another range.
     pub(super) const fn add(&mut self, other: Self) {
         self.own = self.own.saturating_add(other.own);
         self.total = self.total.saturating_add(other.total);
     }
 }
 
-/// The GPU time of a stage, or of everything. Ops are added in order of begin; ranges, if the
-/// source knows no ops.
+/// GPU time of a stage or of the whole session. Ops are added in order of their begins; a source
+/// without ops adds its timed ranges instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GpuTimes {
-    /// Kernels, copies and fills.
+    /// Number of kernels, copies and fills.
     pub(crate) ops: u64,
-    /// Time in which at least one ran: overlapping ops count once.
+    /// Time in which at least one op ran; overlapping ops count once.
     pub(crate) busy_ns: u64,
     pub(super) first: u64,
     pub(super) until: u64,
@@ -46,7 +45,7 @@ impl GpuTimes {
         self.until - self.first
     }
 
-    /// Adds an op that begins no earlier than those before it.
+    /// Adds an op that begins no earlier than the ops before it.
     pub(super) fn add(&mut self, begin: u64, end: u64) {
         if self.ops == 0 {
             (self.first, self.until) = (begin, begin);
@@ -57,11 +56,11 @@ impl GpuTimes {
     }
 }
 
-/// Bit that marks the key of a future's request.
+/// Bit that marks the key of a task.
 const TASK: u64 = 1 << 63;
 
-/// Returns the key of a request: the `External id` of its range; for a future, whose polls are many
-/// ranges, its task's number with a mark.
+/// Returns the key of a range. It is the `External id` of the range; for a future, whose polls are
+/// separate ranges, it is the task's number with a marker bit.
 pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
     match task {
         Some(task) => task | TASK,
@@ -69,12 +68,12 @@ pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
     }
 }
 
-/// Returns the task that a key names.
+/// Returns the number of the task that a key refers to.
 pub(super) const fn task_of(key: u64) -> Option<u64> {
     if key & TASK == 0 { None } else { Some(key & !TASK) }
 }
 
-/// Returns the entry of a number in a column that grows with the numbers.
+/// Returns the element at index `number`, after growing the column to hold it.
 #[inline]
 pub(super) fn slot<T: Clone + Default>(column: &mut Vec<T>, number: usize) -> &mut T {
     if column.len() <= number {

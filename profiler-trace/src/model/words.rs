@@ -1,7 +1,7 @@
-//! Types whose values are a few words: in a configuration, in a file, in a message.
+//! Enums whose values are words in configurations, files and messages.
 
-/// Makes an enum of `Variant = "word",` rows, with its words there and back, in the order in which
-/// messages list them.
+/// Defines an enum from rows of `Variant = "word",`, with the conversion to its words. Messages
+/// list the words in the same order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __words {
@@ -17,13 +17,13 @@ macro_rules! __words {
         }
 
         impl $type {
-            /// Every one of them, in the order of their words.
+            /// All values, in the order of [`NAMES`](Self::NAMES).
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The names in a configuration.
+            /// Names of the values in a configuration.
             pub const NAMES: &[&str] = &[$($word),+];
 
-            /// Returns the name in a configuration.
+            /// Returns the name of the value in a configuration.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

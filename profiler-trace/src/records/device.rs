@@ -1,37 +1,37 @@
-//! A machine's devices, as their driver describes them, whichever source recorded what they did.
+//! Descriptions of the machine's GPUs, as their driver reports them; the same for every source.
 
 use serde::{Deserialize, Serialize};
 
-/// One device.
+/// One GPU.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Device {
-    /// Name that the driver gives it.
+    /// Name from the driver.
     pub name: String,
     /// Size of its memory, in bytes.
     pub memory: u64,
-    /// Compute capability, before the point.
+    /// Major number of the compute capability.
     pub major: u32,
-    /// Compute capability, behind the point.
+    /// Minor number of the compute capability.
     pub minor: u32,
-    /// Most threads of a block.
+    /// Maximum number of threads per block.
     pub threads_per_block: u32,
-    /// Most threads that a multiprocessor holds.
+    /// Maximum number of resident threads per multiprocessor.
     pub threads_per_sm: u32,
-    /// Most blocks that a multiprocessor holds.
+    /// Maximum number of resident blocks per multiprocessor.
     pub blocks_per_sm: u32,
-    /// Registers that a block can use.
+    /// Registers available to a block.
     pub registers_per_block: u32,
-    /// Registers of a multiprocessor.
+    /// Registers per multiprocessor.
     pub registers_per_sm: u32,
-    /// Threads of a warp.
+    /// Threads per warp.
     pub warp: u32,
-    /// Bytes of shared memory that a block can use without asking.
+    /// Bytes of shared memory available to a block by default.
     pub shared_per_block: u32,
-    /// Bytes of shared memory that a block can use if it asks.
+    /// Bytes of shared memory available to a block that opts in.
     pub shared_per_block_optin: u32,
-    /// Bytes of shared memory of a multiprocessor.
+    /// Bytes of shared memory per multiprocessor.
     pub shared_per_sm: u32,
-    /// Bytes of shared memory that the system takes from each block.
+    /// Bytes of shared memory that the system reserves in each block.
     pub shared_reserved: u32,
     /// Number of multiprocessors.
     pub multiprocessors: u32,

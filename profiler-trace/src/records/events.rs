@@ -1,6 +1,6 @@
-//! The measurements of CUDA events on the ranges that name their stream: plain records.
+//! GPU times of the ranges that name their CUDA stream, measured by CUDA events: plain records.
 //!
-//! Made by the runtime when a session is over, read by `model`.
+//! The runtime creates them when a session ends; `model` reads them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use profiler_core::hooks::gpu_time::Measured;
 use super::device::Device;
 use super::unavailable::Unavailable;
 
-/// A moment on the ranges' clock, between two ticks.
+/// A moment on the ranges' clock, bounded by two ticks.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Sample {
     /// Tick just before the moment.
@@ -18,29 +18,29 @@ pub struct Sample {
     pub after: u64,
 }
 
-/// One context, and the relation of its device's clock to the ranges'.
+/// One CUDA context, and the relation between its device's clock and the ranges' clock.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct EventContext {
     /// Number of the device.
     pub device: u32,
-    /// Moment of the reference, where the device's time is 0.
+    /// Moment of the reference event, at which the device's time is 0.
     pub began: Option<Sample>,
-    /// The device's time at the end, and the moment of that reading.
+    /// Device time at the end of the recording, and the moment of that reading.
     pub ended: Option<(i64, Sample)>,
 }
 
-/// The measurements of events.
+/// Everything that CUDA events measured in one session.
 #[derive(Debug, Default)]
 pub struct EventLog {
-    /// Reason why there is no more than this; none where it was asked for.
+    /// Reason why no more detailed source was used; `None` if the configuration selected events.
     pub reason: Option<Unavailable>,
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    /// CUDA version that the driver supports: 12080 is 12.8.
     pub driver_version: u32,
     /// The machine's devices.
     pub devices: Vec<Device>,
-    /// Contexts, by the place that ties carry.
+    /// Contexts, at the index that the ties in the streams carry.
     pub contexts: Vec<EventContext>,
-    /// Measurements that came in after the session; the rest is in the threads' streams.
+    /// Measurements that arrived after the session's end; the others are in the threads' streams.
     pub measured: Vec<Measured>,
     /// Ranges without a GPU time.
     pub losses: EventLosses,
@@ -51,16 +51,17 @@ pub struct EventLog {
 pub struct EventLosses {
     /// Ranges for which no pair of events was free.
     pub exhausted: u64,
-    /// Ranges that the GPU had not finished when the session had waited long enough, or whose
-    /// process ended before their events were read.
+    /// Ranges that the GPU had not finished when the wait at the end of the session timed out, or
+    /// whose process ended before their events were read.
     pub unresolved: u64,
     /// Ranges that were open when the session ended.
     pub unfinished: u64,
     /// Ranges whose stream was being captured into a graph.
     pub captured: u64,
-    /// Ranges whose context cannot be timed: not a device's primary one, or one too many.
+    /// Ranges whose context cannot be timed: it is not a device's primary context, or there are too
+    /// many contexts.
     pub foreign: u64,
-    /// Ranges for which there was no room in the buffers.
+    /// Ranges dropped because the buffer budget was exhausted.
     pub buffer_full: u64,
     /// Ranges that the driver refused to time.
     pub failed: u64,

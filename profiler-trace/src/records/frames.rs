@@ -1,18 +1,19 @@
-//! The functions of call stacks, and their form in every artifact: leaf first, without the
-//! profiler's own functions.
+//! Symbolised call stacks in the form that every artifact shows: leaf first, without the profiler's
+//! own functions.
 //!
-//! Made by the runtime when a session is over, read by `model` and `export`.
+//! The runtime resolves addresses when a session ends; `model` and `export` read the result.
 
 use std::collections::HashMap;
 use std::{fmt, slice};
 
 use profiler_core::hooks::stack::MAX_DEPTH;
 
-/// Names for the addresses of a recording's call stacks.
+/// Functions at the addresses of a recording's call stacks.
 #[derive(Debug, Default)]
 pub struct Symbols {
+    /// Functions at each address, innermost first.
     pub by_address: HashMap<u64, Vec<Found>>,
-    /// Frame for the part of a stack that is not recorded.
+    /// Frame that stands for the part of a stack that was not recorded.
     deeper: Frame,
 }
 
@@ -21,59 +22,60 @@ pub struct Symbols {
 pub struct Frame {
     /// Path of the function.
     pub function: String,
-    /// Source file, empty if the program carries no debug information.
+    /// Source file; empty if the program has no debug information.
     pub file: String,
-    /// Line in the file, 0 if it is not known.
+    /// Line in the file; 0 if unknown.
     pub line: u32,
 }
 
-/// One function of a call stack, as every artifact shows it.
+/// One function of a call stack, as artifacts show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown<'a> {
-    /// Path of the function; for an annotated one, whose body is a closure, its own.
+    /// Path of the function. For an annotated function, whose body runs in a closure, the path of
+    /// the function itself.
     pub function: &'a str,
-    /// Source file, empty if the program carries no debug information.
+    /// Source file; empty if the program has no debug information.
     pub file: &'a str,
-    /// Line in the file, 0 if it is not known.
+    /// Line in the file; 0 if unknown.
     line: u32,
 }
 
-/// A function at an address, innermost first.
+/// A function at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A function that is shown.
     Frame(Frame),
     /// A function of the profiler.
     Profiler,
-    /// The profiler's function that an annotated function calls to run its body.
+    /// Function of the profiler that an annotated function calls to run its body.
     Run,
-    /// The profiler's function that polls the body of an annotated `async fn`.
+    /// Function of the profiler that polls the body of an annotated `async fn`.
     Poll,
-    /// The first function of the program's or the thread's own code: everything around it is the
-    /// runtime's.
+    /// First function of the program's or the thread's own code; its callers belong to the runtime.
     Start,
 }
 
-/// The functions of one stack.
+/// Iterator over the functions of one stack.
 struct Frames<'a> {
     symbols: &'a Symbols,
     stack: slice::Iter<'a, u64>,
     found: slice::Iter<'a, Found>,
-    /// True if the stack goes on beyond what is recorded.
+    /// True if the stack continues beyond its recorded part.
     deeper: bool,
     last: Option<Shown<'a>>,
-    /// The profiler's function around the last, if the profiler ran the last.
+    /// Function of the profiler that called the last shown function, if one did.
     around: Option<&'a Found>,
 }
 
 impl Symbols {
-    /// Creates the names of these addresses, each with its functions, innermost first.
+    /// Creates a table from the functions at each address, innermost first.
     pub fn new(by_address: HashMap<u64, Vec<Found>>) -> Self {
         Self { by_address, deeper: Frame { function: "(deeper functions)".to_owned(), ..Frame::default() } }
     }
 
-    /// Returns the functions of a stack, leaf first; inlined ones are included, those of the
-    /// profiler and of the runtime's start-up are left out. A lookup per address, no allocation.
+    /// Returns the functions of a stack, leaf first, inlined ones included. Functions of the
+    /// profiler and of the runtime's start-up are left out. Costs one lookup per address and no
+    /// allocation.
     pub fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = Shown<'a>> {
         let deeper = stack.len() == MAX_DEPTH;
         Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, around: None }
@@ -90,16 +92,16 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Returns the profiler's function that comes next, if one does.
+    /// Returns the next function if it is the profiler's.
     fn runner(&self) -> Option<&'a Found> {
         let mut of_stack = self.stack.clone().filter_map(|address| self.symbols.by_address.get(address));
         let next = self.found.clone().next().or_else(|| of_stack.find_map(|found| found.first()));
         next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
     }
 
-    /// Returns whether the last function stands for this one too: the annotated one around its
-    /// body, or one more without a name.
-    fn is_told(&self, frame: &Frame) -> bool {
+    /// Returns whether the last shown function already represents this one: it is the annotated
+    /// function around its own body, or one of several in a row without a symbol.
+    fn is_already_shown(&self, frame: &Frame) -> bool {
         let Some(last) = self.last else { return false };
         match self.around {
             Some(Found::Run) => is_body_of(last.function, &frame.function),
@@ -120,9 +122,9 @@ impl<'a> Iterator for Frames<'a> {
                 Some(found @ (Found::Run | Found::Poll)) => self.around = Some(found),
                 Some(Found::Start) => (self.stack, self.found, self.deeper) = ([].iter(), [].iter(), false),
                 Some(Found::Frame(frame)) => {
-                    let is_told = self.is_told(frame);
+                    let is_already_shown = self.is_already_shown(frame);
                     self.around = None;
-                    if is_told {
+                    if is_already_shown {
                         continue;
                     }
                     let mut shown = Shown::of(frame);
@@ -155,11 +157,11 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Name for a function without a symbol.
+/// Name of a function without a symbol.
 pub const NO_SYMBOL: &str = "(no symbol)";
 
 /// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`.
-/// Where one of them was inlined only the last part of its path may be known.
+/// If one of them was inlined, only the last part of its path may be known.
 fn is_body_of(inner: &str, outer: &str) -> bool {
     let inner = without_closures(inner);
     inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
@@ -170,7 +172,7 @@ fn is_closure(function: &str) -> bool {
     without_closure(function).len() < function.len()
 }
 
-/// Returns the function that a closure in a closure is in.
+/// Returns the function that contains a closure, across nested closures.
 fn without_closures(mut function: &str) -> &str {
     while is_closure(function) {
         function = without_closure(function);
@@ -178,7 +180,7 @@ fn without_closures(mut function: &str) -> &str {
     function
 }
 
-/// Returns the function that a closure is in; empty for a closure of which nothing else is known.
+/// Returns the function that contains a closure; empty if nothing but the closure is known.
 pub fn without_closure(function: &str) -> &str {
     let (around, last) = function.rsplit_once("::").unwrap_or(("", function));
     if last == "{{closure}}" || last.starts_with("{closure#") { around } else { function }

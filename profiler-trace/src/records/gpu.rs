@@ -1,7 +1,7 @@
-//! The output of a GPU source: plain records, or the reason why there are none.
+//! Records of a GPU source, or the reason why there are none.
 //!
-//! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's
-//! own clock; [`ClockSample`]s say how that clock relates to the recording's.
+//! A source (CUPTI, CUDA events) fills these types and `model` reads them. Times are nanoseconds on
+//! the source's own clock; the [`ClockSample`]s relate that clock to the recording's.
 
 use serde::Serialize;
 
@@ -9,52 +9,52 @@ pub use super::device::Device;
 use super::events::EventLog;
 use super::unavailable::Unavailable;
 
-/// The outcome of recording the GPU.
+/// Result of recording the GPU.
 #[derive(Debug)]
 pub enum GpuRecord {
-    /// Records, perhaps none.
+    /// Records of individual operations, possibly none.
     Recorded(Box<GpuLog>),
-    /// Ranges that named their stream were timed.
+    /// Times of the ranges that named their stream.
     Timed(Box<EventLog>),
     /// Nothing was recorded.
     Absent(Unavailable),
 }
 
-/// Everything that a source recorded.
+/// All records of a source that sees each GPU operation.
 #[derive(Debug, Default)]
 pub struct GpuLog {
-    /// The source.
+    /// Source of the records.
     pub source: SourceName,
-    /// Version of the library that recorded, as the source tells it.
+    /// Version of the source's library, as the library reports it.
     pub version: u32,
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    /// CUDA version that the driver supports: 12080 is 12.8.
     pub driver_version: u32,
-    /// The machine's devices; the place in the list is the device's number.
+    /// The machine's devices, indexed by device number.
     pub devices: Vec<Device>,
-    /// Work on a device, in no particular order.
+    /// Operations on a device, in no particular order.
     pub ops: Vec<GpuOp>,
-    /// Calls of the CUDA API, in no particular order.
+    /// CUDA API calls, in no particular order.
     pub calls: Vec<ApiCall>,
-    /// Waits for a device.
+    /// Waits of the host or a stream.
     pub syncs: Vec<Wait>,
-    /// Records of events, in no particular order.
+    /// CUDA event records, in no particular order.
     pub events: Vec<EventRecord>,
-    /// Time that CUDA or the source spent on itself.
+    /// Time that CUDA or the source spent on its own work.
     pub overheads: Vec<Overhead>,
-    /// Device memory taken and given back.
+    /// Device memory operations.
     pub memory: Vec<MemoryOp>,
-    /// Correlation id of a call, and the id that its thread pushed last: see
+    /// Correlation id of a call, and the id that its thread had pushed last; see
     /// `profiler_core::hooks::correlation`.
     pub links: Vec<(u32, u64)>,
-    /// Names of kernels and calls, by the index that records carry.
+    /// Names of kernels and calls, at the index that the records carry.
     pub names: Vec<String>,
-    /// Samples taken when recording began and when it ended.
+    /// Clock samples from the begin and the end of the recording.
     pub clocks: [ClockSample; 2],
-    /// Records that are missing.
+    /// Counts of missing records.
     pub losses: GpuLosses,
 }
 
-/// The names of a source.
+/// Names of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceName {
     /// Word for configurations and reports: `cupti`.
@@ -64,9 +64,9 @@ pub struct SourceName {
 }
 
 impl SourceName {
-    /// Source that records every kernel and call of CUDA's.
+    /// Source that records every CUDA kernel and API call.
     pub const CUPTI: Self = Self { word: "cupti", title: "CUPTI" };
-    /// Source that times the ranges that name their stream.
+    /// Source that times only the ranges that name their stream.
     pub const CUDA_EVENTS: Self = Self { word: "events", title: "CUDA events" };
 }
 
@@ -76,18 +76,18 @@ impl Default for SourceName {
     }
 }
 
-/// The source's clock and the real-time clock, read together.
+/// A reading of the source's clock, bracketed by two of the real-time clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockSample {
     /// Time on the source's clock.
     pub source_ns: u64,
-    /// Nanoseconds since the Unix epoch, just before that reading.
+    /// Nanoseconds since the Unix epoch, just before the source's clock was read.
     pub before_ns: u64,
-    /// Nanoseconds since the Unix epoch, just after it.
+    /// Nanoseconds since the Unix epoch, just after it was read.
     pub after_ns: u64,
 }
 
-/// A kernel, copy or fill on a device.
+/// A kernel, copy or fill that ran on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuOp {
     /// Begin of the work.
@@ -100,32 +100,32 @@ pub struct GpuOp {
     pub context: u32,
     /// Number of the stream.
     pub stream: u32,
-    /// Id that it shares with the API call that launched it.
+    /// Correlation id, shared with the API call that launched it.
     pub correlation: u32,
-    /// The CUDA graph that it is a node of, and the node; 0 for neither.
+    /// CUDA graph that contains it, and its node in that graph; 0 outside of a graph.
     pub graph: (u32, u64),
     /// Kind of the work.
     pub work: Work,
 }
 
-/// Makes an enum of kinds, the unknown one first. Each has the name that Kineto gives it, because
-/// consumers look for these very texts.
+/// Defines an enum of kinds, the unknown one first. Each kind has Kineto's name, because consumers
+/// match these exact strings.
 macro_rules! kinds {
     ($(#[$about:meta])* $kind:ident { $unknown:ident = $unknown_name:literal; $($variant:ident = $name:literal;)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum $kind {
-            /// A kind that has no name here.
+            /// Kind without a name here.
             #[default]
             $unknown,
             $(#[doc = $name] $variant,)*
         }
 
         impl $kind {
-            /// Every kind, in this order.
+            /// All kinds, in declaration order.
             pub const ALL: &[Self] = &[Self::$unknown, $(Self::$variant),*];
 
-            /// Returns Kineto's name.
+            /// Returns Kineto's name of the kind.
             pub const fn name(self) -> &'static str {
                 match self {
                     Self::$unknown => $unknown_name,
@@ -137,7 +137,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Direction of a copy: between the host, devices and their arrays.
+    /// Direction of a copy between the host, devices and arrays.
     CopyKind {
         Unknown = "Unknown";
         HostToDevice = "HtoD";
@@ -154,7 +154,7 @@ kinds! {
 }
 
 kinds! {
-    /// Where memory lies, and who manages it.
+    /// Location and manager of memory.
     MemoryKind {
         Unknown = "Unknown";
         Pageable = "Pageable";
@@ -168,7 +168,7 @@ kinds! {
 }
 
 kinds! {
-    /// The kind of a wait: who waited for what.
+    /// Kind of a synchronisation: who waits for what.
     WaitKind {
         Unknown = "Unknown Sync";
         Event = "Event Sync";
@@ -179,7 +179,7 @@ kinds! {
 }
 
 kinds! {
-    /// The activity that CUDA or the source spent time on.
+    /// Activity that CUDA or the source spent time on.
     OverheadKind {
         Unknown = "Unknown";
         DriverCompiler = "Driver Compiler";
@@ -194,14 +194,14 @@ kinds! {
 }
 
 impl MemoryKind {
-    /// Returns whether the memory lies on the host.
+    /// Returns whether the memory is host memory.
     pub const fn is_on_host(self) -> bool {
         matches!(self, Self::Pageable | Self::Pinned)
     }
 }
 
 impl WaitKind {
-    /// Returns whether an event was waited for.
+    /// Returns whether the wait is for an event.
     pub const fn is_for_event(self) -> bool {
         matches!(self, Self::Event | Self::StreamForEvent)
     }
@@ -210,66 +210,66 @@ impl WaitKind {
 /// The work of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A kernel ran.
+    /// A kernel.
     Kernel(Kernel),
-    /// Memory was copied.
+    /// A copy of memory.
     Copy {
-        /// Direction.
+        /// Direction of the copy.
         kind: CopyKind,
-        /// Memory read.
+        /// Kind of the memory read.
         from: MemoryKind,
-        /// Memory written.
+        /// Kind of the memory written.
         to: MemoryKind,
         /// Size in bytes.
         bytes: u64,
-        /// Source and destination device of a copy between two.
+        /// Source and destination device of a copy between two devices.
         peers: Option<(u32, u32)>,
     },
-    /// Memory was filled.
+    /// A fill of memory.
     Fill {
-        /// Memory written.
+        /// Kind of the memory written.
         memory: MemoryKind,
         /// Size in bytes.
         bytes: u64,
     },
 }
 
-/// The launch of a kernel.
+/// Launch parameters of a kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
-    /// Index of its name.
+    /// Index of its name in [`GpuLog::names`].
     pub name: u32,
-    /// Number of blocks in each dimension.
+    /// Blocks per dimension of the grid.
     pub grid: [u32; 3],
-    /// Number of threads of a block in each dimension.
+    /// Threads per dimension of a block.
     pub block: [u32; 3],
-    /// Number of registers of a thread.
+    /// Registers per thread.
     pub registers: u32,
-    /// Bytes of shared memory of a block, static and dynamic.
+    /// Bytes of shared memory per block, static and dynamic.
     pub shared: u32,
-    /// Moment when it was queued, 0 if that was not recorded.
+    /// Moment when it was queued; 0 if that was not recorded.
     pub queued: u64,
-    /// Priority of its stream, where the library reports it.
+    /// Priority of its stream, if the library reports it.
     pub priority: Option<i32>,
 }
 
-/// The API that a call is of.
+/// CUDA API that a call belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
-    /// `cu…`.
+    /// Driver API, `cu…`.
     Driver,
-    /// `cuda…`.
+    /// Runtime API, `cuda…`.
     Runtime,
 }
 
-/// A call of the CUDA API.
+/// A call of a CUDA API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiCall {
     /// API that was called.
     pub api: Api,
-    /// The source's number of the function, which Kineto's traces carry.
+    /// The source's number of the function; Kineto's traces carry the same number.
     pub function: u32,
-    /// Index of its name.
+    /// Index of its name in [`GpuLog::names`].
     pub name: u32,
     /// Begin of the call.
     pub begin: u64,
@@ -277,11 +277,11 @@ pub struct ApiCall {
     pub end: u64,
     /// The operating system's id of the calling thread.
     pub thread: u32,
-    /// Id that it shares with the work that it launched.
+    /// Correlation id, shared with the work that it launched.
     pub correlation: u32,
 }
 
-/// A wait for a device.
+/// A synchronisation with a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// Kind of the wait.
@@ -290,20 +290,20 @@ pub struct Wait {
     pub begin: u64,
     /// End of the wait.
     pub end: u64,
-    /// Id of the API call.
+    /// Correlation id of the API call.
     pub correlation: u32,
     /// Number of the context.
     pub context: u32,
-    /// Number of the stream, if the wait was for one.
+    /// Number of the stream, if the wait concerns one.
     pub stream: Option<u32>,
-    /// Number of the event, for waits for one.
+    /// Number of the event, if the wait is for one.
     pub event: u32,
 }
 
-/// The record of an event: it is queued behind the work of its stream.
+/// An event recorded on a stream: it completes after the work queued before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRecord {
-    /// Id of the API call.
+    /// Correlation id of the API call.
     pub correlation: u32,
     /// Number of the context.
     pub context: u32,
@@ -313,12 +313,12 @@ pub struct EventRecord {
     pub event: u32,
 }
 
-/// Time spent by CUDA or the source on itself.
+/// Time that CUDA or the source spent on its own work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overhead {
     /// Activity that took the time.
     pub kind: OverheadKind,
-    /// The source's number of the kind, which Kineto's traces carry.
+    /// The source's number of the kind; Kineto's traces carry the same number.
     pub code: u32,
     /// Begin of the overhead.
     pub begin: u64,
@@ -326,10 +326,10 @@ pub struct Overhead {
     pub end: u64,
 }
 
-/// Device memory taken or given back.
+/// An allocation or release of device memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryOp {
-    /// True if the memory was given back rather than taken.
+    /// True for a release, false for an allocation.
     pub is_free: bool,
     /// Kind of memory.
     pub kind: MemoryKind,
@@ -341,19 +341,19 @@ pub struct MemoryOp {
     pub at: u64,
     /// Number of the device.
     pub device: u32,
-    /// Id of the API call.
+    /// Correlation id of the API call.
     pub correlation: u32,
 }
 
-/// The losses of a [`GpuLog`].
+/// Counts of records missing from a [`GpuLog`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GpuLosses {
-    /// Records that the source could not store.
+    /// Records that the source dropped.
     pub dropped: u64,
-    /// Buffers that were thrown away or refused because `max_buffer_mb` was reached.
+    /// Buffers discarded or refused because `max_buffer_mb` was reached.
     pub buffers: u64,
     /// Records without a begin or an end.
     pub untimed: u64,
-    /// Stretches that could not be read.
+    /// Buffers that became unreadable at some record.
     pub unreadable: u64,
 }

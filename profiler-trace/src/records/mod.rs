@@ -1,8 +1,8 @@
-//! What the sources beside our own ranges have recorded: plain data, without the libraries that it
-//! came from.
+//! Records of every source other than our own ranges: plain data, independent of the libraries that
+//! it came from.
 //!
-//! The runtime makes it, `model` and `export` read it. A missing record has a reason
-//! ([`unavailable::Unavailable`]).
+//! The runtime fills these types; `model` and `export` read them. Where a source has no records,
+//! [`unavailable::Unavailable`] says why.
 
 pub mod device;
 pub mod events;

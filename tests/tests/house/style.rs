@@ -1,6 +1,5 @@
 //! The house style, read from the sources: columns, how documentation opens, names of tests.
 
-
 use profiler_tests::sources::{Page, committed, documented, product, workspace};
 
 const CRATES: [&str; 5] = ["profiler-macros", "profiler-core", "profiler-shapes", "profiler-trace", "profiler-runtime"];

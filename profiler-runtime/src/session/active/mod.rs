@@ -178,7 +178,7 @@ impl Active {
 
     /// Returns the warnings for its user so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
-        self.context.warnings_told = self.context.warnings.len();
+        self.context.warnings_logged = self.context.warnings.len();
         let of_gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = site::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);

@@ -90,7 +90,7 @@ impl Active {
         let (told, new): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|warning| self.unknown_told.contains(&warning.path));
         // The manifest has all warnings; the log has those from its begin.
-        let Context { warnings, warnings_told: at, notes, .. } = &mut self.context;
+        let Context { warnings, warnings_logged: at, notes, .. } = &mut self.context;
         warnings.splice(*at..*at, told.iter().map(ToString::to_string));
         *at += told.len();
         let new = new.iter().map(ToString::to_string);
@@ -149,7 +149,7 @@ impl Active {
             recorded_iterations: self.schedule.recorded(),
             ended_by,
             merged_names: site::merged_names(),
-            is_shown: gate::load() & gate::NVTX != 0,
+            shown_to_tool: gate::load() & gate::NVTX != 0,
             last_request: request::last(),
             ..self.context.clone()
         }

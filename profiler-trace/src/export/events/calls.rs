@@ -1,18 +1,17 @@
-//! Calls of the CUDA API, with names and categories under [`CudaApiNames`]: Kineto's, or those by
-//! which consumers find launches.
+//! CUDA API calls, with names and categories according to [`CudaApiNames`]: those of Kineto, or
+//! those that consumers recognise as launches.
 //!
-//! PyTorch launches through the runtime's API, so its consumers look for `cudaLaunchKernel` and the
-//! like. A program that calls the driver has none of them: Holistic Trace Analysis' launch
-//! statistics and the links of TraceLens are empty then. TensorBoard's plugin knows calls by the
-//! category `Runtime` alone, which Kineto no longer writes.
+//! PyTorch launches through the runtime API, so consumers of its traces look for names such as
+//! `cudaLaunchKernel`. A program that calls the driver has no such calls, which leaves the launch
+//! statistics of Holistic Trace Analysis and the links of TraceLens empty. TensorBoard's plugin
+//! recognises calls only by the category `Runtime`, which Kineto no longer writes.
 
 use crate::model::{CudaApiNames, Gpu, PlacedCall};
 use crate::records::gpu::Api;
 
 use super::{Args, Category, Event, Key, Name};
 
-/// Calls of the driver's API, by the beginnings of their names, and the runtime's calls that do the
-/// same. The first that fits counts.
+/// Prefixes of driver API calls, and the equivalent runtime API calls. The first match applies.
 const RUNTIME: [(&str, &str); 11] = [
     ("cuLaunchKernelEx", "cudaLaunchKernelExC"),
     ("cuLaunchKernel", "cudaLaunchKernel"),
@@ -27,13 +26,13 @@ const RUNTIME: [(&str, &str); 11] = [
     ("cuMemset", "cudaMemset"),
 ];
 
-/// A call.
+/// A CUDA API call.
 pub(in crate::export) struct Call<'a> {
     placed: &'a PlacedCall,
-    /// Its own name.
+    /// Name of the called function.
     called: &'a str,
     category: Category,
-    /// Another name than its own.
+    /// Name to show instead of `called`.
     name: Option<&'static str>,
 }
 
@@ -55,14 +54,14 @@ impl Event for Call<'_> {
         let PlacedCall { call, external_id, is_inner, .. } = *self.placed;
         args.value(Key::Cbid, call.function);
         args.some(Key::Called, self.name.map(|_| self.called));
-        // HTA wants one call for a correlation id.
+        // HTA requires one call per correlation id.
         args.some(Key::Correlation, (!is_inner).then_some(call.correlation));
         args.some(Key::ExternalId, Some(external_id).filter(|id| *id > 0));
     }
 }
 
-/// Returns the category of a call, and the name that it is shown by if that is not its own. What
-/// the runtime's API called inside is the runtime's work, and stays the driver's.
+/// Returns the category of a call, and the name to show if it differs from its own. Driver calls
+/// made by the runtime API keep their name and category, because they are the runtime's work.
 fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> (Category, Option<&'static str>) {
     let category = match api {
         Api::Driver => Category::Driver,

@@ -1,4 +1,4 @@
-//! What devices did: kernels, copies and fills, the spans of ranges around them, waits, and
+//! Work of devices: kernels, copies and fills, the spans of ranges around them, waits, and
 //! overhead.
 
 use crate::model::{Annotation, Gpu, Placed, PlacedOp};
@@ -17,7 +17,7 @@ impl Event for Annotation {
 }
 
 impl OnRow for Annotation {
-    fn place(&self) -> (Row, (u64, u64)) {
+    fn row_and_times(&self) -> (Row, (u64, u64)) {
         let Self { stream, lane, .. } = *self;
         let row = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
         (Row::OfDevice(Some(self.device), row), (self.begin, self.end))
@@ -91,7 +91,7 @@ impl Event for Op<'_> {
 }
 
 impl OnRow for Op<'_> {
-    fn place(&self) -> (Row, (u64, u64)) {
+    fn row_and_times(&self) -> (Row, (u64, u64)) {
         let PlacedOp { op, lane, .. } = self.placed;
         (Row::OfDevice(Some(op.device), GpuRow::Stream(op.stream, *lane)), (op.begin, op.end))
     }
@@ -108,7 +108,7 @@ impl Event for Placed<Overhead> {
 }
 
 impl OnRow for Placed<Overhead> {
-    fn place(&self) -> (Row, (u64, u64)) {
+    fn row_and_times(&self) -> (Row, (u64, u64)) {
         (Row::OfDevice(None, GpuRow::Overhead(self.lane)), (self.record.begin, self.record.end))
     }
 }
@@ -119,7 +119,7 @@ pub(in crate::export) struct WaitEvent<'a> {
     wait: &'a Wait,
     lane: u32,
     device: u32,
-    /// `External id` of the range that called.
+    /// `External id` of the calling range.
     caller: Option<u64>,
 }
 
@@ -158,7 +158,7 @@ impl Event for WaitEvent<'_> {
 }
 
 impl OnRow for WaitEvent<'_> {
-    fn place(&self) -> (Row, (u64, u64)) {
+    fn row_and_times(&self) -> (Row, (u64, u64)) {
         let row = GpuRow::Waits(self.wait.stream, self.lane);
         (Row::OfDevice(Some(self.device), row), (self.wait.begin, self.wait.end))
     }

@@ -1,5 +1,6 @@
-//! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so
-//! that one query reads both. A new one goes to the end, for the numbers of the others to stay.
+//! Fixed words of a trace: names of arguments, and categories. Both formats use the words of the
+//! Chrome trace, so that one query works on both. New words go to the end, so that the numbers of
+//! the others stay the same.
 
 macro_rules! words {
     ($(#[$about:meta])* $type:ident, $before:literal _ $after:literal: $($name:ident = $text:literal;)+) => {
@@ -18,19 +19,19 @@ macro_rules! words {
                 }
             }
 
-            /// Returns it as JSON events have it: none needs escaping.
+            /// Returns the word as part of a JSON event; no word needs escaping.
             pub(in crate::export) const fn json(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($before, $text, $after)),+
                 }
             }
 
-            /// Returns its number in a trace, from 1.
+            /// Returns its number in a trace, starting at 1.
             pub(in crate::export) const fn id(self) -> u64 {
                 self as u64 + 1
             }
 
-            /// Returns its place in a set of 64.
+            /// Returns its bit in a 64-bit set.
             pub(in crate::export) const fn bit(self) -> u64 {
                 1 << self as u8
             }
@@ -39,7 +40,7 @@ macro_rules! words {
 }
 
 words! {
-    /// A category.
+    /// Category of an event.
     Category, "\"cat\":\"" _ "\"":
     Op = "cpu_op";
     Annotation = "user_annotation";
@@ -57,7 +58,7 @@ words! {
 }
 
 words! {
-    /// The name of an argument. At most 64.
+    /// Name of an argument; at most 64 exist.
     Key, ",\"" _ "\":":
     Addr = "Addr";
     BeganBefore = "began_before";
@@ -111,8 +112,8 @@ words! {
 }
 
 impl Key {
-    /// Returns the fixed word for a number that calls have.
-    pub(in crate::export) fn of(name: &str) -> Option<Self> {
+    /// Returns the fixed word for an argument's name, if there is one.
+    pub(in crate::export) fn from_name(name: &str) -> Option<Self> {
         [Self::Flops, Self::Index].into_iter().find(|key| key.text() == name)
     }
 }

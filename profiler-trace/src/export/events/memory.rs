@@ -1,27 +1,27 @@
-//! Memory as both trace formats show it: change by change, in the order of time, with the device's
-//! total after each.
+//! Memory in both trace formats: individual changes in order of time, each with the device's total
+//! after it.
 
 use std::collections::HashMap;
 
-use crate::model::{Allocation, Gpu, Moment, Reporter, Taken, Trace};
+use crate::model::{Allocation, CudaAllocation, Gpu, MemoryEvent, Reporter, Trace};
 use profiler_core::memory::{Action, Device};
 
 use super::{Args, Category, Event, Key, Name, Row};
 
-/// A change of a device's memory: taken, given back, or refused.
+/// A change of a device's memory: an allocation, a release, or a failed allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct MemoryChange {
-    /// Moment of the change, in nanoseconds since the Unix epoch.
+    /// Time of the change, in nanoseconds since the Unix epoch.
     pub(in crate::export) at: u64,
     /// Device of the memory.
     pub(in crate::export) device: Device,
     /// Address on the device.
     pub(in crate::export) address: u64,
-    /// Size; negative if the memory was given back.
+    /// Size; negative for a release.
     pub(in crate::export) bytes: i64,
-    /// True if the device did not have as much: nothing changed then.
+    /// True for a failed allocation, which changed nothing.
     pub(in crate::export) failed: bool,
-    /// Total that the device has given after the change.
+    /// Allocated memory of the device after the change.
     pub(in crate::export) total: u64,
 }
 
@@ -31,7 +31,7 @@ impl Event for MemoryChange {
     }
 
     fn args(&self, args: &mut impl Args) {
-        // PyTorch's numbers of the device: type 0 with id -1 is the host, type 1 is CUDA.
+        // PyTorch's numbers: type 0 with id -1 is the host, type 1 is CUDA.
         let (id, kind) = self.device.index().map_or((-1, 0_u32), |index| (i64::from(index), 1));
         args.value(Key::TotalReserved, 0_u32);
         args.value(Key::TotalAllocated, self.total);
@@ -42,13 +42,13 @@ impl Event for MemoryChange {
     }
 }
 
-/// Visits what the program's allocator and its frameworks reported, with the row of the thread;
-/// nothing if memory was not recorded.
-pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row, &MemoryChange)) {
+/// Visits the changes that the program's allocator and its frameworks reported, each with its
+/// thread's row. Visits nothing if memory was not recorded.
+pub(in crate::export) fn walk_program(trace: &Trace, mut visit: impl FnMut(Row, &MemoryChange)) {
     let Some(memory) = &trace.memory else { return };
     let mut totals = memory.totals();
-    trace.walk_memory(|_, moment| {
-        let Moment::Allocation { thread, allocation } = moment else { return };
+    trace.walk_memory(|_, event| {
+        let MemoryEvent::Allocation { thread, allocation } = event else { return };
         if allocation.reporter != Reporter::Program {
             return;
         }
@@ -72,16 +72,16 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row,
     });
 }
 
-/// Visits what the program took from CUDA, with the row of the thread that called. What was taken
-/// before the recording is not part of the totals.
-pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
+/// Visits the changes by CUDA calls, each with the calling thread's row. Totals start at 0 with the
+/// recording.
+pub(in crate::export) fn walk_cuda(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {
-        let Taken { allocation, thread, .. } = each;
+        let CudaAllocation { allocation, thread, .. } = each;
         let &Allocation { at, device, address, .. } = allocation;
         let (bytes, total) = (allocation.change(), totals.entry(device).or_default());
         *total = total.saturating_add_signed(bytes);
         let change = MemoryChange { at, device, address, bytes, failed: false, total: *total };
-        visit(Row::of_caller(trace, thread.unwrap_or(trace.context.pid)), &change);
+        visit(Row::caller(trace, thread.unwrap_or(trace.context.pid)), &change);
     }
 }

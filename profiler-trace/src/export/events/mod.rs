@@ -1,15 +1,15 @@
-//! Every event of a trace, said once: its category, its name and its arguments, its row and its
+//! Descriptions of a trace's events, shared by both formats: category, name, arguments, row and
 //! times.
 //!
 //! ```text
-//! model ─► events: Range, Life, BareStep, Op, Call, … ─► chrome    one text, the begin of a site's made once
-//!                                                      └► perfetto  packets, words interned
+//! model ─► events: Range, Life, BareStep, Op, Call, … ─► chrome    text, with a cached prefix per site
+//!                                                      └► perfetto  packets, with interned words
 //! ```
 //!
-//! A description is an [`Event`], which tells its [`Args`] to whichever format writes it; a format
-//! knows values, and no event. So a new argument, or a new kind of event, is said here, and both
-//! formats have it under the same name. Both are compiled for each event, so that a description
-//! costs what writing by hand would.
+//! An [`Event`] describes itself to the [`Args`] of a format; a format handles values and does not
+//! depend on particular events. So a new argument or kind of event is added here, and both formats
+//! write it under the same name. The code is monomorphised for each pair of event and format, so a
+//! description costs no more than writing by hand.
 
 pub(super) mod calls;
 pub(super) mod gpu;
@@ -21,6 +21,7 @@ pub(super) mod ranges;
 mod rows;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::model::Tensor;
 use crate::records::frames::Symbols;
@@ -30,36 +31,36 @@ use profiler_core::site::Site;
 pub(super) use keys::{Category, Key};
 pub(super) use rows::{GpuRow, Row};
 
-/// An event that both formats show.
+/// An event of a trace.
 pub(super) trait Event {
     /// Returns Kineto's category of the event, and its name.
     fn title(&self) -> (Category, Name<'_>);
 
-    /// Adds its arguments, in the order in which they are shown. There is at least one.
+    /// Adds the event's arguments, at least one, in the order in which they are shown.
     fn args(&self, args: &mut impl Args);
 }
 
-/// An event that knows where it stands. A range of a thread does not: its row is known before it is
-/// read.
+/// An event with a row of its own. Ranges of a thread do not implement this: their row is known
+/// before they are read.
 pub(super) trait OnRow: Event {
-    /// Returns its row, and its begin and its end in nanoseconds since the Unix epoch.
-    fn place(&self) -> (Row, (u64, u64));
+    /// Returns the row, and the start and end in nanoseconds since the Unix epoch.
+    fn row_and_times(&self) -> (Row, (u64, u64));
 }
 
-/// The name of an event, by which a format recognises one that it has written before.
+/// Name of an event, in a form by which a format can recognise a name that it wrote before.
 pub(super) enum Name<'a> {
-    /// The name of a site.
+    /// Name of a site.
     Site(&'static Site),
-    /// The name of one of the GPU's records, with its number there.
+    /// Name in the GPU's records, with its index there.
     Gpu(u32, &'a str),
-    /// Another name that several events have.
+    /// Another name that several events share.
     Shared(Cow<'a, str>),
     /// An iteration of the loop that drives the schedule.
     Step(u64),
 }
 
 impl Name<'_> {
-    /// Returns the text.
+    /// Returns the name as text.
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Site(site) => site.name().into(),
@@ -70,7 +71,7 @@ impl Name<'_> {
     }
 }
 
-/// The value of an argument.
+/// Value of an argument.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Unsigned(u64),
@@ -84,21 +85,22 @@ pub(super) enum Value<'a> {
     Strides(&'a Tensor),
 }
 
-/// Takes the arguments of an event.
+/// Receiver of an event's arguments.
 pub(super) trait Args {
     /// Adds an argument.
     fn value<'v>(&mut self, key: Key, value: impl Into<Value<'v>>);
 
-    /// Adds an argument that a call has named. A name may come from a damaged spool.
-    fn own(&mut self, name: &'static str, value: Value<'_>);
+    /// Adds an argument that the program named. The name may come from a damaged spool.
+    fn custom(&mut self, name: &'static str, value: Value<'_>);
 
     /// Adds an argument that is a list.
     fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>);
 
-    /// Adds the call stack, if anything of it is shown.
+    /// Adds the call stack, unless all its functions are hidden.
     fn stack(&mut self, stack: &[u64], symbols: &Symbols);
 
-    /// Adds the inputs of a call of `site`. Most calls of a site have those of the call before.
+    /// Adds the inputs of a call of `site`. Successive calls of a site usually have the same
+    /// inputs.
     fn inputs(&mut self, _site: &'static Site, inputs: &[Tensor]) {
         self.tensors(inputs);
     }
@@ -111,7 +113,7 @@ pub(super) trait Args {
         self.list(Key::InputDims, tensors.iter().map(Value::Dims));
     }
 
-    /// Adds an argument, if there is a value.
+    /// Adds an argument unless its value is `None`.
     #[inline]
     fn some<'v>(&mut self, key: Key, value: Option<impl Into<Value<'v>>>) {
         if let Some(value) = value {
@@ -119,11 +121,22 @@ pub(super) trait Args {
         }
     }
 
-    /// Adds that something is so, if it is.
+    /// Adds an argument with the value true, if it is true.
     #[inline]
-    fn flag(&mut self, key: Key, is_so: bool) {
-        self.some(key, is_so.then_some(Value::True));
+    fn flag(&mut self, key: Key, is_true: bool) {
+        self.some(key, is_true.then_some(Value::True));
     }
+}
+
+/// Returns a call stack in Kineto's form: leaf first, with `;` after every frame; empty if all its
+/// functions are hidden.
+pub(super) fn stack_text(stack: &[u64], symbols: &Symbols) -> String {
+    let mut text = String::new();
+    for frame in symbols.frames(stack) {
+        // Readers split at `;`, which Rust uses in array types. Writing to a `String` cannot fail.
+        let _ = write!(text, "{};", frame.to_string().replace(';', ","));
+    }
+    text
 }
 
 macro_rules! values {

@@ -1,23 +1,22 @@
-//! How much of a multiprocessor a kernel's launch can fill: CUDA's occupancy rules, as far as
-//! records tell.
+//! CUDA's occupancy rules, as far as records suffice: how much of a multiprocessor a launch fills.
 
 use crate::records::gpu::{Device, Kernel};
 
-/// Registers in one allocation unit of a warp; shared memory is allocated to blocks in units of its
-/// own.
+/// Registers per allocation unit of a warp.
 const REGISTER_UNIT: u64 = 256;
+/// Bytes per allocation unit of a block's shared memory.
 const SHARED_UNIT: u64 = 128;
-/// Each quarter of a multiprocessor has its own registers.
+/// Number of parts of a multiprocessor with separate registers.
 const QUARTERS: u64 = 4;
 
-/// Returns the blocks, and the warps, that each multiprocessor gets of a launch.
+/// Returns the average number of blocks, and of warps, per multiprocessor in a launch.
 pub(in crate::export) fn per_multiprocessor(kernel: &Kernel, device: &Device) -> (f64, f64) {
     let blocks = product(kernel.grid) as f64 / f64::from(device.multiprocessors.max(1));
     (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
 }
 
-/// Returns the occupancy of a launch: its threads that run at a time, in percent of those that
-/// could run, rounded.
+/// Returns the occupancy of a launch: its concurrently running threads in percent of the maximum,
+/// rounded.
 pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
     let threads = product(kernel.block).max(1);
     let resident = active_blocks(kernel, device, threads) as f64;
@@ -27,7 +26,7 @@ pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
     (share * 100.0).round().clamp(0.0, 100.0) as u64
 }
 
-/// Returns the number of blocks that fit on a multiprocessor together.
+/// Returns the number of blocks that fit on a multiprocessor at the same time.
 fn active_blocks(kernel: &Kernel, device: &Device, threads: u64) -> u64 {
     let warp = u64::from(device.warp.max(1));
     let warps = threads.div_ceil(warp);

@@ -1,5 +1,4 @@
-//! The ranges: of threads, the lives of async ones, and the iterations between bare `next_step()`
-//! calls.
+//! Ranges: those of threads, the lives of async ones, and iterations between bare `next_step()` calls.
 
 use crate::model::{CallArgs, Slice, Task, Trace};
 use profiler_core::site::{Kind, Site};
@@ -15,8 +14,8 @@ pub(in crate::export) struct Range<'a> {
     part: Part,
 }
 
-/// How much of a range is shown: some formats have an event for the begin and one for the end, and
-/// at a begin nothing is known of the end.
+/// Part of a range that an event shows. Some formats have separate events for start and end, and at
+/// the start the end is unknown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::export) enum Part {
     Whole,
@@ -25,14 +24,14 @@ pub(in crate::export) enum Part {
 }
 
 impl<'a> Range<'a> {
-    /// Describes a part of a range.
+    /// Creates the description of a part of a range.
     #[inline]
     pub(in crate::export) fn new(trace: &'a Trace, slice: &'a Slice, part: Part) -> Self {
         let step = if part == Part::End { None } else { trace.profiler_step(slice) };
         Self { trace, slice, step, part }
     }
 
-    /// Returns whether there is nothing to say but when it ran.
+    /// Returns whether its times are the only information.
     #[inline]
     fn is_plain(&self) -> bool {
         let slice = self.slice;
@@ -41,7 +40,7 @@ impl<'a> Range<'a> {
         self.step.is_none() && is_whole && slice.task.is_none() && !has_times && slice.args().is_empty()
     }
 
-    /// Adds what the call said about itself, and what became of it.
+    /// Adds the call's arguments, and whether the range is incomplete.
     #[inline(never)]
     fn more(&self, args: &mut impl Args) {
         let Self { trace, slice, part, .. } = *self;
@@ -50,7 +49,7 @@ impl<'a> Range<'a> {
             args.inputs(slice.site, inputs);
         }
         args.some(Key::Step, self.step.map(|_| slice.site.name()));
-        slice.numbers().for_each(|(name, number)| args.own(name, number.into()));
+        slice.numbers().for_each(|(name, number)| args.custom(name, number.into()));
         args.some(Key::RequestId, Some(text.as_str()).filter(|text| !text.is_empty()));
         if !stack.is_empty() {
             args.stack(stack, &trace.symbols);
@@ -62,7 +61,7 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// Adds what is known at the range's end.
+    /// Adds what is known at the end of the range.
     #[inline]
     fn end(&self, args: &mut impl Args) {
         let slice = self.slice;
@@ -91,7 +90,7 @@ impl Event for Range<'_> {
     }
 }
 
-/// Returns the title of a range of `site`, which may be `ProfilerStep#N`.
+/// Returns the title of a range of `site`, or of `ProfilerStep#N`.
 #[inline]
 fn title<'a>(site: &'static Site, step: Option<u64>) -> (Category, Name<'a>) {
     let category = if site.kind() == Kind::Op { Category::Op } else { Category::Annotation };
@@ -106,7 +105,7 @@ pub(in crate::export) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    /// Describes a life.
+    /// Creates the description of a life.
     pub(in crate::export) fn new(trace: &Trace, task: &'a Task<'a>) -> Self {
         Self { task, step: trace.profiler_step_of(task) }
     }
@@ -121,7 +120,7 @@ impl Event for Life<'_> {
         let task = self.task;
         args.value(Key::ExternalId, task.external_id);
         args.some(Key::Step, self.step.map(|_| task.site.name()));
-        task.numbers().for_each(|(name, number)| args.own(name, number.into()));
+        task.numbers().for_each(|(name, number)| args.custom(name, number.into()));
         args.some(Key::RequestId, task.text());
         args.value(Key::Task, task.number());
         args.value(Key::Polls, task.polls);
@@ -133,8 +132,7 @@ impl Event for Life<'_> {
     }
 }
 
-/// An iteration between bare `next_step()` calls: no function's time, so they have a row of their
-/// own.
+/// An iteration between bare `next_step()` calls. It is no function's time, so it has a separate row.
 pub(in crate::export) struct BareStep {
     times: (u64, u64),
     number: u64,
@@ -144,7 +142,7 @@ pub(in crate::export) struct BareStep {
 }
 
 impl BareStep {
-    /// Returns the iterations of a recording, which follow each other.
+    /// Returns the iterations of a recording, in order.
     pub(in crate::export) fn all(trace: &Trace) -> impl Iterator<Item = Self> {
         let ids = trace.ranges + trace.tasks.len() as u64 + 1;
         let bare = trace.loops.iter().filter(|each| each.site.is_none());
@@ -169,7 +167,7 @@ impl Event for BareStep {
 }
 
 impl OnRow for BareStep {
-    fn place(&self) -> (Row, (u64, u64)) {
+    fn row_and_times(&self) -> (Row, (u64, u64)) {
         (Row::Steps, self.times)
     }
 }

@@ -1,30 +1,30 @@
-//! The rows of a trace, and their names: threads and what is beside them, and for each device its
-//! streams and what would overlap on them.
+//! Rows of a trace and their names: for the program its threads and other rows, for each device its
+//! streams and rows for what overlaps on them.
 
 use crate::model::Trace;
 
-/// What a row shows.
+/// A row of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::export) enum Row {
-    /// A thread, by its place in the trace; with the lane for guards that outlived the range around
-    /// them, or 0.
+    /// Thread, by index in the trace, and lane for guards that outlived the range around them, or
+    /// 0.
     Thread(usize, u32),
-    /// A thread without ranges that called CUDA, by the operating system's id.
+    /// Thread without ranges that called CUDA, by the operating system's id.
     Caller(u32),
-    /// The iterations between bare `next_step()` calls.
+    /// Iterations between bare `next_step()` calls.
     Steps,
-    /// A row of a device, or of what CUDA and the profiler spent on themselves.
+    /// Row of a device, or of the overhead of CUDA and the profiler if there is no device.
     OfDevice(Option<u32>, GpuRow),
 }
 
 impl Row {
-    /// Returns the row of the ranges of the thread with this id.
-    pub(in crate::export) fn of_caller(trace: &Trace, os_id: u32) -> Self {
-        let known = trace.threads.iter().position(|known| known.identity.os_id == u64::from(os_id));
-        known.map_or(Self::Caller(os_id), |index| Self::Thread(index, 0))
+    /// Returns the row of the calls of the thread with this id.
+    pub(in crate::export) fn caller(trace: &Trace, os_id: u32) -> Self {
+        let index = trace.threads.iter().position(|thread| thread.identity.os_id == u64::from(os_id));
+        index.map_or(Self::Caller(os_id), |index| Self::Thread(index, 0))
     }
 
-    /// Returns the name that viewers show beside the row.
+    /// Returns the name that viewers show.
     pub(in crate::export) fn name(self, trace: &Trace) -> String {
         match self {
             Self::Thread(index, 0) => trace.threads[index].identity.name.clone(),
@@ -36,23 +36,23 @@ impl Row {
     }
 }
 
-/// What a row of a device shows.
+/// A row of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::export) enum GpuRow {
-    /// A stream, by its number, and the lane for work that overlaps on it, or 0.
+    /// Stream number, and lane for work that overlaps on the stream, or 0.
     Stream(u32, u32),
-    /// Spans of ranges that cross others on their stream, by lane, from 1.
+    /// Stream number, and lane for spans of ranges that cross others, starting at 1.
     Annotations(u32, u32),
-    /// Waits for a stream, or for everything, by lane.
+    /// Stream number for waits on a stream, or `None`, and lane.
     Waits(Option<u32>, u32),
-    /// Overhead, by lane.
+    /// Lane of overhead.
     Overhead(u32),
 }
 
 impl GpuRow {
     fn name(self) -> String {
         match self {
-            // Kineto's, with the space at the end.
+            // Kineto's name, with its trailing space.
             Self::Stream(stream, 0) => format!("stream {stream} "),
             Self::Stream(stream, lane) => format!("stream {stream} (overlapping {lane})"),
             Self::Annotations(stream, lane) => format!("stream {stream} annotations {lane}"),
@@ -65,7 +65,7 @@ impl GpuRow {
         }
     }
 
-    /// Returns the row's place in the viewer's order: the rows of a stream stand together.
+    /// Returns the sort index in viewers, which keeps the rows of a stream together.
     pub(in crate::export) fn sort_index(self) -> u64 {
         match self {
             Self::Stream(stream, lane) => u64::from(stream) * 100 + u64::from(lane.min(49)),

@@ -1,23 +1,23 @@
-//! JSON for people and `grep`: indented, with each record of a long list on one line.
+//! JSON that is readable for people and `grep`: indented, with each record of a list on one line.
 
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-/// Version of the JSON reports, `major.minor`. The major number rises when a reader of the old ones
-/// would fail, the minor one when there are new fields. `schemas/` has a JSON Schema for each.
+/// Version of the JSON reports, `major.minor`. The major number changes when a reader of older
+/// reports would fail, the minor number when fields are added. `schemas/` has a JSON Schema for
+/// each report.
 pub(in crate::export) const SCHEMA_VERSION: &str = "2.0";
 
-/// Writes `value` indented, and a line end.
+/// Writes `value` indented, with a final line break.
 ///
-/// There is a space after every colon: HTA finds `"rank": 3` by a regular expression that wants
-/// one.
+/// A space follows every colon: HTA finds `"rank": 3` with a regular expression that requires it.
 pub(in crate::export) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")
 }
 
-/// A value that is written on one line.
+/// A value that is serialised on one line.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct Line<T>(pub(in crate::export) T);
 
@@ -27,10 +27,10 @@ impl<T: Serialize> Serialize for Line<T> {
     }
 }
 
-/// Makes a JSON object of names and values, in their order, that needs no type of its own.
+/// Creates a JSON object from names and values in order, without a named type.
 ///
-/// `name: value` is a member, `name?: value` one that is left out if the value is `None`, and
-/// `..name: value` stands for the members of another object, or for none.
+/// `name: value` is a member, `name?: value` a member that is left out if the value is `None`, and
+/// `..name: value` inserts the members of another object, or none.
 macro_rules! record {
     (@ [$($member:tt)*] ..$name:ident: $value:expr, $($rest:tt)*) => {
         record!(@ [$($member)* {#[serde(flatten)] $name $value}] $($rest)*)
@@ -42,7 +42,7 @@ macro_rules! record {
         record!(@ [$($member)* {$name $value}] $($rest)*)
     };
     (@ [$({$(#[$attribute:meta])* $name:ident $value:expr})*]) => {{
-        // Each member is of a type of its own, which has the member's name.
+        // Each member has its own type parameter with the member's name.
         #[allow(non_camel_case_types)]
         let record = {
             #[derive(Serialize)]
@@ -59,7 +59,7 @@ macro_rules! record {
 }
 pub(in crate::export) use record;
 
-/// Returns the value unless it is nothing: for members that are left out then.
+/// Returns the value unless it is the default, for members that are left out if empty.
 pub(in crate::export) fn unless_empty<T: Default + PartialEq>(value: T) -> Option<T> {
     (value != T::default()).then_some(value)
 }

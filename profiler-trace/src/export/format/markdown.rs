@@ -1,10 +1,10 @@
-//! A Markdown table that is also readable as plain text: columns padded, numbers to the right.
+//! Markdown tables that are also readable as plain text: padded columns, right-aligned numbers.
 
 use std::fmt::Write;
 
 use crate::text;
 
-/// Longest name in a table, in characters.
+/// Maximum length of a name in a table, in characters.
 const MAX_NAME: usize = 40;
 
 /// Renders `rows` under `header`; the first column is text, the others are numbers.
@@ -41,7 +41,7 @@ fn push_row(text: &mut String, cells: &[impl AsRef<str>], widths: &[usize]) {
     text.push_str(" |\n");
 }
 
-/// Returns a name as it may stand in a table: on one line, without the column's mark, not too long.
+/// Returns a name for a table cell: on one line, without column separators, shortened if too long.
 pub(in crate::export) fn cell(name: &str) -> String {
     let letters = name.chars().map(|letter| match letter {
         '|' => '¦',
@@ -52,7 +52,7 @@ pub(in crate::export) fn cell(name: &str) -> String {
     letters.take(if shortened { MAX_NAME - 1 } else { MAX_NAME }).chain(shortened.then_some('…')).collect()
 }
 
-/// Formats a part of a whole in percent, with a mark if calls ran at the same time.
+/// Formats a share in percent, marked if calls overlapped.
 pub(in crate::export) fn share(part: u64, whole: u64, is_concurrent: bool) -> String {
     let mark = if is_concurrent { " (concurrent)" } else { "" };
     format!("{:.1} %{mark}", part as f64 * 100.0 / whole.max(1) as f64)

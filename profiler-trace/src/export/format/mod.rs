@@ -1,7 +1,7 @@
-//! How a value is written, whatever it means: JSON for people and `grep`, a Markdown table, a
-//! moment in UTC, text in XML.
+//! Formats of values: JSON for people and `grep`, Markdown tables, UTC timestamps, XML text.
 //!
-//! Knows neither the trace nor an artifact; every other room of `export` may use it.
+//! These modules do not depend on the trace or any artifact; every other room of `export` may use
+//! them.
 
 pub(super) mod json;
 pub(super) mod markdown;

@@ -1,4 +1,4 @@
-//! Moments as ISO 8601 in UTC; the only calendar arithmetic there is, so no date crate.
+//! ISO 8601 timestamps in UTC. This is the only calendar arithmetic, so no date crate is used.
 
 /// Formats nanoseconds since the Unix epoch as `2026-02-03T04:05:06.789Z`.
 pub fn iso8601(unix_ns: u64) -> String {
@@ -8,10 +8,10 @@ pub fn iso8601(unix_ns: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// Returns year, month and day of the `days`th day after 1970-01-01.
+/// Returns the year, month and day of the day `days` after 1970-01-01.
 ///
-/// Counts in eras of 400 years, whose pattern of leap years repeats, and in years that begin in
-/// March, so that the leap day is the last of its year.
+/// Counts eras of 400 years, after which leap years repeat, and starts years in March, so that the
+/// leap day comes last.
 const fn civil(days: u64) -> (u64, u64, u64) {
     const DAYS_FROM_MARCH_OF_YEAR_0: u64 = 719_468;
     let days = days + DAYS_FROM_MARCH_OF_YEAR_0;

@@ -1,15 +1,15 @@
-//! Characters that XML cannot represent, and what stands for them.
+//! Replacement of characters that XML cannot represent.
 //!
-//! A name may hold anything; one control character, U+FFFE or U+FFFF makes a whole picture or
-//! workbook unreadable.
+//! A name may contain any character, and a single control character, U+FFFE or U+FFFF makes a whole
+//! picture or workbook unreadable.
 
-/// Returns whether XML 1.0 has this character. Tabs and line ends aside, control characters are
-/// none.
+/// Returns whether XML 1.0 can represent the character. It excludes control characters except tabs
+/// and line breaks.
 pub(in crate::export) const fn has(letter: char) -> bool {
     !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Returns the character, or the one that stands for what cannot be shown.
+/// Returns the character, or a replacement if XML cannot represent it.
 #[cfg(any(feature = "charts", feature = "flamegraph"))]
 pub(in crate::export) const fn shown(letter: char) -> char {
     if has(letter) { letter } else { char::REPLACEMENT_CHARACTER }

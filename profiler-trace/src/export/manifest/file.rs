@@ -1,5 +1,5 @@
-//! `manifest_rank*.json`: the manifest with what else a reader of the folder wants to know of the
-//! session.
+//! `manifest_rank*.json`: the manifest, together with the session's metadata for readers of the
+//! folder.
 
 use std::io::{self, Write};
 
@@ -16,14 +16,14 @@ use crate::model::{Content, Trace};
 
 use super::Manifest;
 
-/// The exporter of the manifest.
+/// Exporter of the manifest.
 pub(in crate::export) const FILE: OneFile = OneFile::always(
     ArtifactKind::new("manifest", "manifest_rank{R}.json", JSON),
     Content::Reports,
     Ok(|trace, manifest, out| write(manifest, trace, out)),
 );
 
-/// Members of an object.
+/// Serialises pairs as the members of an object.
 struct Members<'a>(&'a [(&'static str, Value)]);
 
 impl Serialize for Members<'_> {
@@ -50,15 +50,15 @@ fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<
         begin_unix_ns: trace.begin,
         end_unix_ns: trace.end,
         clock_uncertainty_ns: trace.clock_uncertainty_ns,
-        clock: Line(ClockReport::of(trace)),
+        clock: Line(ClockReport::new(trace)),
         duration_ns: trace.end - trace.begin,
         ended_by: context.ended_by.as_str(),
         recorded_iterations: context.recorded_iterations,
         ranges: trace.ranges,
         artifacts: manifest.artifacts.iter().map(Line).collect::<Vec<_>>(),
         missing: manifest.missing.iter().map(Line).collect::<Vec<_>>(),
-        losses: LossReport::on_host(trace),
-        gpu: GpuReport::of(trace),
+        losses: LossReport::host(trace),
+        gpu: GpuReport::new(trace),
         warnings: &manifest.warnings,
         notes: &manifest.notes,
         errors: &manifest.errors,

@@ -1,5 +1,5 @@
-//! The manifest: what a session wrote, what it did not write and why. It is written last, so a
-//! folder with a manifest is complete.
+//! The manifest: lists the artifacts of a session, and the missing ones with reasons. It is written
+//! last, so a folder with a manifest is complete.
 
 pub(super) mod file;
 pub(super) mod replaced;
@@ -15,18 +15,18 @@ use crate::export::report_parts::requests::RequestTimes;
 use crate::export::reports::digest::Digest;
 use crate::model::{ExportOptions, OpTable};
 
-/// A file that a session has written, complete and on the disk.
+/// A file that a session wrote completely to disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
     /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as
-    /// `trace` (for two, the JSON), `trace_perfetto` (the other), `ops`, `timing`, `summary` or
-    /// `manifest`; the page `artifacts` of the guide lists them all.
+    /// `trace`, `ops`, `timing`, `summary` or `manifest`. With both trace formats, `trace` is the
+    /// JSON and `trace_perfetto` the other. The README lists all kinds.
     pub kind: &'static str,
-    /// File name; the path if the file lies outside the session's folder.
+    /// File name; the full path if the file is outside the session's folder.
     pub name: String,
-    /// Second name of the same file in the session's folder: a trace is
-    /// `traces/rank0.pt.trace.json[.gz]` too, for tools that are pointed at a folder of traces.
+    /// Second name of the same file in the session's folder: a trace is also
+    /// `traces/rank0.pt.trace.json[.gz]`, for tools that take a folder of traces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
     /// Path of the file.
@@ -34,22 +34,22 @@ pub struct Artifact {
     pub path: PathBuf,
     /// Size of the file.
     pub bytes: u64,
-    /// CRC-32 of the file, as in gzip and zip. In the manifest eight hexadecimal digits.
+    /// CRC-32 of the file, as in gzip and zip; eight hexadecimal digits in the manifest.
     #[serde(serialize_with = "as_hex")]
     pub crc32: u32,
 }
 
-/// A file that the configuration asked for and that is not there.
+/// A requested file that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MissingArtifact {
     /// File name.
     pub name: String,
-    /// Reason why the file is not there.
+    /// Reason why the file does not exist.
     pub reason: String,
 }
 
-/// The artifacts of a session, as `manifest_rank{R}.json` lists them.
+/// Artifacts of a session, as `manifest_rank{R}.json` lists them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -57,21 +57,22 @@ pub struct Manifest {
     pub session: String,
     /// Rank of this process.
     pub rank: u32,
-    /// Files that the configuration asked for and that are not there, with the reasons.
+    /// Requested files that do not exist, with reasons.
     pub missing: Vec<MissingArtifact>,
     /// Warnings about the recording for the user, in full sentences.
     pub warnings: Vec<String>,
-    /// Sentences about what the session did as it was asked to, such as what a schedule or a
-    /// selection leaves out.
+    /// Sentences about effects of the configuration, such as what a schedule or a selection leaves
+    /// out.
     pub notes: Vec<String>,
     /// Errors that occurred while the artifacts were written.
     pub errors: Vec<String>,
-    /// Recorded ranges that are in no artifact, for want of room.
+    /// Number of recorded ranges that are in no artifact because buffers were full.
     pub ranges_lost: u64,
-    /// All requests that were served.
+    /// Statistics of all requests.
     #[doc(hidden)]
     pub requests: RequestTimes,
     pub(in crate::export) artifacts: Vec<Artifact>,
+    /// Lines of the pipeline profiler.
     pub(in crate::export) pipeline_lines: Vec<String>,
     /// Operator table, for [`key_averages`](Self::key_averages).
     pub(in crate::export) ops: Arc<OpTable>,
@@ -81,8 +82,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns every file that was written, in the order of writing; the last is the manifest
-    /// itself.
+    /// Returns all written files in order of writing; the last is the manifest itself.
     #[must_use]
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
@@ -94,15 +94,15 @@ impl Manifest {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)
     }
 
-    /// Records an output that could not be exported, and returns the remark that people should see.
+    /// Records an output that failed. Returns the remark for the user.
     pub(in crate::export) fn failed(&mut self, name: String, error: &io::Error, message: String) -> Remark {
         self.missing.push(MissingArtifact::new(name, error.to_string()));
         self.errors.push(message.clone());
         Remark::Error(message)
     }
 
-    /// Returns the pipeline profiler's lines:
-    /// `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty if off.
+    /// Returns the pipeline profiler's lines, such as
+    /// `[DiffusionTiming] pipeline.vae.decode took 0.123456s`; empty if it is off.
     #[must_use]
     pub fn pipeline_lines(&self) -> &[String] {
         &self.pipeline_lines
@@ -115,8 +115,7 @@ impl MissingArtifact {
     }
 }
 
-/// Returns a sentence for each reason why files are missing: those that share one are named
-/// together.
+/// Returns one sentence per reason; files that are missing for the same reason share it.
 pub fn by_reason(files: &[MissingArtifact]) -> impl Iterator<Item = String> + '_ {
     files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
         let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
@@ -124,7 +123,7 @@ pub fn by_reason(files: &[MissingArtifact]) -> impl Iterator<Item = String> + '_
     })
 }
 
-/// Returns the name of a file in the manifest of `folder`.
+/// Returns the name under which a manifest in `folder` lists a file.
 pub(in crate::export) fn name_in(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
 }

@@ -1,8 +1,8 @@
-//! A file under a name that the user sets (`trace_file`, `perf_dump_path`) replaces that of an
-//! earlier session.
+//! Correction of earlier manifests when a file that the user named (`trace_file`, `perf_dump_path`)
+//! replaces the file of an earlier session.
 //!
-//! The earlier session's manifest lists a size and a checksum that no longer match, so the file is
-//! removed from its artifacts and listed as missing.
+//! The size and checksum in the earlier session's manifest no longer match, so the file is moved
+//! from its artifacts to its missing files.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -17,12 +17,13 @@ use crate::export::format::json::write_indented;
 use crate::export::output::sink;
 use crate::export::remark::Remark;
 
-/// Notes in the manifest of an earlier session that `session`, whose folder this is, has replaced
-/// its file at `path`. Returns remarks for people.
-pub(in crate::export) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
-    let replaced = format!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
+/// Marks the file at `path` as replaced in the manifests of earlier sessions; `session`, whose
+/// folder is given, has replaced it. Returns remarks for the user.
+pub(in crate::export) fn update_manifests(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
+    let replaced =
+        format!("session `{session}` has replaced `{}`, which an earlier session had written", path.display());
     let mut remarks = vec![Remark::Info(replaced)];
-    for manifest in manifests_beside(folder) {
+    for manifest in other_manifests(folder) {
         if let Err(error) = amend(&manifest, path, session) {
             let stale = format!("`{}` still lists `{}`: {error}", manifest.display(), path.display());
             remarks.push(Remark::Warning(stale));
@@ -31,15 +32,15 @@ pub(in crate::export) fn note(path: &Path, folder: &Path, session: &str) -> Vec<
     remarks
 }
 
-/// Returns the manifests of the other sessions in the folder that holds this one.
-fn manifests_beside(folder: &Path) -> Vec<PathBuf> {
+/// Returns the manifests of the other sessions in the parent folder.
+fn other_manifests(folder: &Path) -> Vec<PathBuf> {
     let files = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
     let is_manifest = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // A pipe of that name would never end.
+        // Reading a pipe of that name would never end.
         name.starts_with("manifest_") && name.ends_with(".json") && path.is_file()
     };
     let sessions = folder.parent().map(files).unwrap_or_default();
@@ -47,7 +48,7 @@ fn manifests_beside(folder: &Path) -> Vec<PathBuf> {
     others.flat_map(|other| files(&other)).filter(is_manifest).collect()
 }
 
-/// Moves the file from a manifest's artifacts to what is missing, if it is listed there.
+/// Moves the file from a manifest's artifacts to its missing files, if it is listed.
 fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
     let text = fs::read_to_string(manifest)?;
     let name = path.to_string_lossy();
@@ -61,7 +62,7 @@ fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
             "artifacts" => {
                 let mut list: Vec<Box<RawValue>> = serde_json::from_str(value.get())?;
                 let before = list.len();
-                list.retain(|artifact| !is_of(artifact, &name));
+                list.retain(|artifact| !has_name(artifact, &name));
                 is_listed = list.len() < before;
                 *value = lines(&list)?;
             }
@@ -80,17 +81,17 @@ fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
     sink::write_file(manifest, false, |out| write_indented(out, &members)).map(drop)
 }
 
-/// Returns a member that is a list, with one record a line as in every manifest.
+/// Serialises a list member with one record per line, as in every manifest.
 fn lines(list: &[Box<RawValue>]) -> serde_json::Result<Box<RawValue>> {
     RawValue::from_string(serde_json::to_string_pretty(list)?.replace('\n', "\n  "))
 }
 
 /// Returns whether an artifact has this name.
-fn is_of(artifact: &RawValue, name: &str) -> bool {
+fn has_name(artifact: &RawValue, name: &str) -> bool {
     serde_json::from_str::<Value>(artifact.get()).is_ok_and(|artifact| artifact["name"] == name)
 }
 
-/// The members of a manifest in their order, each as it is written.
+/// Members of a manifest in order, as raw JSON.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Serialize for Members {

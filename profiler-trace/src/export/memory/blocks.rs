@@ -1,99 +1,98 @@
-//! The blocks of one device: the allocated ones, and the stretches of addresses that blocks have
+//! The blocks of one device: the allocated blocks, and the segments of addresses that blocks have
 //! ever occupied.
 
 use std::collections::BTreeMap;
 
 use crate::model::NodeId;
 
-/// Stretches begin and end at multiples of this: neighbours become one.
+/// Alignment of segments, so that neighbouring segments merge.
 const ALIGNMENT: u64 = 64 << 10;
 
-/// A block that is allocated.
+/// An allocated block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
-    /// Its size.
+    /// Size of the block.
     pub(super) bytes: u64,
-    /// The ranges that were open when it was allocated.
+    /// Path of the ranges that were open when it was allocated.
     pub(super) path: NodeId,
 }
 
 /// Blocks by address.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
+    /// Allocated blocks.
     live: BTreeMap<u64, Block>,
-    /// End of each stretch, by its begin.
-    stretches: BTreeMap<u64, u64>,
-    /// Bytes of blocks that were there before the recording, and were freed in it.
-    freed_of_before: u64,
+    /// End of each segment, by start.
+    segments: BTreeMap<u64, u64>,
+    /// Bytes of blocks from before the recording that were freed during it.
+    freed_from_before: u64,
 }
 
 impl Blocks {
-    /// Removes the blocks that overlap a new one, and returns them: their releases were not
-    /// recorded.
+    /// Removes and returns the blocks that overlap a new one; their releases were not recorded.
     pub(super) fn displace(&mut self, address: u64, bytes: u64) -> Vec<(u64, Block)> {
         let end = address.saturating_add(bytes.max(1));
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         while let Some((&begin, &block)) = self.live.range(..end).next_back() {
             if begin < address && begin.saturating_add(block.bytes) <= address {
                 break;
             }
             self.live.remove(&begin);
-            gone.push((begin, block));
+            removed.push((begin, block));
         }
-        gone
+        removed
     }
 
-    /// Adds an allocated block, where there is none.
+    /// Adds an allocated block. No other block may overlap it.
     pub(super) fn alloc(&mut self, address: u64, block: Block) {
-        self.stretch(address, block.bytes);
+        self.extend_segments(address, block.bytes);
         self.live.insert(address, block);
     }
 
-    /// Removes a freed block, and returns its size: the one that it was allocated with, if that is
-    /// known.
+    /// Removes a freed block. Returns its size at allocation if known, otherwise the given size.
     pub(super) fn free(&mut self, address: u64, bytes: u64) -> u64 {
         match self.live.remove(&address) {
             Some(block) => block.bytes,
             None => {
-                self.stretch(address, bytes);
-                self.freed_of_before = self.freed_of_before.saturating_add(bytes);
+                self.extend_segments(address, bytes);
+                self.freed_from_before = self.freed_from_before.saturating_add(bytes);
                 bytes
             }
         }
     }
 
-    /// Adds a block for the `bytes` from before the recording that were never freed, at unused
-    /// addresses: their own are not known.
+    /// Adds a block for the part of `bytes` from before the recording that was never freed. It gets
+    /// unused addresses, because its own are unknown.
     pub(super) fn keep_from_before(&mut self, bytes: u64, path: NodeId) {
-        let left = bytes.saturating_sub(self.freed_of_before);
-        let end = self.stretches.last_key_value().map_or(0, |(_, end)| *end);
+        let left = bytes.saturating_sub(self.freed_from_before);
+        let end = self.segments.last_key_value().map_or(0, |(_, end)| *end);
         if left > 0 {
             self.alloc(end.saturating_add(ALIGNMENT), Block { bytes: left, path });
         }
     }
 
-    fn stretch(&mut self, address: u64, bytes: u64) {
+    fn extend_segments(&mut self, address: u64, bytes: u64) {
         let mut begin = address - address % ALIGNMENT;
         let mut end = address.saturating_add(bytes.max(1)).div_ceil(ALIGNMENT).saturating_mul(ALIGNMENT);
-        while let Some((&known_begin, &known_end)) = self.stretches.range(..=end).next_back() {
-            if known_begin <= begin && end <= known_end {
+        while let Some((&other_begin, &other_end)) = self.segments.range(..=end).next_back() {
+            if other_begin <= begin && end <= other_end {
                 return;
             }
-            if known_end < begin {
+            if other_end < begin {
                 break;
             }
-            self.stretches.remove(&known_begin);
-            (begin, end) = (begin.min(known_begin), end.max(known_end));
+            self.segments.remove(&other_begin);
+            (begin, end) = (begin.min(other_begin), end.max(other_end));
         }
-        self.stretches.insert(begin, end);
+        self.segments.insert(begin, end);
     }
 
-    /// Returns the stretches, `(begin, end)`, in order.
+    /// Returns the segments as `(begin, end)`, in order.
     pub(super) fn segments(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.stretches.iter().map(|(&begin, &end)| (begin, end))
+        self.segments.iter().map(|(&begin, &end)| (begin, end))
     }
 
-    /// Returns the blocks of a stretch, in order.
+    /// Returns the blocks of a segment, in order.
     pub(super) fn within(&self, begin: u64, end: u64) -> impl Iterator<Item = (u64, &Block)> + Clone {
         self.live.range(begin..end).map(|(&address, block)| (address, block))
     }
@@ -126,7 +125,7 @@ mod tests {
         assert_eq!(blocks.within(PAGE * 11, PAGE * 12).map(|(address, _)| address).collect::<Vec<_>>(), [PAGE * 11]);
     }
 
-    /// E11: what was there before the recording is there in a replay.
+    /// E11: blocks from before the recording are part of a replay.
     #[test]
     fn what_is_left_from_before_is_a_block_of_its_own() {
         let mut blocks = Blocks::default();
@@ -147,8 +146,8 @@ mod tests {
         for (address, bytes) in [(100, 10), (110, 10), (120, 40), (200, 10)] {
             blocks.alloc(address, block(bytes));
         }
-        let gone: Vec<u64> = blocks.displace(115, 20).into_iter().map(|(address, _)| address).collect();
-        assert_eq!(gone, [120, 110]);
+        let removed: Vec<u64> = blocks.displace(115, 20).into_iter().map(|(address, _)| address).collect();
+        assert_eq!(removed, [120, 110]);
         assert_eq!(blocks.displace(160, 40), []);
         assert_eq!(blocks.free(100, 1), 10, "the size that it was allocated with");
     }

@@ -1,8 +1,8 @@
-//! `memory_rank*.svg`: what was allocated over time, one panel per device, with the stages behind
-//! the line.
+//! `memory_rank*.svg`: allocated memory over time, one panel per device, with stages in the
+//! background.
 //!
-//! A recording has far more allocations than a chart has pixels. Of those that fall on one pixel
-//! the lowest, the highest and the last are drawn: no peak is lost, and the file stays small.
+//! A recording has far more allocations than a chart has pixels. Of the totals on one pixel, the
+//! lowest, the highest and the last are drawn, which keeps every peak and bounds the file's size.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -13,7 +13,7 @@ use plotters::series::AreaSeries;
 
 use crate::export::format::json::ms;
 use crate::export::format::xml;
-use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
+use crate::model::{DeviceMemory, Memory, MemoryEvent, Paths, Reporter, Trace};
 use profiler_core::memory::Device;
 
 use super::legend::{self, Band, COLOURS};
@@ -21,48 +21,48 @@ use super::report::{human_bytes, unit_of};
 
 const WIDTH: u32 = 1280;
 const PANEL_HEIGHT: u32 = 480;
-/// Devices that get a panel.
+/// Maximum number of devices with a panel.
 const MAX_PANELS: usize = 8;
-/// Pixels of the time axis: allocations on the same pixel are drawn together.
+/// Pixels of the time axis; allocations on the same pixel are drawn together.
 const COLUMNS: u64 = 1100;
-/// Levels of nested stages that the bands can be taken from.
+/// Maximum depth of stages that are drawn as bands.
 const MAX_DEPTH: usize = 6;
-/// Calls that are shown as bands.
+/// Maximum number of calls that are drawn as bands.
 const MAX_BANDS: usize = 500;
 
 const INK: RGBColor = RGBColor(32, 74, 135);
 
 /// Writes the chart.
 pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
-    let drawing = Drawing::of(trace);
+    let drawing = Drawing::new(trace);
     let svg = draw(trace, &drawing).map_err(|error| io::Error::other(error.to_string()))?;
     out.write_all(svg.as_bytes())
 }
 
-/// The values that are drawn.
+/// Values to draw.
 struct Drawing {
-    /// Totals that are drawn for each device: time and bytes.
+    /// Totals of each device over time.
     lines: Vec<Line>,
     bands: Vec<Band>,
 }
 
-/// A device's totals, thinned out.
+/// Totals of a device, reduced to the resolution of the chart.
 #[derive(Default)]
 struct Line {
     points: Vec<(u64, u64)>,
     column: Column,
 }
 
-/// The totals that fall on one pixel.
+/// Totals on one pixel.
 #[derive(Default)]
 struct Column {
     number: u64,
-    /// The lowest, the highest and the last total.
+    /// Lowest, highest and last total.
     kept: Option<[(u64, u64); 3]>,
 }
 
 impl Drawing {
-    fn of(trace: &Trace) -> Self {
+    fn new(trace: &Trace) -> Self {
         let devices = devices(trace);
         let mut lines: Vec<Line> = devices.iter().map(|_| Line::default()).collect();
         for (line, device) in lines.iter_mut().zip(&devices) {
@@ -72,17 +72,17 @@ impl Drawing {
         let mut open = HashMap::new();
         let mut levels: [Vec<Band>; MAX_DEPTH] = Default::default();
         let per_column = ((trace.end - trace.begin) / COLUMNS).max(1);
-        trace.walk_memory(|paths, moment| match *moment {
-            Moment::Allocation { allocation, .. } => {
+        trace.walk_memory(|paths, event| match *event {
+            MemoryEvent::Allocation { allocation, .. } => {
                 let total = totals.as_mut().map_or(0, |totals| totals.after(&allocation));
-                if let Some(place) = devices.iter().position(|each| each.tells(&allocation)) {
-                    lines[place].add(allocation.at, total, allocation.at.saturating_sub(trace.begin) / per_column);
+                if let Some(index) = devices.iter().position(|each| each.includes(&allocation)) {
+                    lines[index].add(allocation.at, total, allocation.at.saturating_sub(trace.begin) / per_column);
                 }
             }
-            Moment::Begin { call, site, path, at } => {
+            MemoryEvent::Begin { call, site, path, at } => {
                 open.insert(call, (site.name(), depth(paths, path), at));
             }
-            Moment::End { call, at } => {
+            MemoryEvent::End { call, at } => {
                 if let Some((name, depth, begin)) = open.remove(&call) {
                     push_band(&mut levels, depth, Band { name, begin, end: at });
                 }
@@ -94,11 +94,11 @@ impl Drawing {
         for line in &mut lines {
             line.flush();
         }
-        Self { lines, bands: chosen(levels, trace.end - trace.begin) }
+        Self { lines, bands: select_bands(levels, trace.end - trace.begin) }
     }
 }
 
-/// Returns the devices that have a panel, in the panels' order.
+/// Returns the devices with a panel, in order.
 fn devices(trace: &Trace) -> Vec<&DeviceMemory> {
     trace.memory.iter().flat_map(Memory::all).collect()
 }
@@ -114,10 +114,10 @@ fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {
     }
 }
 
-/// Returns the stages down to the first level on which none runs nearly all the time; without those
-/// of the levels above that do run nearly all the time, because a band behind everything tells
-/// nothing.
-fn chosen(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
+/// Selects the stages that are drawn as bands: all levels down to the first on which no stage runs
+/// nearly all the time. Stages of the levels above that do run nearly all the time are left out,
+/// because a band across the whole chart is not informative.
+fn select_bands(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
     let mut best: Vec<Band> = Vec::new();
     for level in levels {
         if level.is_empty() || best.len() + level.len() > MAX_BANDS {
@@ -160,7 +160,7 @@ impl Line {
         }
     }
 
-    /// Returns the totals as steps: each is level until the next allocation.
+    /// Returns the totals as steps, each level until the next allocation.
     fn steps(&self, (begin, end): (u64, u64), unit: f64) -> Vec<(f64, f64)> {
         let mut steps = Vec::with_capacity(self.points.len() * 2 + 1);
         let mut level = None;
@@ -187,7 +187,7 @@ fn draw(trace: &Trace, drawing: &Drawing) -> Result<String, Box<dyn Error>> {
     }
     root.present()?;
     drop(root);
-    // As wide as the window: a telephone shows all of it too.
+    // As wide as the window, so that it also fits a phone.
     let size = format!("width=\"{WIDTH}\" height=\"{}\"", PANEL_HEIGHT as usize * panels);
     Ok(svg.replacen(&size, "width=\"100%\"", 1).chars().map(xml::shown).collect())
 }
@@ -204,7 +204,7 @@ where
     let (unit, unit_name) = unit_of(device.peak);
     let (shown, more) = legend::stages(trace, device, bands);
     let plot = if shown.is_empty() { WIDTH } else { WIDTH - legend::WIDTH };
-    let (area, beside) = area.split_horizontally(plot);
+    let (area, legend_area) = area.split_horizontally(plot);
     let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 / unit * 1.12).max(1.0));
     let mut chart = ChartBuilder::on(&area)
         .margin(14)
@@ -231,7 +231,7 @@ where
     let steps = line.steps((trace.begin, trace.end), unit);
     chart.draw_series(AreaSeries::new(steps, 0.0, INK.mix(0.25)).border_style(INK.stroke_width(1)))?;
     area.draw(&Text::new(title(trace, device), (20, 14), ("sans-serif", 18)))?;
-    legend::draw(&beside, &shown, more)
+    legend::draw(&legend_area, &shown, more)
 }
 
 fn title(trace: &Trace, device: &DeviceMemory) -> String {

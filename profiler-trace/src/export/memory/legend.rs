@@ -1,4 +1,4 @@
-//! The legend of `memory_rank*.svg`: which stages have a colour, and what their peaks were.
+//! The legend of `memory_rank*.svg`: the colours of stages and their peaks.
 
 use std::error::Error;
 
@@ -10,14 +10,14 @@ use crate::model::{DeviceMemory, Trace};
 
 use super::report::human_bytes;
 
-/// Width of the legend beside the plot, in pixels, if there is one.
+/// Width of the legend next to the plot, in pixels.
 pub(super) const WIDTH: u32 = 300;
-/// Height of one of its lines, in pixels.
+/// Height of a line, in pixels.
 const LINE: i32 = 24;
-/// Letters of a stage's name that fit.
+/// Maximum number of characters of a stage's name.
 const MAX_NAME: usize = 22;
 
-/// Colours of the stages' bands: only as many stages have bands, so no two share a colour.
+/// Colours of stages. The number of stages with bands is limited to them, so that each is unique.
 pub(super) const COLOURS: [RGBColor; 10] = [
     RGBColor(245, 121, 0),
     RGBColor(115, 210, 22),
@@ -31,17 +31,17 @@ pub(super) const COLOURS: [RGBColor; 10] = [
     RGBColor(214, 82, 160),
 ];
 
-/// A stage's call, which has a colour behind the plot.
+/// A call of a stage, drawn as a coloured band behind the plot.
 pub(super) struct Band {
     pub(super) name: &'static str,
     pub(super) begin: u64,
     pub(super) end: u64,
 }
 
-/// Draws the meaning of the bands' colours.
+/// Draws the legend.
 pub(super) fn draw<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
-    shown: &[Named],
+    shown: &[LegendEntry],
     more: usize,
 ) -> Result<(), Box<dyn Error>>
 where
@@ -60,35 +60,35 @@ where
     Ok(())
 }
 
-/// A stage that the legend names.
-pub(super) struct Named {
+/// A stage in the legend.
+pub(super) struct LegendEntry {
     pub(super) name: &'static str,
     /// Total time of its bands.
     ns: u64,
     peak: u64,
 }
 
-/// Returns the stages that have bands and touched this device's memory, in the order in which they
-/// first ran, and the number of those for which there is no colour: the ones that ran shortest.
-pub(super) fn stages(trace: &Trace, device: &DeviceMemory, bands: &[Band]) -> (Vec<Named>, usize) {
-    let mut stages: Vec<Named> = Vec::new();
+/// Returns the stages that have bands and used this device's memory, in order of their first calls,
+/// and the number of stages without a colour, which are those with the least time.
+pub(super) fn stages(trace: &Trace, device: &DeviceMemory, bands: &[Band]) -> (Vec<LegendEntry>, usize) {
+    let mut stages: Vec<LegendEntry> = Vec::new();
     for band in bands {
         let ns = band.end.saturating_sub(band.begin);
         match stages.iter_mut().find(|stage| stage.name == band.name) {
             Some(stage) => stage.ns += ns,
-            None => stages.extend(peak(trace, device, band.name).map(|peak| Named { name: band.name, ns, peak })),
+            None => stages.extend(peak(trace, device, band.name).map(|peak| LegendEntry { name: band.name, ns, peak })),
         }
     }
     let mut longest: Vec<u64> = stages.iter().map(|stage| stage.ns).collect();
     longest.sort_unstable_by(|a, b| b.cmp(a));
-    let (all, least) = (stages.len(), longest.get(COLOURS.len() - 1).copied().unwrap_or(0));
-    stages.retain(|stage| stage.ns >= least);
+    let (all, min_ns) = (stages.len(), longest.get(COLOURS.len() - 1).copied().unwrap_or(0));
+    stages.retain(|stage| stage.ns >= min_ns);
     stages.truncate(COLOURS.len());
     let more = all - stages.len();
     (stages, more)
 }
 
-/// Returns the most that was allocated while a stage ran; `None` if it allocated and freed nothing.
+/// Returns the maximum memory while a stage ran; `None` if it neither allocated nor freed any.
 fn peak(trace: &Trace, device: &DeviceMemory, name: &str) -> Option<u64> {
     let nodes = trace.stages.in_order().into_iter().filter(|(_, node)| node.name() == name);
     let memory = nodes.map(|(id, _)| device.stage(id)).filter(|stage| stage.usage.allocs + stage.usage.frees > 0);

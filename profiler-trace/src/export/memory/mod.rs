@@ -1,8 +1,8 @@
-//! Memory: the allocations of a recording, each and added up.
+//! Memory artifacts: the individual allocations of a recording, and their totals.
 //!
 //! ```text
-//! snapshot  memory_snapshot_rank*.pickle  every event, for MemoryViz ─ blocks (their addresses), pickle (the format)
-//! chart     memory_rank*.svg              the same over time, a picture
+//! snapshot  memory_snapshot_rank*.pickle  every event, for MemoryViz ─ blocks (addresses), pickle (format)
+//! chart     memory_rank*.svg              memory over time, as a picture
 //! report    a section of summary and timing
 //! ```
 //!
@@ -27,34 +27,33 @@ const DRAW_CHART: Result<WriteFile, &str> = Ok(|trace, _, out| chart::write(trac
 const DRAW_CHART: Result<WriteFile, &str> =
     Err("the crate feature `charts` is off: switch it on, or open the memory snapshot in MemoryViz");
 
-const fn of_memory(kind: ArtifactKind, write: Result<WriteFile, &'static str>) -> OneFile {
+const fn memory_file(kind: ArtifactKind, write: Result<WriteFile, &'static str>) -> OneFile {
     OneFile {
         kind,
         content: Content::Everything,
-        is_asked: |options| options.torch_profiler_with_memory,
-        absent: why_absent,
+        is_requested: |options| options.torch_profiler_with_memory,
+        absent: absence_reason,
         write,
     }
 }
 
-const SNAPSHOT: OneFile = of_memory(
+const SNAPSHOT: OneFile = memory_file(
     ArtifactKind::new("memory_snapshot", "memory_snapshot_rank{R}.pickle", BYTES),
     Ok(|trace, _, out| snapshot::write(trace, out)),
 );
 
-const CHART: OneFile = of_memory(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
+const CHART: OneFile = memory_file(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
 
-/// The exporters of this room, in the order in which they write.
+/// Exporters of this room, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];
 
-/// Advice where nothing reports allocations.
+/// Advice if nothing reports allocations.
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
                             profiler_runtime::memory::ProfilingAllocator = profiler_runtime::memory::ProfilingAllocator::new();` into \
                             the program, or report a framework's memory with `profiler_runtime::memory::record_alloc`";
 
-/// Returns why there is nothing to show, as far as the cause is known; `None` if there is
-/// something.
-fn why_absent(trace: &Trace) -> Option<String> {
+/// Returns the reason why there is nothing to show; `None` if there is something.
+fn absence_reason(trace: &Trace) -> Option<String> {
     match &trace.memory {
         None => Some("nothing was recorded".to_owned()),
         Some(memory) if memory.all().next().is_some() => None,

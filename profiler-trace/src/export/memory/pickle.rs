@@ -1,10 +1,9 @@
-//! Python's pickle format, as much of it as a memory snapshot needs, written as a stream.
+//! A streaming writer for the part of Python's pickle format that a memory snapshot needs.
 //!
-//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What
-//! occurs again and again (keys, call stacks) is written once and referred to afterwards, as Python
-//! does: that keeps a snapshot of a million events at some 50 bytes each, and is why this is not a
-//! serialiser of values (`serde-pickle` has no memo, and needs the whole value first or repeats
-//! every key).
+//! MemoryViz.js reads protocols 2 to 4 and few opcodes, and integers of more than eight bytes crash
+//! it. Repeated values (keys, call stacks) are memoised as in Python, which keeps a snapshot of a
+//! million events at about 50 bytes per event. This is why no serialiser is used: `serde-pickle`
+//! has no memo, and either needs the complete value first or repeats every key.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -30,11 +29,11 @@ const LONG_BIN_PUT: u8 = b'r';
 const BIN_GET: u8 = b'h';
 const LONG_BIN_GET: u8 = b'j';
 
-/// Size at which the text is written out.
-const FULL: usize = 64 << 10;
+/// Size at which the buffer is written out.
+const BUFFER: usize = 64 << 10;
 
-/// A pickle being written. After an error nothing is written any more; [`finish`](Self::finish)
-/// returns that error.
+/// A pickle under construction. After an error nothing more is written; [`finish`](Self::finish)
+/// returns the error.
 pub(super) struct Pickle<'a> {
     out: &'a mut dyn Write,
     text: Vec<u8>,
@@ -43,15 +42,15 @@ pub(super) struct Pickle<'a> {
     memoized: u32,
 }
 
-/// Something that was written before.
+/// Reference to a memoised value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memo(u32);
 
 /// A value of a dictionary.
 pub(super) enum Value {
-    /// A word of the format, which is written once.
+    /// A fixed word of the format, memoised.
     Word(&'static str),
-    /// An integer; 2^63 and more, which is no size and no address of a user's, becomes the largest.
+    /// An integer. Values from 2^63, which are neither sizes nor user addresses, are clamped.
     Number(u64),
     MinusOne,
     /// 0.0.
@@ -68,63 +67,63 @@ impl<'a> Pickle<'a> {
         Self { out, text: vec![PROTO, PROTOCOL], failed: None, texts: HashMap::new(), memoized: 0 }
     }
 
-    /// Ends the pickle, and returns the first error.
+    /// Ends the pickle. Returns the first error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.text.push(STOP);
         self.write_out();
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// Begins a dictionary: keys and values follow in turn.
+    /// Begins a dictionary; alternating keys and values follow.
     pub(super) fn begin_dict(&mut self) {
         self.text.extend_from_slice(&[EMPTY_DICT, MARK]);
     }
 
-    /// Ends the dictionary.
+    /// Ends a dictionary.
     pub(super) fn end_dict(&mut self) {
         self.text.push(SET_ITEMS);
-        self.pause();
+        self.flush_if_full();
     }
 
-    /// Begins a list: its items follow.
+    /// Begins a list; its items follow.
     pub(super) fn begin_list(&mut self) {
         self.text.extend_from_slice(&[EMPTY_LIST, MARK]);
     }
 
-    /// Ends the list.
+    /// Ends a list.
     pub(super) fn end_list(&mut self) {
         self.text.push(APPENDS);
-        self.pause();
+        self.flush_if_full();
     }
 
-    /// Writes a dictionary: `entries` writes keys and values in turn.
+    /// Writes a dictionary; `entries` writes alternating keys and values.
     pub(super) fn dict(&mut self, entries: impl FnOnce(&mut Self)) {
         self.begin_dict();
         entries(self);
         self.end_dict();
     }
 
-    /// Writes a list: `items` writes its items.
+    /// Writes a list; `items` writes its items.
     pub(super) fn list(&mut self, items: impl FnOnce(&mut Self)) {
         self.begin_list();
         items(self);
         self.end_list();
     }
 
-    /// Remembers the value that was written last.
+    /// Memoises the value that was written last.
     pub(super) fn memoize(&mut self) -> Memo {
         let memo = Memo(self.memoized);
         self.memoized += 1;
-        self.refer(BIN_PUT, LONG_BIN_PUT, memo);
+        self.memo_opcode(BIN_PUT, LONG_BIN_PUT, memo);
         memo
     }
 
-    /// Writes a value that was remembered.
-    pub(super) fn again(&mut self, memo: Memo) {
-        self.refer(BIN_GET, LONG_BIN_GET, memo);
+    /// Writes a reference to a memoised value.
+    pub(super) fn reference(&mut self, memo: Memo) {
+        self.memo_opcode(BIN_GET, LONG_BIN_GET, memo);
     }
 
-    fn refer(&mut self, short: u8, long: u8, Memo(number): Memo) {
+    fn memo_opcode(&mut self, short: u8, long: u8, Memo(number): Memo) {
         match u8::try_from(number) {
             Ok(number) => self.text.extend_from_slice(&[short, number]),
             Err(_) => {
@@ -134,10 +133,10 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Writes a key or word of the format; a repeated word becomes a reference to the first.
+    /// Writes a fixed key or word of the format, after its first use as a reference.
     pub(super) fn word(&mut self, word: &'static str) {
         match self.texts.get(word) {
-            Some(&number) => self.again(Memo(number)),
+            Some(&number) => self.reference(Memo(number)),
             None => {
                 self.text(word);
                 let Memo(number) = self.memoize();
@@ -147,7 +146,7 @@ impl<'a> Pickle<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        // A text longer than the format's 4 GiB is no name.
+        // Text above the format's limit of 4 GiB cannot be a name.
         let text = if u32::try_from(text.len()).is_ok() { text } else { "" };
         self.text.push(BIN_UNICODE);
         // CAST: see above.
@@ -155,7 +154,7 @@ impl<'a> Pickle<'a> {
         self.text.extend_from_slice(text.as_bytes());
     }
 
-    /// Writes an integer, in as few bytes as it needs.
+    /// Writes an integer in as few bytes as possible.
     fn integer(&mut self, number: i64) {
         let out = &mut self.text;
         if let Ok(byte) = u8::try_from(number) {
@@ -176,7 +175,7 @@ impl<'a> Pickle<'a> {
         self.integer(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
-    /// Writes keys and values of a dictionary that has begun.
+    /// Writes keys and values into an open dictionary.
     pub(super) fn entries<const N: usize>(&mut self, entries: [(&'static str, Value); N]) {
         for (key, value) in entries {
             self.word(key);
@@ -204,8 +203,8 @@ impl<'a> Pickle<'a> {
         self.text.push(NEW_FALSE);
     }
 
-    fn pause(&mut self) {
-        if self.text.len() >= FULL {
+    fn flush_if_full(&mut self) {
+        if self.text.len() >= BUFFER {
             self.write_out();
         }
     }
@@ -258,7 +257,7 @@ mod tests {
                     p.no();
                     p.memoize();
                 }
-                p.again(Memo(256));
+                p.reference(Memo(256));
             });
         });
         assert!(many.ends_with(b"\x89r\0\x01\0\0j\0\x01\0\0e."));

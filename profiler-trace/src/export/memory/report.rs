@@ -1,5 +1,5 @@
-//! Memory in the reports: per device and stage, for programs (`timing_rank*.json`) and for people
-//! (the summary).
+//! Memory in reports, per device and stage: for programs (`timing_rank*.json`) and for people (the
+//! summary).
 
 use std::cmp::Reverse;
 use std::fmt::Write;
@@ -11,57 +11,57 @@ use crate::export::format::markdown::{cell, render};
 use crate::model::{DeviceMemory, Memory, Reporter, StageMemory, Trace, Usage};
 use profiler_core::memory::Device;
 
-/// Rows of the summary's table.
+/// Maximum number of rows in the summary's table.
 const MAX_STAGES: usize = 6;
 
-/// Returns what was allocated, in bytes; `None` if memory was not recorded.
-pub(in crate::export) fn of(trace: &Trace) -> Option<impl Serialize> {
+/// Returns the memory report, in bytes; `None` if memory was not recorded.
+pub(in crate::export) fn report(trace: &Trace) -> Option<impl Serialize> {
     let memory = trace.memory.as_ref()?;
     Some(record! {
-        // Source of the host's numbers; without an allocator that reports there are none.
+        // Origin of the host's numbers; without a reporting allocator there are none.
         source: source(memory),
-        // Smaller blocks of the host are not in the numbers.
+        // Minimum size of host blocks in the numbers.
         least_bytes: memory.least_bytes,
-        // Allocations and releases for which there was no room: totals are wrong by them.
+        // Allocations and releases that did not fit into the buffers; totals exclude them.
         events_lost: memory.lost,
-        // Devices of the program's reports, then those that CUPTI reported: a device may be in
+        // Devices that the program reported, then those that CUPTI reported; a device may be in
         // both.
-        devices: memory.all().map(|device| of_device(trace, memory, device)).collect::<Vec<_>>(),
+        devices: memory.all().map(|device| device_report(trace, memory, device)).collect::<Vec<_>>(),
     })
 }
 
-fn of_device(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> impl Serialize {
-    // The list of stages is in this order.
+fn device_report(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> impl Serialize {
+    // The report's list of stages has the same order.
     let stages = trace.stages.in_order().into_iter().map(|(id, _)| memory.stage(id)).enumerate();
     let stage = |(id, stage): (usize, StageMemory)| {
         Line(record! {
-            // Its `id` in the report's list of stages.
+            // The stage's `id` in the report's list of stages.
             stage: id,
-            // The most that the process had allocated while the stage ran.
+            // Maximum memory of the process while the stage ran.
             peak_bytes: stage.peak,
-            // Growth to that peak since the stage began.
+            // Growth from the stage's start to that peak.
             peak_growth_bytes: stage.growth,
-            ..usage: of_usage(stage.usage),
+            ..usage: usage_report(stage.usage),
         })
     };
     record! {
         device: memory.device.to_string(),
-        // Source of the device's numbers: `allocator`, `record_alloc`, or `cupti`, which sees what
-        // the program takes from CUDA, for pools too, from the recording's begin on.
+        // Origin of the numbers: `allocator`, `record_alloc`, or `cupti`, which records what the
+        // program allocates from CUDA, also for pools, since the start of the recording.
         source: source_of(all, memory),
         begin_bytes: memory.at_begin,
         end_bytes: memory.at_end,
         peak_bytes: memory.peak,
-        // Time of the peak, since the window began.
+        // Time of the peak, relative to the window's start.
         peak_at_ns: memory.peak_at.saturating_sub(trace.begin),
-        // Part of the memory at the end that no recorded allocation explains.
+        // Part of `end_bytes` without recorded allocations.
         unexplained_bytes: memory.unexplained,
-        ..usage: of_usage(memory.usage),
+        ..usage: usage_report(memory.usage),
         stages: stages.map(stage).collect::<Vec<_>>(),
     }
 }
 
-fn of_usage(usage: Usage) -> impl Serialize {
+fn usage_report(usage: Usage) -> impl Serialize {
     let Usage { allocs, frees, allocated, freed, failed } = usage;
     record! {
         allocations: allocs,
@@ -80,7 +80,7 @@ fn source(memory: &Memory) -> &'static str {
     }
 }
 
-/// Returns the word for the source that reported a device's memory.
+/// Returns the word for the origin of a device's numbers.
 pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
     match (device.reporter, device.device) {
         (Reporter::Cuda, _) => "cupti",
@@ -89,7 +89,7 @@ pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'sta
     }
 }
 
-/// Appends the summary's section; nothing if no memory was recorded.
+/// Appends the summary's section, unless no memory was recorded.
 pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     let Some(memory) = trace.memory.as_ref().filter(|memory| memory.all().next().is_some()) else { return };
     page.push_str("\n## Memory\n\n");
@@ -116,7 +116,7 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     }
 }
 
-/// Returns the stages in which memory grew most: the same number of each device.
+/// Returns the stages in which memory grew most, the same number per device.
 fn most_grown(trace: &Trace, memory: &Memory) -> Vec<[String; 6]> {
     let mut rows: Vec<(usize, usize, [String; 6])> = Vec::new();
     for (number, device) in memory.all().enumerate() {
@@ -125,12 +125,12 @@ fn most_grown(trace: &Trace, memory: &Memory) -> Vec<[String; 6]> {
             nodes.map(|(id, node)| (device.stage(id), node.name())).filter(|(stage, _)| stage.usage.allocs > 0);
         let mut stages: Vec<(StageMemory, &str)> = stages.collect();
         stages.sort_by_key(|(stage, _)| Reverse(stage.growth));
-        let of_device = stages.iter().enumerate().take(MAX_STAGES);
-        rows.extend(of_device.map(|(place, (stage, name))| (place, number, stage_row(stage, name, device))));
+        let device_rows = stages.iter().enumerate().take(MAX_STAGES);
+        rows.extend(device_rows.map(|(rank, (stage, name))| (rank, number, stage_row(stage, name, device))));
     }
-    rows.sort_by_key(|(place, device, _)| (*place, *device));
+    rows.sort_by_key(|(rank, device, _)| (*rank, *device));
     rows.truncate(MAX_STAGES);
-    rows.sort_by_key(|(place, device, _)| (*device, *place));
+    rows.sort_by_key(|(rank, device, _)| (*device, *rank));
     rows.into_iter().map(|(.., row)| row).collect()
 }
 
@@ -147,7 +147,7 @@ fn stage_row(stage: &StageMemory, name: &str, device: &DeviceMemory) -> [String;
     ]
 }
 
-/// Returns the device's name, and the source of its numbers where that is not the program.
+/// Returns the device's name, with the origin of its numbers if that is not the program.
 fn full_name(device: &DeviceMemory) -> String {
     let name = device.device.to_string();
     match device.reporter {

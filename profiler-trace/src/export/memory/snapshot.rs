@@ -1,28 +1,29 @@
-//! `memory_snapshot_rank*.pickle`: what `torch.cuda.memory._dump_snapshot` writes, for MemoryViz.
+//! `memory_snapshot_rank*.pickle`: a snapshot for MemoryViz, as `torch.cuda.memory._dump_snapshot`
+//! writes it.
 //!
-//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Our segments are
-//! the addresses that blocks of the recording occupied, joined to stretches: MemoryViz cannot draw
-//! blocks that lie in no segment. Blocks from before the recording that outlive it are one block at
-//! the end of the addresses, which is never allocated: readers then count it from the beginning,
-//! and their peak is that of the other reports. The frames of a block are the ranges that were open
-//! when it was allocated, with the places in the code that they are named at. A device of which the
-//! program reported nothing is shown as CUPTI saw it.
+//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Here a segment is a
+//! run of addresses that blocks of the recording occupied, because MemoryViz cannot draw blocks
+//! outside of segments. Blocks from before the recording that outlive it become one block at the
+//! end of the addresses. No event allocates that block, so readers count it from the beginning, and
+//! their peak equals that of the other reports. The frames of a block are the ranges that were open
+//! when it was allocated, with their source positions. A device without reports of the program is
+//! shown as CUPTI recorded it.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::model::{Allocation, Memory, Moment, NodeId, Paths, Trace};
+use crate::model::{Allocation, Memory, MemoryEvent, NodeId, Paths, Trace};
 use profiler_core::memory::{Action, Device};
 
 use super::blocks::{Block, Blocks};
 use super::pickle::Value::{EmptyDict, EmptyList, MinusOne, No, Number, Pair, Word, Zero};
 use super::pickle::{Memo, Pickle};
 
-/// PyTorch's limit between small and large segments.
+/// PyTorch's threshold between small and large segments.
 const LARGE: u64 = 2 << 20;
-/// Ranges around an allocation that are shown, innermost first.
+/// Maximum number of ranges shown around an allocation, innermost first.
 const MAX_FRAMES: usize = 32;
-/// Path of allocations from before the recording: no range has it.
+/// Path of allocations from before the recording; no range has it.
 const BEFORE: NodeId = NodeId(u32::MAX);
 
 /// Writes the snapshot.
@@ -35,7 +36,7 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
 struct Snapshot<'a, 'out> {
     trace: &'a Trace,
     pickle: Pickle<'out>,
-    /// Frames of each path that has been written.
+    /// Memoised frames of each path that was written.
     frames: HashMap<NodeId, Memo>,
 }
 
@@ -60,16 +61,15 @@ impl Snapshot<'_, '_> {
         self.pickle.end_dict();
     }
 
-    /// Writes one device's events in the order of time, and returns the blocks that are allocated
-    /// after the last.
+    /// Writes one device's events in order of time. Returns the blocks that remain allocated.
     fn device_trace(&mut self, device: Device) -> Blocks {
         let trace = self.trace;
         let shown = trace.memory.iter().flat_map(Memory::all).find(|each| each.device == device);
         let mut blocks = Blocks::default();
         self.pickle.begin_list();
-        trace.walk_memory(|paths, moment| {
-            let Moment::Allocation { allocation, .. } = moment else { return };
-            if shown.is_some_and(|shown| shown.tells(allocation)) {
+        trace.walk_memory(|paths, event| {
+            let MemoryEvent::Allocation { allocation, .. } = event else { return };
+            if shown.is_some_and(|shown| shown.includes(allocation)) {
                 self.event(paths, allocation, &mut blocks);
             }
         });
@@ -82,7 +82,7 @@ impl Snapshot<'_, '_> {
         let Allocation { at, address, bytes, node, .. } = *allocation;
         match allocation.action {
             Action::Alloc | Action::MovedTo => {
-                // Their releases found no room in the buffers.
+                // Their releases did not fit into the buffers.
                 for (address, block) in blocks.displace(address, bytes) {
                     self.free(paths, at, (address, block.bytes), node);
                 }
@@ -103,7 +103,7 @@ impl Snapshot<'_, '_> {
     }
 
     fn entry(&mut self, paths: &Paths, action: &'static str, at: u64, (address, bytes): (u64, u64), path: NodeId) {
-        // How much memory was free when an allocation failed is not known.
+        // The free memory at a failed allocation is unknown.
         let key = if action == "oom" { "device_free" } else { "addr" };
         self.pickle.begin_dict();
         self.pickle.entries([
@@ -122,7 +122,7 @@ impl Snapshot<'_, '_> {
     fn push_frames(&mut self, paths: &Paths, path: NodeId) {
         let p = &mut self.pickle;
         if let Some(&memo) = self.frames.get(&path) {
-            return p.again(memo);
+            return p.reference(memo);
         }
         p.begin_list();
         for site in paths.sites(path).take(MAX_FRAMES) {
@@ -157,23 +157,23 @@ impl Snapshot<'_, '_> {
         }
     }
 
-    /// Writes the begins and ends of stages, as marks in the timeline.
+    /// Writes the starts and ends of stages as marks in the timeline.
     fn annotations(&mut self) {
         let trace = self.trace;
         let host = devices(trace).len().saturating_sub(1);
         let mut names = HashMap::new();
         self.pickle.begin_list();
-        trace.walk_memory(|_, moment| {
-            let (word, name, at) = match *moment {
-                Moment::Begin { call, site, at, .. } => {
+        trace.walk_memory(|_, event| {
+            let (word, name, at) = match *event {
+                MemoryEvent::Begin { call, site, at, .. } => {
                     names.insert(call, site.name());
                     ("START", site.name(), at)
                 }
-                Moment::End { call, at } => match names.remove(&call) {
+                MemoryEvent::End { call, at } => match names.remove(&call) {
                     Some(name) => ("END", name, at),
                     None => return,
                 },
-                Moment::Allocation { .. } => return,
+                MemoryEvent::Allocation { .. } => return,
             };
             self.pickle.dict(|p| {
                 p.entries([
@@ -188,8 +188,8 @@ impl Snapshot<'_, '_> {
     }
 }
 
-/// Writes the blocks of a segment, and the gaps between them, so that the sizes add up to the
-/// segment's.
+/// Writes the blocks of a segment and the gaps between them, so that the sizes add up to the
+/// segment's size.
 fn push_blocks<'a>(
     p: &mut Pickle<'_>,
     (begin, end): (u64, u64),
@@ -221,7 +221,7 @@ fn push_block(p: &mut Pickle<'_>, state: &'static str, (address, bytes): (u64, u
         ]);
         p.word("frames");
         match frames {
-            Some(memo) => p.again(memo),
+            Some(memo) => p.reference(memo),
             None if state == "inactive" => p.list(|_| {}),
             None => p.list(|p| push_frame(p, "", 0, "(allocated before the recording)")),
         }
@@ -232,16 +232,15 @@ fn push_frame(p: &mut Pickle<'_>, file: &'static str, line: u32, name: &'static 
     p.dict(|p| p.entries([("filename", Word(file)), ("line", Number(line.into())), ("name", Word(name))]));
 }
 
-/// Returns the devices as PyTorch numbers them: CUDA devices by their index, the host after the
-/// last.
+/// Returns the devices in PyTorch's numbering: CUDA devices by index, then the host.
 fn devices(trace: &Trace) -> Vec<Device> {
-    let known = trace.memory.iter().flat_map(Memory::all).map(|each| each.device);
-    let last = known.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();
+    let recorded = trace.memory.iter().flat_map(Memory::all).map(|each| each.device);
+    let last = recorded.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();
     let cuda = last.map(|last| 0..=last).into_iter().flatten().map(Device::Cuda);
     cuda.chain([Device::Cpu]).collect()
 }
 
-/// Writes the settings of PyTorch's allocator: there is none here, but readers expect the keys.
+/// Writes settings of PyTorch's allocator. They have no meaning here, but readers expect the keys.
 fn settings(p: &mut Pickle<'_>) {
     p.dict(|p| {
         p.entries([

@@ -1,48 +1,46 @@
-//! The operator table as a library function: rows in the order that the caller wants, and their
-//! text.
+//! Operator tables as a library type: rows in the caller's order, and their text.
 //!
-//! The same rows are `ops_rank*.xlsx`, `profiler_out_*.txt` and what [`Manifest::key_averages`]
-//! returns.
+//! `ops_rank*.xlsx`, `profiler_out_*.txt` and [`Manifest::key_averages`] all use these rows.
 
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::export::Manifest;
-use crate::model::{ExportOptions, GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
+use crate::model::{ExportOptions, GpuCoverage, GroupBy, KeyAverage, OpTable, Trace};
 
-/// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB
-/// until the workbook is written.
+/// Maximum number of rows in a sheet of the workbook, the first by self time. Each row takes about
+/// 4 kB until the workbook is written.
 pub(in crate::export) const MAX_ROWS: usize = 20_000;
 
-/// Rows that the text shows, as in PyTorch.
+/// Number of rows in the text, as in PyTorch.
 const DEFAULT_LIMIT: usize = 100;
 
-/// The value by which the rows of an operator table are sorted, the largest first.
+/// Sort key of an operator table, in descending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SortBy {
-    /// Time in nothing else that was recorded.
+    /// Time outside of all inner ranges.
     #[default]
     SelfCpuTime,
-    /// Time from begin to end, of all calls.
+    /// Time from start to end, summed over the calls.
     CpuTime,
-    /// Time from begin to end, of one call on average.
+    /// Time from start to end, averaged over the calls.
     CpuTimeAverage,
-    /// Time of GPU work that the row itself launched. Without GPU records the rows are sorted by
-    /// [`SelfCpuTime`](Self::SelfCpuTime), and the text says so.
+    /// Time of the GPU work that the row itself launched. Without GPU records the rows are sorted
+    /// by [`SelfCpuTime`](Self::SelfCpuTime), and the text says so.
     SelfCudaTime,
-    /// Time of GPU work that the row and what ran inside it launched; without GPU records as
-    /// [`SelfCudaTime`](Self::SelfCudaTime).
+    /// Time of the GPU work launched by the row and the ranges inside it. Without GPU records, the
+    /// same as [`SelfCudaTime`](Self::SelfCudaTime).
     CudaTime,
-    /// Calls.
+    /// Number of calls.
     Count,
     /// Floating point operations; rows without a formula come last.
     Flops,
-    /// The name, from A to Z.
+    /// Name, from A to Z.
     Name,
 }
 
-/// An operator table, as from PyTorch's `key_averages()`. [`Display`](std::fmt::Display) is
+/// An operator table, like PyTorch's `key_averages()`. [`Display`](std::fmt::Display) writes
 /// [`table`](Self::table).
 #[derive(Clone, Debug)]
 pub struct KeyAverages {
@@ -51,12 +49,12 @@ pub struct KeyAverages {
     pub(super) limit: usize,
     pub(super) columns: Columns,
     pub(super) merged_calls: u64,
-    /// True if calls of one name are nested.
+    /// True if calls of the same name nest.
     pub(super) nested: bool,
     busy: Duration,
 }
 
-/// The optional columns of the text.
+/// Optional columns of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) shapes: bool,
@@ -66,12 +64,12 @@ pub(super) struct Columns {
 }
 
 impl KeyAverages {
-    pub(super) fn new(table: &OpTable, by: GroupBy, options: &ExportOptions) -> Self {
+    fn from_table(table: &OpTable, by: GroupBy, options: &ExportOptions) -> Self {
         let columns = Columns {
             shapes: by == GroupBy::InputShapes,
             stack: matches!(by, GroupBy::Stack(_)),
             flops: options.torch_profiler_with_flops,
-            gpu: table.gpu == GpuKnowledge::Recorded,
+            gpu: table.gpu == GpuCoverage::Recorded,
         };
         let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
         let busy = Duration::from_nanos(table.busy_ns);
@@ -86,35 +84,35 @@ impl KeyAverages {
         }
     }
 
-    /// Returns the table of a trace.
-    pub(in crate::export) fn of(trace: &Trace, by: GroupBy) -> Self {
-        Self::new(&trace.ops, by, &trace.context.options)
+    /// Creates the table of a trace.
+    pub(in crate::export) fn new(trace: &Trace, by: GroupBy) -> Self {
+        Self::from_table(&trace.ops, by, &trace.context.options)
     }
 
-    /// Returns every row, whatever the limit; the longest self time first unless
+    /// Returns all rows regardless of the limit, in descending order of self time unless
     /// [`sort_by`](Self::sort_by) was called.
     #[must_use]
     pub fn rows(&self) -> &[KeyAverage] {
         &self.rows
     }
 
-    /// Returns the time in which threads ran at least one range, added up over the threads. It is
-    /// the sum of all rows' self times, except where guards overlap and neither is inside the
-    /// other: both have that time then.
+    /// Returns the time in which threads ran at least one range, summed over the threads. This is
+    /// the sum of all rows' self times unless guards overlap without being nested; both rows then
+    /// include the shared time.
     #[must_use]
     pub const fn self_cpu_time_total(&self) -> Duration {
         self.busy
     }
 
-    /// Returns the sum of the GPU's own rows: the time of every kernel, copy and fill of the trace.
-    /// `None` if the GPU was not recorded.
+    /// Returns the sum of the rows of GPU work: the time of all kernels, copies and fills. `None`
+    /// if the GPU was not recorded.
     #[must_use]
     pub fn self_cuda_time_total(&self) -> Option<Duration> {
-        let of_gpu = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
-        self.columns.gpu.then(|| of_gpu.sum())
+        let gpu_times = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
+        self.columns.gpu.then(|| gpu_times.sum())
     }
 
-    /// Sorts the rows in another order; equal rows keep theirs.
+    /// Sorts the rows by another key. The sort is stable.
     #[must_use]
     pub fn sort_by(mut self, key: SortBy) -> Self {
         self.sorted_by = key;
@@ -122,10 +120,10 @@ impl KeyAverages {
         self
     }
 
-    /// Shows at most so many rows in the [`table`](Self::table); 100 unless this is called.
+    /// Limits the number of rows in [`table`](Self::table); the default is 100.
     #[must_use]
-    pub fn row_limit(mut self, most: usize) -> Self {
-        self.limit = most;
+    pub fn row_limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
         self
     }
 }
@@ -140,11 +138,11 @@ impl<'a> IntoIterator for &'a KeyAverages {
 }
 
 impl Manifest {
-    /// Returns the operator table of the session, as PyTorch's `key_averages()` does. Costs a pass
+    /// Returns the operator table of the session, like PyTorch's `key_averages()`. Costs a pass
     /// over the distinct rows, not over the recording.
     #[must_use]
     pub fn key_averages(&self, by: GroupBy) -> KeyAverages {
-        KeyAverages::new(&self.ops, by, &self.options)
+        KeyAverages::from_table(&self.ops, by, &self.options)
     }
 }
 
@@ -166,43 +164,43 @@ impl SortBy {
     }
 }
 
-/// The ops that took longest: on the GPU where that was recorded, else on the CPU. The page and the
-/// terminal show them.
+/// The slowest ops for the summary and the terminal: by GPU time if it was recorded, otherwise by
+/// CPU time.
 pub(in crate::export) struct SlowestOps {
     pub(in crate::export) rows: Vec<KeyAverage>,
-    /// Number of ops that have no row.
+    /// Number of ops without a row.
     pub(in crate::export) left_out: usize,
-    /// Time of the GPU's own work; `None` if it was not recorded.
+    /// Time of all GPU work; `None` if the GPU was not recorded.
     pub(in crate::export) cuda_ns: Option<u64>,
-    /// Time that the shares are parts of.
+    /// Time that the shares refer to.
     pub(in crate::export) whole_ns: u64,
 }
 
 impl SlowestOps {
-    /// Returns the `most` slowest ops of a table; `None` if it has none.
-    pub(in crate::export) fn of(table: KeyAverages, most: usize) -> Option<Self> {
+    /// Returns the `limit` slowest ops of a table; `None` if it has no ops.
+    pub(in crate::export) fn new(table: KeyAverages, limit: usize) -> Option<Self> {
         let table = table.sort_by(SortBy::SelfCudaTime);
         let cuda_ns = table.self_cuda_time_total().map(ns);
         let whole_ns = cuda_ns.unwrap_or_else(|| ns(table.self_cpu_time_total()));
         let mut rows: Vec<KeyAverage> = table.rows.into_iter().filter(|row| row.is_op).collect();
-        let left_out = rows.len().saturating_sub(most);
-        rows.truncate(most);
+        let left_out = rows.len().saturating_sub(limit);
+        rows.truncate(limit);
         (!rows.is_empty()).then_some(Self { rows, left_out, cuda_ns, whole_ns })
     }
 }
 
-/// Returns a time in nanoseconds.
+/// Converts a time to nanoseconds.
 pub(in crate::export) fn ns(time: Duration) -> u64 {
-    // CAST: a time of less than 584 years.
+    // CAST: shorter than 584 years.
     time.as_nanos() as u64
 }
 
-/// Returns a row's name as a table shows it, with a mark if the row is async.
+/// Returns a row's name for a table, marked if the row is async.
 pub(in crate::export) fn marked(row: &KeyAverage, name: &str) -> String {
     format!("{name}{}", if row.is_async { " (async)" } else { "" })
 }
 
-/// Returns a row's average time per call, rounded down to a nanosecond.
+/// Returns a row's average time per call, rounded down to nanoseconds.
 pub(super) fn average(row: &KeyAverage, time: Duration) -> Duration {
     Duration::from_nanos(ns(time) / row.count.max(1))
 }

@@ -1,4 +1,4 @@
-//! The operator tables: PyTorch's `key_averages()` in three shapes.
+//! The operator tables: PyTorch's `key_averages()` in three forms.
 //!
 //! ```text
 //!               ┌─► text      profiler_out_*.txt, PyTorch's layout
@@ -6,7 +6,7 @@
 //! (rows, order) └─► KeyAverages, for programs: Manifest::key_averages
 //! ```
 //!
-//! `reports` shows the first rows.
+//! `reports` shows the first rows in its tables.
 
 pub(super) mod averages;
 #[cfg(all(test, feature = "xlsx"))]
@@ -23,14 +23,15 @@ use super::exporter::{ArtifactKind, Exporter, OneFile, TEXT, WriteFile, XLSX};
 #[cfg(feature = "xlsx")]
 const WRITE_WORKBOOK: Result<WriteFile, &str> = Ok(|trace, _, out| workbook::write(trace, out));
 #[cfg(not(feature = "xlsx"))]
-const WRITE_WORKBOOK: Result<WriteFile, &str> =
-    Err("the crate feature `xlsx` is off: switch it on, or ask for the text (`torch_profiler_dump_cuda_time_total`)");
+const WRITE_WORKBOOK: Result<WriteFile, &str> = Err(
+    "the crate feature `xlsx` is off: switch it on, or request the text table (`torch_profiler_dump_cuda_time_total`)",
+);
 
 const WORKBOOK: OneFile =
     OneFile::always(ArtifactKind::new("ops", "ops_rank{R}.xlsx", XLSX), Content::Everything, WRITE_WORKBOOK);
 
 const TABLE: OneFile = OneFile {
-    is_asked: |options| options.torch_profiler_dump_cuda_time_total,
+    is_requested: |options| options.torch_profiler_dump_cuda_time_total,
     ..OneFile::always(
         ArtifactKind::new("table", "profiler_out_{R}.txt", TEXT),
         Content::Everything,
@@ -38,5 +39,5 @@ const TABLE: OneFile = OneFile {
     )
 };
 
-/// The exporters of this room, in the order in which they write.
+/// Exporters of this room, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&WORKBOOK, &TABLE];

@@ -1,5 +1,5 @@
 //! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and
-//! scripts that know it.
+//! scripts that are used to it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,39 +13,39 @@ use super::averages::{KeyAverages, SortBy, average, marked};
 
 /// Width of a column of numbers.
 const WIDTH: usize = 12;
-/// Widest columns of names, shapes and source locations.
-const MOST: [usize; 3] = [55, 80, 75];
-/// Stack frames that a row shows.
+/// Maximum widths of the columns of names, shapes and source locations.
+const MAX_WIDTHS: [usize; 3] = [55, 80, 75];
+/// Maximum number of stack frames per row.
 const FRAMES: usize = 8;
-/// Ops without a formula that the footer names.
+/// Maximum number of ops without a formula that the footer names.
 const NAMES: usize = 10;
-/// Footnote of a table whose totals add up to more than the time that they cover.
+/// Footnote of a table whose totals exceed the time that they cover.
 pub(in crate::export) const COUNTED_TWICE: &str =
     "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
 const UNITS: [&str; 6] = ["FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs"];
 
-/// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` asks for. Rank 0 also
-/// prints it, as vLLM does: once, on the thread that exports.
+/// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` requires. Rank 0 also
+/// prints it, as vLLM does: once, on the exporting thread.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
-    let text = KeyAverages::of(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime).table();
+    let text = KeyAverages::new(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime).table();
     out.write_all(text.as_bytes())?;
     if trace.context.rank == 0 {
-        // A closed standard output is no reason to do without the file, and `print!` would panic.
+        // A closed standard output must not prevent the file, and `print!` would panic.
         let _ = io::stdout().lock().write_all(text.as_bytes());
     }
     Ok(())
 }
 
-/// A column: its head, and its cell of every row; only source locations have more than one line.
+/// A column: its header, and one cell per row; only source locations have several lines.
 struct Column {
     head: String,
     width: usize,
-    to_the_left: bool,
+    is_left_aligned: bool,
     cells: Vec<Vec<String>>,
 }
 
 impl KeyAverages {
-    /// Renders the table as text, laid out as PyTorch's. Percentages are of
+    /// Renders the table as text in PyTorch's layout. Percentages refer to
     /// [`self_cpu_time_total`](Self::self_cpu_time_total) and
     /// [`self_cuda_time_total`](Self::self_cuda_time_total).
     #[must_use]
@@ -87,7 +87,7 @@ fn render(table: &KeyAverages) -> String {
 fn line<'a>(columns: &'a [Column], cell: impl Fn(&'a Column) -> &'a str) -> String {
     let cells = columns.iter().map(|column| {
         let (cell, width) = (cell(column), column.width);
-        if column.to_the_left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        if column.is_left_aligned { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
     });
     cells.collect::<Vec<_>>().join("  ")
 }
@@ -111,7 +111,7 @@ fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
     columns.all
 }
 
-/// The columns of some rows, from the left.
+/// Columns under construction, from left to right.
 struct Columns<'a> {
     rows: &'a [KeyAverage],
     all: Vec<Column>,
@@ -120,12 +120,12 @@ struct Columns<'a> {
 impl Columns<'_> {
     fn number(&mut self, head: &str, cell: impl Fn(&KeyAverage) -> String) {
         let cells = self.rows.iter().map(|row| vec![cell(row)]).collect();
-        self.all.push(Column { head: head.to_owned(), width: WIDTH.max(head.len()), to_the_left: false, cells });
+        self.all.push(Column { head: head.to_owned(), width: WIDTH.max(head.len()), is_left_aligned: false, cells });
     }
 
     fn add_times(&mut self, table: &KeyAverages) {
         let total = table.self_cpu_time_total();
-        self.all.push(text_column("Name", MOST[0], self.rows, |row| vec![marked(row, &one_line(&row.name))]));
+        self.all.push(text_column("Name", MAX_WIDTHS[0], self.rows, |row| vec![marked(row, &one_line(&row.name))]));
         self.number("Self CPU %", |row| share(row.self_cpu_time, total));
         self.number("Self CPU", |row| time(row.self_cpu_time));
         self.number("CPU total %", |row| share(row.cpu_time, total));
@@ -154,11 +154,12 @@ impl Columns<'_> {
         let rows = self.rows;
         if table.columns.shapes {
             let shapes = |row: &KeyAverage| vec![row.input_shapes.as_deref().map(shapes).unwrap_or_default()];
-            self.all.push(text_column("Input Shapes", MOST[1], rows, shapes));
+            self.all.push(text_column("Input Shapes", MAX_WIDTHS[1], rows, shapes));
         }
         if table.columns.stack {
             let frames = |row: &KeyAverage| row.stack.iter().take(FRAMES).map(|frame| one_line(frame)).collect();
-            self.all.push(Column { to_the_left: true, ..text_column("Source Location", MOST[2], rows, frames) });
+            self.all
+                .push(Column { is_left_aligned: true, ..text_column("Source Location", MAX_WIDTHS[2], rows, frames) });
         }
         if table.columns.flops && rows.iter().any(|row| row.flops.is_some()) {
             let least = rows.iter().filter_map(|row| row.flops.filter(|&flops| flops > 0)).min().unwrap_or(0);
@@ -170,14 +171,14 @@ impl Columns<'_> {
     }
 }
 
-/// Creates a column four characters wider than its longest cell, but no wider than `most`; longer
-/// cells are cut.
-fn text_column(head: &str, most: usize, rows: &[KeyAverage], cell: impl Fn(&KeyAverage) -> Vec<String>) -> Column {
+/// Creates a column four characters wider than its longest cell, but at most `max_width` wide;
+/// longer cells are shortened.
+fn text_column(head: &str, max_width: usize, rows: &[KeyAverage], cell: impl Fn(&KeyAverage) -> Vec<String>) -> Column {
     let cells: Vec<Vec<String>> = rows.iter().map(cell).collect();
     let longest = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let width = (longest + 4).max(head.len()).min(most);
+    let width = (longest + 4).max(head.len()).min(max_width);
     let cells = cells.into_iter().map(|lines| lines.into_iter().map(|cell| cut(cell, width)).collect()).collect();
-    Column { head: head.to_owned(), width, to_the_left: false, cells }
+    Column { head: head.to_owned(), width, is_left_aligned: false, cells }
 }
 
 fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
@@ -195,22 +196,24 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
         lines.push(format!("{left_out} more rows are not shown; their times are in the total."));
     }
     if table.merged_calls > 0 {
-        lines
-            .push(format!("{} calls whose shapes or stack found no room count under their names.", table.merged_calls));
+        lines.push(format!(
+            "{} calls had too many different shapes or stacks and count under their names.",
+            table.merged_calls
+        ));
     }
-    let mut told = HashSet::new();
-    let silent = table.rows().iter().filter(|row| row.calls_without_flops > 0).map(|row| row.name.as_str());
-    let silent: Vec<&str> = silent.filter(|name| told.insert(*name)).collect();
-    if table.columns.flops && !silent.is_empty() {
-        let more = silent.len().checked_sub(NAMES).filter(|&more| more > 0);
+    let mut seen = HashSet::new();
+    let without_formula = table.rows().iter().filter(|row| row.calls_without_flops > 0).map(|row| row.name.as_str());
+    let without_formula: Vec<&str> = without_formula.filter(|name| seen.insert(*name)).collect();
+    if table.columns.flops && !without_formula.is_empty() {
+        let more = without_formula.len().checked_sub(NAMES).filter(|&more| more > 0);
         let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
-        let names: Vec<String> = silent.iter().take(NAMES).map(|name| one_line(name)).collect();
+        let names: Vec<String> = without_formula.iter().take(NAMES).map(|name| one_line(name)).collect();
         lines.push(format!("Calls without a FLOPs formula, in no sum: {}{more}.", names.join(", ")));
     }
     lines
 }
 
-/// Returns the kind of a row in one word.
+/// Returns the kind of a row as a word.
 pub(super) const fn kind(row: &KeyAverage) -> &'static str {
     match row.kind {
         Some(kind) => kind.word(),
@@ -229,21 +232,21 @@ fn cut(text: String, width: usize) -> String {
     text.chars().take(width - 3).chain("...".chars()).collect()
 }
 
-/// Returns the unit in which a number of floating point operations is at least 1, and how many
-/// operations it is.
+/// Returns the largest unit in which a FLOP count is at least 1, as the number of operations and
+/// the name.
 fn unit_of(flops: u64) -> (f64, &'static str) {
     let power = (flops.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
     // CAST: there are six units.
     (1000_f64.powi(power as i32), UNITS[power])
 }
 
-/// Formats a number of floating point operations with its unit.
+/// Formats a FLOP count with its unit.
 pub(in crate::export) fn flops_with_unit(flops: u64) -> String {
     let (scale, unit) = unit_of(flops);
     format!("{:.3} {unit}", flops as f64 / scale)
 }
 
-/// Formats shapes as Python prints them.
+/// Formats shapes in Python's syntax.
 pub(super) fn shapes(inputs: &[Vec<u64>]) -> String {
     format!("{inputs:?}")
 }

@@ -1,14 +1,14 @@
-//! gzip on several cores, as one member.
+//! Gzip compression on several cores, as a single member.
 //!
 //! ```text
 //! bytes ─► blocks ─┬─► worker: deflate, checksum ─┐
 //!                  └─► worker: …                  ├─► in order ─► one gzip member
 //! ```
 //!
-//! Compressing costs several times what formatting a trace does. Deflate streams that end with a
-//! sync flush can be put one after the other, so blocks are compressed independently: that costs a
-//! hundredth of the ratio. Memory is bounded by the blocks in flight, and no reader sees a
-//! difference: some of them stop after the first member of a file.
+//! Compressing costs several times as much as formatting a trace. Deflate streams that end with a
+//! sync flush can be concatenated, so blocks are compressed independently, at a cost of 1 % of the
+//! ratio. The number of blocks in flight bounds the memory. The output is one member because some
+//! readers stop after the first member of a file.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -19,29 +19,35 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use crate::export::workers;
 
-/// Level 1 compresses traces 6 to 10 times at hundreds of megabytes a second; higher levels gain a
-/// tenth for twice the time.
+/// Level 1 compresses traces 6 to 10 times, at hundreds of megabytes per second; higher levels gain
+/// 10 % for twice the time.
 const LEVEL: Compression = Compression::fast();
 const BLOCK: usize = 256 << 10;
-/// No name, no time; compressed for speed; system unknown.
+/// Header without name and time: compressed for speed, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
-/// An empty last block of a deflate stream.
+/// Empty final block of a deflate stream.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// Writes to `out`, compressed, what `body` writes.
+/// Compresses what `body` writes, into `out`.
 pub(super) fn compress<W: Write>(out: W, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<W> {
     let workers = workers::count();
     thread::scope(|scope| {
         let blocks = workers::start(scope, "profiler-gzip", workers, Job::run);
-        let mut gzip =
-            Gzip { out, block: Vec::with_capacity(BLOCK), blocks, flying: VecDeque::new(), workers, crc: Crc::new() };
+        let mut gzip = Gzip {
+            out,
+            block: Vec::with_capacity(BLOCK),
+            blocks,
+            in_flight: VecDeque::new(),
+            workers,
+            crc: Crc::new(),
+        };
         gzip.out.write_all(&HEADER)?;
         body(&mut gzip)?;
         gzip.finish()
     })
 }
 
-/// A block to compress, and the channel that its result is sent to.
+/// A block to compress, and the channel for its result.
 struct Job {
     block: Vec<u8>,
     done: SyncSender<io::Result<Block>>,
@@ -52,13 +58,13 @@ struct Block {
     deflated: Vec<u8>,
     /// Checksum of the bytes before compression.
     crc: Crc,
-    /// Buffer of those bytes, for another block.
+    /// Buffer of those bytes, for reuse.
     spare: Vec<u8>,
 }
 
 impl Job {
     fn run(self) {
-        // The receiver is gone if writing has failed meanwhile.
+        // The receiver is gone if writing failed meanwhile.
         let _ = self.done.send(deflate(self.block));
     }
 }
@@ -68,7 +74,7 @@ fn deflate(mut block: Vec<u8>) -> io::Result<Block> {
     crc.update(&block);
     let mut deflated = Vec::with_capacity(block.len() / 4 + 64);
     let mut compress = Compress::new(LEVEL, false);
-    // The flush is complete once there was room to spare.
+    // The flush is complete once the output has spare capacity.
     while compress.total_in() < block.len() as u64 || deflated.len() == deflated.capacity() {
         deflated.reserve(block.len() / 4 + 64);
         let rest = block.get(compress.total_in() as usize..).unwrap_or_default();
@@ -84,29 +90,29 @@ struct Gzip<W> {
     block: Vec<u8>,
     /// Channel to the workers; `None` if there are none.
     blocks: Option<SyncSender<Job>>,
-    /// Results that are not written yet, in order.
-    flying: VecDeque<Receiver<io::Result<Block>>>,
+    /// Results of blocks in flight, in order.
+    in_flight: VecDeque<Receiver<io::Result<Block>>>,
     workers: usize,
     crc: Crc,
 }
 
 impl<W: Write> Gzip<W> {
     fn send(&mut self) -> io::Result<()> {
-        let spare = if self.flying.len() > self.workers { self.land()? } else { Vec::with_capacity(BLOCK) };
+        let spare = if self.in_flight.len() > self.workers { self.write_oldest()? } else { Vec::with_capacity(BLOCK) };
         let block = std::mem::replace(&mut self.block, spare);
         let (done, result) = sync_channel(1);
         let job = Job { block, done };
         match &self.blocks {
-            Some(blocks) => blocks.send(job).map_err(|_| io::Error::other("no thread compresses any more"))?,
+            Some(blocks) => blocks.send(job).map_err(|_| io::Error::other("all compressing threads have ended"))?,
             None => job.run(),
         }
-        self.flying.push_back(result);
+        self.in_flight.push_back(result);
         Ok(())
     }
 
-    /// Writes the oldest block that is not written, and returns its buffer.
-    fn land(&mut self) -> io::Result<Vec<u8>> {
-        let Some(result) = self.flying.pop_front() else { return Ok(Vec::with_capacity(BLOCK)) };
+    /// Writes the oldest block in flight. Returns its buffer.
+    fn write_oldest(&mut self) -> io::Result<Vec<u8>> {
+        let Some(result) = self.in_flight.pop_front() else { return Ok(Vec::with_capacity(BLOCK)) };
         let block = result.recv().map_err(|_| io::Error::other("a compressing thread has ended"))??;
         self.crc.combine(&block.crc);
         self.out.write_all(&block.deflated)?;
@@ -115,8 +121,8 @@ impl<W: Write> Gzip<W> {
 
     fn finish(mut self) -> io::Result<W> {
         self.send()?;
-        while !self.flying.is_empty() {
-            self.land()?;
+        while !self.in_flight.is_empty() {
+            self.write_oldest()?;
         }
         self.out.write_all(&LAST_BLOCK)?;
         self.out.write_all(&self.crc.sum().to_le_bytes())?;
@@ -135,8 +141,7 @@ impl<W: Write> Write for Gzip<W> {
         Ok(count)
     }
 
-    /// Does nothing: the rest is written at the end, since a flush in between would cost
-    /// compression ratio.
+    /// Does nothing: a flush would cost compression ratio, and the rest is written at the end.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! Writing a file whole or not at all, whatever stands under its path: the only room of `export`
-//! that knows files.
+//! Atomic output: a file is written completely or not at all, whatever exists at its path. This is
+//! the only room of `export` that does file I/O.
 //!
 //! ```text
-//! sink         a file that appears when it is whole, counted and checksummed ─ gzip (compressed on several cores)
-//! target       what stands under the path: a file, a link, a device, a pipe  ─ outlet (writing into the last two)
-//! second_name  a hard link or a copy of what was written, in another folder
-//! mount        what the file system cannot do, found out before the session
+//! sink         writes a file atomically, counted and checksummed        ─ gzip (compresses on several cores)
+//! target       what exists at the path: a file, link, device or pipe    ─ outlet (writes into devices and pipes)
+//! second_name  adds a hard link or a copy of a file in another folder
+//! mount        detects missing operations of the file system before the session
 //! ```
 
 mod gzip;

@@ -1,19 +1,19 @@
-//! Shortcomings of the file system of a session's folder, found out at the start.
+//! Detection, at the start of a session, of operations that the file system of its folder lacks.
 //!
-//! Some mounts of object stores and other machines rename or delete nothing. Their artifacts are
-//! whole all the same (see [`sink`](super::sink)), but temporary files stay, and a file of the same
-//! name is not replaced at once.
+//! Some mounts of object stores and of other machines cannot rename or delete files. Artifacts are
+//! still complete there (see [`sink`](super::sink)), but temporary files remain, and an existing
+//! file is not replaced atomically.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Returns what the file system of a folder cannot do, in a sentence; `None` if it can do all that
-/// is needed. Creates, renames and deletes an empty file.
+/// Returns a sentence about the operations that the folder's file system lacks; `None` if it has
+/// all. Creates, renames and deletes an empty file.
 pub fn shortcomings(folder: &Path) -> Option<String> {
     let name = |what: &str| folder.join(format!(".probe-{}{what}", std::process::id()));
     let (probe, renamed) = (name(""), name("-renamed"));
-    // A folder in which nothing can be created has been refused before this.
+    // Folders in which no file can be created were refused before.
     File::create(&probe).ok()?;
     let moved = fs::rename(&probe, &renamed);
     let deleted = fs::remove_file(if moved.is_ok() { renamed } else { probe });
@@ -23,10 +23,12 @@ pub fn shortcomings(folder: &Path) -> Option<String> {
     };
     match (moved, deleted) {
         (Ok(()), Ok(())) => None,
-        (Err(error), Ok(())) => cannot("rename", error, "an artifact is whole once the manifest lists it"),
-        (Ok(()), Err(error)) => cannot("delete", error, "hidden files stay in it"),
-        (Err(error), Err(_)) => {
-            cannot("rename or delete", error, "an artifact is whole once the manifest lists it, and hidden files stay")
-        }
+        (Err(error), Ok(())) => cannot("rename", error, "an artifact is complete once the manifest lists it"),
+        (Ok(()), Err(error)) => cannot("delete", error, "hidden files remain in it"),
+        (Err(error), Err(_)) => cannot(
+            "rename or delete",
+            error,
+            "an artifact is complete once the manifest lists it, and hidden files remain",
+        ),
     }
 }

@@ -1,13 +1,13 @@
-//! Writing to a path of the user's, which may be a pipe that nobody reads, and may send signals.
+//! Writing to a device or pipe that the user named, without blocking forever and without signals.
 //!
-//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever
-//! thread writes: both end a host that never asked for them. A sleeping reader would block the
-//! writer for ever. All three are errors here.
+//! If the reader of a pipe is gone, the writing thread gets SIGPIPE, and a limit on file sizes
+//! sends SIGXFSZ; both terminate a host that does not handle them. A reader that sleeps blocks the
+//! writer forever. All three are errors here.
 
 use std::fs::File;
 use std::io::{self, Write};
 
-/// An open device, pipe or terminal. A write waits for its reader, but not for ever.
+/// An open device, pipe or terminal. A write waits for the reader, with a timeout.
 #[derive(Debug)]
 pub(crate) struct Outlet(File);
 
@@ -20,7 +20,7 @@ impl Outlet {
 #[cfg(unix)]
 pub use unix::without_signals;
 
-/// Runs `write`, whose errors are no signals here.
+/// Runs `write`; its errors send no signals on this system.
 #[cfg(not(unix))]
 pub fn without_signals<T>(write: impl FnOnce() -> T) -> T {
     write()
@@ -44,21 +44,21 @@ mod unix {
 
     use super::{File, Outlet, Write, io};
 
-    /// Time in which a reader has to read something.
-    const PATIENCE: Duration = Duration::from_secs(10);
-    /// Bytes that a pipe which is ready takes without waiting, whether or not it is set to.
-    const AT_ONCE: usize = 4096;
-    /// Signals that a failed write sends to its thread.
+    /// Maximum time to wait for the reader.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    /// Number of bytes that a ready pipe accepts without blocking, in blocking mode too.
+    const MAX_WRITE: usize = 4096;
+    /// Signals that a failed write sends to the thread.
     const SIGNALS: [libc::c_int; 2] = [libc::SIGXFSZ, libc::SIGPIPE];
 
     impl Write for Outlet {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let part = bytes.get(..AT_ONCE).unwrap_or(bytes);
-            let deadline = Instant::now() + PATIENCE;
+            let part = bytes.get(..MAX_WRITE).unwrap_or(bytes);
+            let deadline = Instant::now() + TIMEOUT;
             loop {
-                wait_for_room(&self.0, deadline)?;
+                wait_until_writable(&self.0, deadline)?;
                 match self.0.write(part) {
-                    // Another process has filled it meanwhile.
+                    // Another process has filled the pipe meanwhile.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }
@@ -70,15 +70,15 @@ mod unix {
         }
     }
 
-    pub(super) fn wait_for_room(file: &File, deadline: Instant) -> io::Result<()> {
+    pub(super) fn wait_until_writable(file: &File, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
             // SAFETY: one valid entry, whose descriptor is open.
-            // CAST: at most `PATIENCE`.
+            // CAST: at most `TIMEOUT`.
             match unsafe { libc::poll(&raw mut poll, 1, left.as_millis() as libc::c_int) } {
                 0 => {
-                    let secs = PATIENCE.as_secs();
+                    let secs = TIMEOUT.as_secs();
                     let message = format!("its reader has taken nothing for {secs} s: see that it reads");
                     return Err(io::Error::new(io::ErrorKind::TimedOut, message));
                 }
@@ -93,41 +93,41 @@ mod unix {
         }
     }
 
-    /// Runs `write`, and takes back the signals that it has sent to this thread.
+    /// Runs `write`, and discards the signals that it sent to this thread.
     pub fn without_signals<T>(write: impl FnOnce() -> T) -> T {
-        let _held = Held::new();
+        let _blocked = BlockedSignals::new();
         write()
     }
 
-    /// Blocks the signals on this thread for as long as it lives.
-    struct Held {
-        /// The thread's mask before.
+    /// Guard that blocks the signals on this thread.
+    struct BlockedSignals {
+        /// The thread's previous mask.
         before: libc::sigset_t,
-        /// The signals that were pending for the host before.
-        of_host: libc::sigset_t,
+        /// Signals that were already pending for the host.
+        pending_before: libc::sigset_t,
     }
 
-    impl Held {
+    impl BlockedSignals {
         fn new() -> Self {
             // SAFETY: every set is written by `sigemptyset`, `pthread_sigmask` or `sigpending`
             // before it is read.
             unsafe {
-                let (mut before, mut of_host) = (std::mem::zeroed(), std::mem::zeroed());
+                let (mut before, mut pending_before) = (std::mem::zeroed(), std::mem::zeroed());
                 let blocked = set(&SIGNALS);
                 libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, &raw mut before);
-                libc::sigpending(&raw mut of_host);
-                Self { before, of_host }
+                libc::sigpending(&raw mut pending_before);
+                Self { before, pending_before }
             }
         }
     }
 
-    impl Drop for Held {
+    impl Drop for BlockedSignals {
         fn drop(&mut self) {
             for signal in SIGNALS {
                 // SAFETY: the sets were written by `new`.
                 unsafe {
-                    if libc::sigismember(&raw const self.of_host, signal) == 0 {
-                        take_back(signal);
+                    if libc::sigismember(&raw const self.pending_before, signal) == 0 {
+                        discard_pending(signal);
                     }
                 }
             }
@@ -148,19 +148,19 @@ mod unix {
         }
     }
 
-    /// Takes a blocked signal that is pending, if there is one.
+    /// Removes a blocked signal that is pending.
     #[cfg(not(target_vendor = "apple"))]
-    fn take_back(signal: libc::c_int) {
+    fn discard_pending(signal: libc::c_int) {
         let (only, now) = (set(&[signal]), libc::timespec { tv_sec: 0, tv_nsec: 0 });
-        // SAFETY: the set and the time are valid; nothing is asked about the signal.
+        // SAFETY: the set and the timeout are valid; no information about the signal is requested.
         unsafe { libc::sigtimedwait(&raw const only, std::ptr::null_mut(), &raw const now) };
     }
 
-    /// Takes a blocked signal that is pending, if there is one.
+    /// Removes a blocked signal that is pending.
     #[cfg(target_vendor = "apple")]
-    fn take_back(signal: libc::c_int) {
+    fn discard_pending(signal: libc::c_int) {
         let (only, mut pending, mut taken) = (set(&[signal]), set(&[]), 0);
-        // SAFETY: the sets are valid; `sigwait` returns at once for a signal that waits.
+        // SAFETY: the sets are valid; `sigwait` returns at once for a pending signal.
         unsafe {
             libc::sigpending(&raw mut pending);
             if libc::sigismember(&raw const pending, signal) == 1 {
@@ -182,9 +182,9 @@ mod tests {
     fn a_pipe_that_stays_full_is_an_error() {
         let (reader, writer) = io::pipe().unwrap();
         let mut outlet = Outlet::new(File::from(std::os::fd::OwnedFd::from(writer)));
-        // As many bytes as a pipe holds.
+        // The capacity of a pipe.
         outlet.write_all(&[0; 1 << 16]).unwrap();
-        let error = unix::wait_for_room(&outlet.0, Instant::now() + Duration::from_millis(20)).unwrap_err();
+        let error = unix::wait_until_writable(&outlet.0, Instant::now() + Duration::from_millis(20)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(reader);
     }

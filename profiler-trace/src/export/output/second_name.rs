@@ -1,24 +1,24 @@
-//! A second name for a file that is written, where a consumer insists on names or on a folder of
-//! its own.
+//! A second name for a written file, for consumers that require certain names or a folder of their
+//! own.
 //!
-//! TensorBoard lists files that end in `.pt.trace.json[.gz]`, and Holistic Trace Analysis takes
-//! everything in a folder for a trace. So a session's traces are in `traces/` too, with nothing
-//! beside them, under such names.
+//! TensorBoard lists files that end in `.pt.trace.json[.gz]`, and Holistic Trace Analysis treats
+//! every file in a folder as a trace. So a session's traces are also in `traces/`, alone and under
+//! such names.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Largest file that is copied where the file system has no links.
+/// Maximum size of a file that is copied where the file system has no links.
 const MAX_COPY: u64 = 64 << 20;
 
-/// Gives the file at `path` the name `second` too, in a folder that is made if it is missing: by a
-/// hard link, else a symbolic link, else a copy of at most 64 MiB. Replaces an earlier file of that
-/// name.
+/// Gives the file at `path` the second name `second`: as a hard link, otherwise a symbolic link,
+/// otherwise a copy of at most 64 MiB. Creates the folder if it does not exist, and replaces an
+/// earlier file.
 ///
 /// # Errors
 ///
-/// Returns why none of them is possible.
+/// Returns the reason if none of them is possible.
 pub(in crate::export) fn add(path: &Path, second: &Path) -> io::Result<()> {
     if let Some(folder) = second.parent() {
         fs::create_dir_all(folder)?;
@@ -48,7 +48,7 @@ fn symbolic_link(_path: &Path, _second: &Path) -> io::Result<()> {
 fn copy(path: &Path, second: &Path) -> io::Result<()> {
     let bytes = fs::metadata(path)?.len();
     if bytes > MAX_COPY {
-        let message = format!("the file system has no links, and {bytes} bytes are too many to write twice");
+        let message = format!("the file system has no links, and {bytes} bytes are too many to copy");
         return Err(io::Error::new(io::ErrorKind::Unsupported, message));
     }
     fs::copy(path, second).map(drop)

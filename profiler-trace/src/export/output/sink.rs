@@ -1,11 +1,10 @@
-//! The way of every artifact to the disk: a file is complete under its name, or it is not there.
+//! Atomic writing of artifacts: a file is complete under its name, or it does not exist.
 //!
-//! Written under a hidden name beside its place, which no other process and no other file has,
-//! compressed and checksummed on the way, flushed to the disk, then renamed. Whatever goes wrong (a
-//! full disk, a folder that vanished) removes the hidden file and is an error with a reason, never
-//! a signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is
-//! whole; the manifest, which is written last, lists what is. Devices and pipes are written into
-//! ([`Target`]).
+//! A file is written under a unique hidden name in the same folder, compressed and checksummed on
+//! the way, flushed to disk, and renamed. Any failure (a full disk, a deleted folder) removes the
+//! hidden file and is returned as an error, never as a signal. Where files cannot be renamed, the
+//! hidden file is copied and remains until the copy is complete; the manifest, which is written
+//! last, lists complete files. Devices and pipes are written directly ([`Target`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,10 +17,10 @@ use super::outlet;
 use super::target::{self, Target};
 
 const BUFFER: usize = 64 << 10;
-/// End of a file's name while it is written.
+/// Suffix of the hidden name.
 const SUFFIX: &str = ".tmp";
 
-/// A file on the disk.
+/// Size and checksum of a written file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct Written {
     pub(in crate::export) bytes: u64,
@@ -29,8 +28,8 @@ pub(in crate::export) struct Written {
     pub(in crate::export) crc32: u32,
 }
 
-/// Writes what `body` writes to `path`, and creates a missing folder; replaces an earlier file, but
-/// no device or link.
+/// Writes the output of `body` to `path`, creating a missing folder. Replaces an earlier file, but
+/// not a device or link.
 pub(in crate::export) fn write_file(
     path: &Path,
     gzip: bool,
@@ -39,18 +38,18 @@ pub(in crate::export) fn write_file(
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         fs::create_dir_all(folder)?;
     }
-    outlet::without_signals(|| match Target::of(path)? {
+    outlet::without_signals(|| match Target::resolve(path)? {
         Target::File(path) => replace(&path, gzip, body),
         Target::Stream(path) => fill(target::open_stream(&path)?, gzip, body).map(|(_, written)| written),
     })
 }
 
 fn replace(path: &Path, gzip: bool, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Written> {
-    let hidden = Hidden::beside(path)?;
+    let hidden = Hidden::create(path)?;
     let file = File::options().write(true).create_new(true).open(&hidden.0)?;
     if let Ok(earlier) = fs::metadata(path) {
-        // Users who might read the earlier file may read this one; where permissions cannot be set,
-        // so be it.
+        // Users who could read the earlier file can read this one. Ignored where permissions cannot
+        // be set.
         let _ = file.set_permissions(earlier.permissions());
     }
     let (file, written) = fill(file, gzip, body)?;
@@ -60,7 +59,7 @@ fn replace(path: &Path, gzip: bool, body: impl FnOnce(&mut dyn Write) -> io::Res
     Ok(written)
 }
 
-/// Waits until a file is on the disk, where the file system knows how to.
+/// Flushes a file to disk, if the file system supports that.
 fn sync(file: &File) -> io::Result<()> {
     match file.sync_all() {
         Err(error) if is_unsupported(&error) => Ok(()),
@@ -68,13 +67,13 @@ fn sync(file: &File) -> io::Result<()> {
     }
 }
 
-/// Returns whether a file system lacks the operation; some say so by refusing it to everybody.
+/// Returns whether the error shows that a file system lacks the operation; some report a refusal.
 fn is_unsupported(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, ResourceBusy, Unsupported};
     matches!(error.kind(), Unsupported | InvalidInput | PermissionDenied | CrossesDevices | ResourceBusy)
 }
 
-/// Sends what `body` writes into `file`.
+/// Writes the output of `body` into `file`.
 fn fill<F: Write>(
     file: F,
     gzip: bool,
@@ -91,18 +90,18 @@ fn fill<F: Write>(
     Ok((file, Written { bytes, crc32: crc.sum() }))
 }
 
-/// A file that is being written. Dropping it before it is renamed deletes it.
+/// Path of a file that is being written. Dropping it before the rename deletes the file.
 struct Hidden(PathBuf);
 
 impl Hidden {
-    fn beside(path: &Path) -> io::Result<Self> {
+    fn create(path: &Path) -> io::Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
         // ORDERING: only uniqueness matters.
         let (process, number) = (std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let hidden = format!(".{}.{process}-{number}{SUFFIX}", name.to_string_lossy());
         let hidden = Self(path.with_file_name(hidden));
-        // What a killed process with the same id left behind would be in the way.
+        // A killed process with the same id may have left a file of this name.
         match fs::remove_file(&hidden.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(hidden),
@@ -119,14 +118,14 @@ impl Hidden {
         Ok(())
     }
 
-    /// Copies the file where nothing can be renamed: until the copy is done, the hidden file is the
-    /// whole one.
+    /// Copies the file where it cannot be renamed. The hidden file remains until the copy is
+    /// complete.
     fn copy_to(&self, path: &Path) -> io::Result<()> {
-        let mut whole = File::open(&self.0)?;
+        let mut complete = File::open(&self.0)?;
         let mut copy = File::options().write(true).create(true).truncate(true).open(path)?;
-        let copied = io::copy(&mut whole, &mut copy).and_then(|_| sync(&copy));
+        let copied = io::copy(&mut complete, &mut copy).and_then(|_| sync(&copy));
         copied.inspect_err(|_| {
-            // Half a file is worth less than none.
+            // An incomplete file is worse than none.
             let _ = fs::remove_file(path).or_else(|_| copy.set_len(0));
         })
     }
@@ -135,29 +134,28 @@ impl Hidden {
 impl Drop for Hidden {
     fn drop(&mut self) {
         if self.0 != Path::new("") {
-            // The first error is worth more than a second one.
+            // The first error is more useful than one of the clean-up.
             let _ = fs::remove_file(&self.0);
         }
     }
 }
 
-/// Deletes the files that a process which has died was writing into a folder, for this part of the
-/// job (`rank0`).
+/// Deletes files that a dead process left unfinished in a folder, for one part of the job
+/// (`rank0`).
 pub fn remove_unfinished(folder: &Path, part: &str, process: u32) {
-    let (of_part, of_process) = (format!("{part}."), format!(".{process}-"));
+    let (part_marker, process_marker) = (format!("{part}."), format!(".{process}-"));
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let is_hidden = name.starts_with('.') && name.ends_with(SUFFIX);
-        if is_hidden && name.contains(&of_part) && name.contains(&of_process) {
-            // A file that cannot be deleted is in nobody's way.
+        if is_hidden && name.contains(&part_marker) && name.contains(&process_marker) {
+            // A file that cannot be deleted does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Makes a rename outlast a power failure, where a folder can be opened; the file itself is safe
-/// already.
+/// Makes a rename durable, if the folder can be opened; the file's contents are durable already.
 fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent()
         && let Ok(folder) = File::open(folder)
@@ -166,7 +164,7 @@ fn sync_folder(path: &Path) {
     }
 }
 
-/// Counts and checksums what goes to the disk.
+/// Writer that counts and checksums the bytes written.
 struct Counted<F> {
     file: F,
     bytes: u64,
@@ -233,7 +231,7 @@ mod tests {
         assert_eq!(left, [others[0], others[1], "trace_rank0.json"], "the other processes may live");
     }
 
-    /// G2: a file that is written twice at the same moment is one of both, whole.
+    /// G2: a file written by two threads at once is the complete output of one of them.
     #[test]
     fn two_writers_of_one_file_do_not_share_a_temporary() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
-//! The kind of thing that stands under a path before it is written to.
+//! The kind of object at a path before it is written to.
 //!
-//! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a
-//! merge's output) may be a file, which is replaced, a link, whose target is, or a device or pipe,
-//! which is written into: a rename would put a file in its place. What can be neither is refused
-//! with a reason.
+//! A path that the profiler chose is free. A path that the user chose (`perf_dump_path`,
+//! `trace_file`, a merge's output) may be a file, which is replaced; a link, whose target is
+//! replaced; or a device or pipe, which is written into, because a rename would put a file in its
+//! place. Anything else is refused with a reason.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,27 +11,28 @@ use std::path::{Path, PathBuf};
 
 use super::outlet::Outlet;
 
-/// Links that are followed: as many as Linux follows.
-const MOST_LINKS: usize = 40;
+/// Maximum number of links to follow, as on Linux.
+const MAX_LINKS: usize = 40;
 
-/// Destination of an artifact.
+/// Destination of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::export) enum Target {
-    /// A file, there or not yet, which is replaced as a whole.
+    /// A file, existing or not, which is replaced atomically.
     File(PathBuf),
-    /// A device, a pipe, or something that the process has open already.
+    /// A device, a pipe, or a descriptor that is already open.
     Stream(PathBuf),
 }
 
 impl Target {
-    /// Follows links to what `path` names. Opens nothing.
+    /// Follows the links at `path`. Opens nothing.
     ///
     /// # Errors
     ///
-    /// Returns why it cannot be written to: a folder, a socket, a disk, a file that is protected.
-    pub(in crate::export) fn of(path: &Path) -> io::Result<Self> {
+    /// Returns the reason if the target cannot be written: a folder, a socket, a disk, a read-only
+    /// file.
+    pub(in crate::export) fn resolve(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
-        for _ in 0..MOST_LINKS {
+        for _ in 0..MAX_LINKS {
             if is_descriptor(&path) {
                 return Ok(Self::Stream(path));
             }
@@ -40,7 +41,7 @@ impl Target {
                 found => found?,
             };
             if !found.is_symlink() {
-                return Self::there(path, &found);
+                return Self::from_metadata(path, &found);
             }
             let next = fs::read_link(&path)?;
             path = path.parent().unwrap_or(Path::new("")).join(next);
@@ -48,8 +49,8 @@ impl Target {
         Err(io::Error::other("it is a link that leads back to itself: remove it"))
     }
 
-    /// Returns the target for a path that is no link.
-    fn there(path: PathBuf, found: &fs::Metadata) -> io::Result<Self> {
+    /// Returns the target at a path that is not a link.
+    fn from_metadata(path: PathBuf, found: &fs::Metadata) -> io::Result<Self> {
         if found.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder: name a file in it"));
         }
@@ -64,9 +65,9 @@ impl Target {
     }
 }
 
-/// Returns whether writing to `path` replaces a file that is there.
+/// Returns whether writing to `path` replaces an existing file.
 pub(in crate::export) fn is_replaced(path: &Path) -> bool {
-    matches!(Target::of(path), Ok(Target::File(path)) if path.exists())
+    matches!(Target::resolve(path), Ok(Target::File(path)) if path.exists())
 }
 
 #[cfg(unix)]
@@ -89,21 +90,21 @@ fn stream(path: PathBuf, _found: &fs::Metadata) -> io::Result<Target> {
     Ok(Target::Stream(path))
 }
 
-/// Returns whether the path stands for something that a process has open, as `/dev/stdout` does:
-/// what such a link says of its target is for people.
+/// Returns whether the path refers to an open descriptor, as `/dev/stdout` does. The text of such a
+/// link is not a path that can be opened.
 fn is_descriptor(path: &Path) -> bool {
     let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
     folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd"))
 }
 
-/// Opens a device or a pipe, without waiting for anybody.
+/// Opens a device or pipe without blocking.
 #[cfg(unix)]
 pub(super) fn open_stream(path: &Path) -> io::Result<Outlet> {
     use std::os::fd::AsFd as _;
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let own = || Some(fs::canonicalize(path.parent()?).ok()? == fs::canonicalize("/proc/self/fd").ok()?);
-    // Opened anew, a file would have a position of its own, and a socket cannot be.
+    // Reopening a file would give it a separate position, and a socket cannot be reopened.
     let name = path.file_name().filter(|_| is_descriptor(path) && own() == Some(true));
     let shared = match name.and_then(|name| name.to_str()) {
         Some("1") => Some(io::stdout().as_fd().try_clone_to_owned()?),

@@ -1,8 +1,8 @@
-//! `clock` of trace and manifest: the host's clocks at both ends of the recording, which place this
-//! rank beside others.
+//! `clock` of trace and manifest: the host's clocks at both ends of the recording, by which a merge
+//! aligns ranks.
 //!
-//! Written by [`ClockReport::of`], read back by the merge: one struct, so that neither can forget
-//! the other.
+//! [`ClockReport::new`] fills the struct and the merge reads it back, so writer and reader cannot
+//! diverge.
 
 use std::borrow::Cow;
 
@@ -10,32 +10,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{self, Reading, Trace};
 
-/// The host's clock, and its readings.
+/// Properties of the host's clock, and its readings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct ClockReport {
-    /// Ranks with the same `id` read the same monotonic clock; absent where the system has no name
-    /// for it.
+    /// Id shared by all ranks that read the same monotonic clock; absent if the system has no such
+    /// id.
     pub(in crate::export) id: Option<String>,
-    /// Bound of the real-time clock's error, if something keeps it synchronised.
+    /// Bound of the real-time clock's error, if the clock is synchronised.
     pub(in crate::export) real_time_error_ns: Option<u64>,
     pub(in crate::export) begin: Reading,
     pub(in crate::export) end: Reading,
-    /// Jumps of the clocks; absent where the clocks ran evenly.
+    /// Jumps of the clocks; absent if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::export) jumps: Vec<Jump>,
 }
 
-/// A jump of one clock against the others during the recording; also the arguments of its mark in a
-/// trace.
+/// A jump of one clock relative to the others during the recording; also the arguments of its mark
+/// in a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct Jump {
     /// Kind of the jump: `suspend`, `counter` or `real time`.
     pub(in crate::export) kind: Cow<'static, str>,
     /// Length of the jump.
     pub(in crate::export) length_ns: i64,
-    /// Earliest moment of the jump.
+    /// Earliest time of the jump.
     pub(in crate::export) at_unix_ns: u64,
-    /// Time after that moment within which it happened.
+    /// Time after `at_unix_ns` within which the jump happened.
     pub(in crate::export) within_ns: u64,
 }
 
@@ -58,7 +58,7 @@ impl Jump {
 }
 
 impl ClockReport {
-    pub(in crate::export) fn of(trace: &Trace) -> Self {
+    pub(in crate::export) fn new(trace: &Trace) -> Self {
         let clock = &trace.context.clock;
         let [begin, end] = trace.readings;
         Self { id: clock.id.clone(), real_time_error_ns: clock.real_time_error_ns, begin, end, jumps: Jump::all(trace) }

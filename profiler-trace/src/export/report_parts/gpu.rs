@@ -1,5 +1,5 @@
-//! What the reports say about the GPU: where its times come from, how busy it was, and what is
-//! missing. A time that was not measured is absent, never 0.
+//! The GPU in reports: the source of its times, how busy it was, and what is missing. A time that
+//! was not measured is absent, never 0.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use crate::export::report_parts::losses::LossReport;
 use crate::model::{Gpu, GpuTimes, NodeId, Source, StageTree, Trace};
 use crate::records::unavailable::Unavailable;
 
-/// The GPU in the timing report, the manifest and the trace's head.
+/// The GPU in the timing report, the manifest and the trace's metadata.
 #[derive(Serialize)]
 pub(in crate::export) struct GpuReport<'a> {
-    /// Word of the source, or `none`.
+    /// Word for the source, or `none`.
     source: &'static str,
-    /// One word for why there are no records, or no more than events.
+    /// Code of the reason why there are no records, or only times of ranges.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_code: Option<&'static str>,
-    /// The reason in a sentence.
+    /// Reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(flatten)]
@@ -43,7 +43,7 @@ struct Recorded<'a> {
     losses: LossReport<'a>,
 }
 
-/// The figures that events know.
+/// Figures of a source that only has CUDA events.
 #[derive(Serialize)]
 struct Timed<'a> {
     cuda_driver_version: u32,
@@ -55,27 +55,28 @@ struct Timed<'a> {
     losses: LossReport<'a>,
 }
 
-/// GPU time of a stage, or of everything. Fields that the source does not know are absent.
+/// GPU time of a stage or of the session. Fields that the source cannot measure are absent.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(in crate::export) struct TimesReport {
-    /// Kernels, copies and fills that the stage launched.
+    /// Number of kernels, copies and fills that the stage launched.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_ops: Option<u64>,
     /// Time in which at least one of them ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_busy_ns: Option<u64>,
-    /// Ranges that events have timed.
+    /// Number of ranges that events timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_timed_ranges: Option<u64>,
-    /// Time in which at least one of them was open on its stream, whether or not that was busy.
+    /// Time in which at least one of them was open on its stream, whether or not the stream was
+    /// busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_elapsed_ns: Option<u64>,
-    /// From the begin of the first op or range to the end of the last.
+    /// Time from the start of the first op or range to the end of the last.
     gpu_span_ns: u64,
 }
 
 impl<'a> GpuReport<'a> {
-    pub(in crate::export) fn of(trace: &'a Trace) -> Self {
+    pub(in crate::export) fn new(trace: &'a Trace) -> Self {
         let gpu = match &trace.gpu {
             Ok(gpu) => gpu,
             Err(reason) => {
@@ -88,7 +89,7 @@ impl<'a> GpuReport<'a> {
                 source: name.word,
                 reason_code: None,
                 reason: None,
-                recorded: Some(Recorded::of(trace, gpu)),
+                recorded: Some(Recorded::new(trace, gpu)),
                 timed: None,
             },
             Source::Events { reason, resolution_ns, .. } => Self {
@@ -96,69 +97,69 @@ impl<'a> GpuReport<'a> {
                 reason_code: reason.as_ref().map(Unavailable::code),
                 reason: reason.as_ref().map(ToString::to_string),
                 recorded: None,
-                timed: Some(Timed::of(trace, gpu, *resolution_ns)),
+                timed: Some(Timed::new(trace, gpu, *resolution_ns)),
             },
         }
     }
 }
 
 impl<'a> Recorded<'a> {
-    fn of(trace: &'a Trace, gpu: &'a Gpu) -> Self {
+    fn new(trace: &'a Trace, gpu: &'a Gpu) -> Self {
         Self {
             version: gpu.library_version().into_iter().collect(),
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
-            total: TimesReport::of(gpu, gpu.total),
+            total: TimesReport::new(gpu, gpu.total),
             api_calls: gpu.calls.len(),
-            unattributed: TimesReport::of(gpu, gpu.unattributed),
+            unattributed: TimesReport::new(gpu, gpu.unattributed),
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses: LossReport::of_gpu(trace),
+            losses: LossReport::gpu(trace),
         }
     }
 }
 
 impl<'a> Timed<'a> {
-    fn of(trace: &'a Trace, gpu: &'a Gpu, resolution_ns: u64) -> Self {
+    fn new(trace: &'a Trace, gpu: &'a Gpu, resolution_ns: u64) -> Self {
         Self {
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
-            total: TimesReport::of(gpu, gpu.total),
+            total: TimesReport::new(gpu, gpu.total),
             resolution_ns,
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses: LossReport::of_gpu(trace),
+            losses: LossReport::gpu(trace),
         }
     }
 }
 
 impl TimesReport {
-    fn of(gpu: &Gpu, times: GpuTimes) -> Self {
-        let (count, time, knows_ops) = (times.ops, times.busy_ns, gpu.source.knows_ops());
+    fn new(gpu: &Gpu, times: GpuTimes) -> Self {
+        let (count, time, has_ops) = (times.ops, times.busy_ns, gpu.source.has_ops());
         Self {
-            gpu_ops: knows_ops.then_some(count),
-            gpu_busy_ns: knows_ops.then_some(time),
-            gpu_timed_ranges: (!knows_ops).then_some(count),
-            gpu_elapsed_ns: (!knows_ops).then_some(time),
+            gpu_ops: has_ops.then_some(count),
+            gpu_busy_ns: has_ops.then_some(time),
+            gpu_timed_ranges: (!has_ops).then_some(count),
+            gpu_elapsed_ns: (!has_ops).then_some(time),
             gpu_span_ns: times.span_ns(),
         }
     }
 }
 
-/// Returns the GPU time of a stage; `None` if it is not known.
-pub(in crate::export) fn of_stage(trace: &Trace, stages: &StageTree, stage: NodeId) -> Option<TimesReport> {
+/// Returns the GPU time of a stage; `None` if unknown.
+pub(in crate::export) fn stage_times(trace: &Trace, stages: &StageTree, stage: NodeId) -> Option<TimesReport> {
     let gpu = trace.gpu.as_ref().ok()?;
     let times = stages.node(stage).gpu;
-    is_known(gpu, times).then(|| TimesReport::of(gpu, times))
+    is_known(gpu, times).then(|| TimesReport::new(gpu, times))
 }
 
-/// Returns whether the source knows a stage: events know only the timed stages, every other source
-/// knows all.
+/// Returns whether the source measured a stage: events measure only the timed stages, all other
+/// sources measure every stage.
 pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
-    gpu.source.knows_ops() || times.ops > 0
+    gpu.source.has_ops() || times.ops > 0
 }
 
-/// Returns the head of the summary's column.
+/// Returns the header of the summary's GPU column.
 pub(in crate::export) fn column(gpu: &Gpu) -> &'static str {
-    if gpu.source.knows_ops() { "gpu busy" } else { "gpu elapsed" }
+    if gpu.source.has_ops() { "gpu busy" } else { "gpu elapsed" }
 }
 
 /// Returns the sentence about the GPU at the end of the summary.

@@ -1,29 +1,28 @@
-//! Losses as reports show them: by cause, zero included, so that "nothing is missing" is a
-//! statement.
+//! Losses in reports: counts by cause, zeros included, so that the absence of losses is stated.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::{Effect, LossCause, ON_HOST, Trace};
+use crate::model::{Effect, HOST_CAUSES, LossCause, Trace};
 
-/// Threads whose losses are shown one by one.
-const MOST_THREADS: usize = 16;
+/// Maximum number of threads whose losses are shown individually.
+const MAX_THREADS: usize = 16;
 
-/// Counts by cause, in the timing report, the manifest and the trace's head.
+/// Counts by cause, in the timing report, the manifest and the trace's metadata.
 #[derive(Clone, Copy)]
 pub(crate) struct LossReport<'a>(&'a Trace, &'static [LossCause]);
 
-/// The value that is shown for a cause.
+/// Value shown for a cause.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shown<'a> {
     Count(u64),
-    /// Losses by thread; of many threads those that lost most, and the sum of the others.
+    /// Losses by thread: the threads with the most, and the sum of the others.
     Threads(Vec<ThreadLoss<'a>>),
-    /// Ranges that are shown under `(too many dynamic names)`, and how many different names the
-    /// process has used beyond the limit, counted up to 65,536; `null` if that is not known.
+    /// Number of ranges shown as `(too many dynamic names)`, and of different names beyond the
+    /// limit, counted up to 65,536; `null` if unknown.
     Names {
         ranges: u64,
         names: Option<u64>,
@@ -37,14 +36,14 @@ struct ThreadLoss<'a> {
 }
 
 impl<'a> LossReport<'a> {
-    /// Creates the report of what was lost on the host.
-    pub(in crate::export) const fn on_host(trace: &'a Trace) -> Self {
-        Self(trace, ON_HOST)
+    /// Creates the report of losses on the host.
+    pub(in crate::export) const fn host(trace: &'a Trace) -> Self {
+        Self(trace, HOST_CAUSES)
     }
 
-    /// Creates the report of what the GPU's source has lost.
-    pub(in crate::export) fn of_gpu(trace: &'a Trace) -> Self {
-        Self(trace, LossCause::of_gpu(trace))
+    /// Creates the report of losses of the GPU source.
+    pub(in crate::export) fn gpu(trace: &'a Trace) -> Self {
+        Self(trace, LossCause::gpu_causes(trace))
     }
 }
 
@@ -59,17 +58,17 @@ impl Serialize for LossReport<'_> {
             }
             (count, ..) => Shown::Count(count),
         };
-        let is_of_ranges = causes.iter().any(|cause| cause.effect == Effect::Missing);
-        let missing = is_of_ranges.then(|| ("missing", Shown::Count(trace.ranges_lost())));
+        let has_ranges = causes.iter().any(|cause| cause.effect == Effect::Missing);
+        let missing = has_ranges.then(|| ("missing", Shown::Count(trace.ranges_lost())));
         serializer.collect_map(missing.into_iter().chain(causes.iter().map(|cause| (cause.code, shown(cause)))))
     }
 }
 
-/// Returns the losses of the threads that lost most, and a line for all others.
+/// Returns the losses of the threads with the most, and one entry for all others.
 fn by_thread(losses: &[(String, u64)]) -> Vec<ThreadLoss<'_>> {
     let mut all: Vec<_> = losses.iter().collect();
     all.sort_by_key(|(_, ranges)| Reverse(*ranges));
-    let others = all.split_off(all.len().min(MOST_THREADS));
+    let others = all.split_off(all.len().min(MAX_THREADS));
     let mut lines: Vec<_> =
         all.into_iter().map(|(thread, ranges)| ThreadLoss { thread: thread.into(), ranges: *ranges }).collect();
     if !others.is_empty() {
@@ -79,23 +78,24 @@ fn by_thread(losses: &[(String, u64)]) -> Vec<ThreadLoss<'_>> {
     lines
 }
 
-fn sentences(trace: &Trace, wanted: impl Fn(Effect) -> bool) -> Vec<String> {
-    let causes = ON_HOST.iter().chain(LossCause::of_gpu(trace));
-    causes.filter(|cause| wanted(cause.effect)).filter_map(|cause| cause.sentence(trace)).collect()
+/// Returns the sentences of the causes with a selected effect.
+fn sentences(trace: &Trace, selects: impl Fn(Effect) -> bool) -> Vec<String> {
+    let causes = HOST_CAUSES.iter().chain(LossCause::gpu_causes(trace));
+    causes.filter(|cause| selects(cause.effect)).filter_map(|cause| cause.sentence(trace)).collect()
 }
 
-/// Returns a sentence for each cause of loss that there was, on the host and on the GPU.
+/// Returns a sentence for each cause with losses, on the host and on the GPU.
 pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
     sentences(trace, |_| true)
 }
 
-/// Returns a sentence for each loss that a user can do something about; without those that the
-/// begin and the end of a recording bring with them.
+/// Returns a sentence for each cause that the user can avoid, without the losses that are natural
+/// at the start and end of a recording.
 pub fn avoidable(trace: &Trace) -> Vec<String> {
     sentences(trace, |effect| effect != Effect::Natural)
 }
 
-/// Returns a sentence for each loss that a recording's begin and end bring with them.
+/// Returns a sentence for each cause that is natural at the start and end of a recording.
 pub fn natural(trace: &Trace) -> Vec<String> {
     sentences(trace, |effect| effect == Effect::Natural)
 }

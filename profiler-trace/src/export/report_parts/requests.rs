@@ -1,5 +1,5 @@
-//! The figures of all requests together, in a form that adds up over the ranks of a job: timing
-//! report, `job.json`.
+//! Statistics of all requests, in a form that can be merged across the ranks of a job, for the
+//! timing report and `job.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,48 +7,48 @@ use crate::model::{Bins, Durations, RELATIVE_ACCURACY, Requests};
 
 use super::spread::Spread;
 
-/// Counts, sums and quantiles of all requests of a session, or of all ranks' together. Serialised,
-/// it is the object `requests` of the timing report without the requests that are kept one by one.
+/// Counts, sums and quantiles of all requests of a session or of a job. Serialised, it is the
+/// object `requests` of the timing report without the individual requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTimes {
     #[serde(flatten)]
     spread: Spread,
-    /// Futures that were dropped before they were ready.
+    /// Number of futures dropped before completion.
     cancelled: u64,
-    /// Requests that began before the recording: timed from there on.
+    /// Number of requests that began before the recording; timed from its start.
     clipped: u64,
-    /// Requests that were open when the recording ended: timed up to there.
+    /// Number of requests still open at the end of the recording; timed up to its end.
     unfinished: u64,
     sketch: Sketch,
 }
 
-/// A DDSketch: quantiles are computed from it, and sketches can be merged.
+/// A mergeable DDSketch, from which quantiles are computed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "SketchForm", try_from = "SketchForm")]
 struct Sketch(Bins);
 
-/// The sketch as it is written.
+/// Serialised form of a sketch.
 #[derive(Serialize, Deserialize)]
 struct SketchForm {
     kind: String,
-    /// Error of a quantile that is computed from it, as a share of the quantile.
+    /// Maximum relative error of a quantile.
     relative_accuracy: f64,
     /// The bin `key` holds durations from `gamma ^ key` to `gamma ^ (key + 1)` nanoseconds.
     gamma: f64,
     /// Number of durations of 0 ns.
     zeros: u64,
-    /// Pairs `[key, count]`, by key.
+    /// Pairs `[key, count]`, sorted by key.
     bins: Vec<(i32, u64)>,
 }
 
-/// The only kind of sketch there is.
+/// The only kind of sketch.
 const KIND: &str = "ddsketch";
 
 impl RequestTimes {
-    pub(in crate::export) fn of(requests: &Requests) -> Self {
+    pub(in crate::export) fn new(requests: &Requests) -> Self {
         let Requests { durations, cancelled, clipped, unfinished, .. } = requests;
         Self {
-            spread: Spread::of_many(durations),
+            spread: Spread::from_sketch(durations),
             cancelled: *cancelled,
             clipped: *clipped,
             unfinished: *unfinished,
@@ -56,24 +56,24 @@ impl RequestTimes {
         }
     }
 
-    /// Returns how many requests there were.
+    /// Returns the number of requests.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.spread.count
     }
 
-    /// Returns the figures of all of these together; `None` if no request was served.
+    /// Merges the statistics of several ranks; `None` if there was no request.
     #[doc(hidden)]
     pub fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Self> {
         let (mut durations, mut merged) = (Durations::default(), Self::default());
         for each in all {
             let Spread { sum_ns, min_ns, max_ns, .. } = each.spread;
-            durations.merge(&Durations::of_bins(&each.sketch.0, sum_ns, (min_ns, max_ns)));
+            durations.merge(&Durations::from_bins(&each.sketch.0, sum_ns, (min_ns, max_ns)));
             merged.cancelled = merged.cancelled.saturating_add(each.cancelled);
             merged.clipped = merged.clipped.saturating_add(each.clipped);
             merged.unfinished = merged.unfinished.saturating_add(each.unfinished);
         }
-        let (spread, sketch) = (Spread::of_many(&durations), Sketch(durations.bins()));
+        let (spread, sketch) = (Spread::from_sketch(&durations), Sketch(durations.bins()));
         (spread.count > 0).then_some(Self { spread, sketch, ..merged })
     }
 }
@@ -104,10 +104,11 @@ mod tests {
     fn of(durations: impl Iterator<Item = u64>) -> RequestTimes {
         let mut requests = Requests { cancelled: 1, ..Requests::default() };
         durations.for_each(|ns| requests.durations.add(ns));
-        RequestTimes::of(&requests)
+        RequestTimes::new(&requests)
     }
 
-    /// A4: the quantiles of a job are those of all its ranks' requests, not the mean of the ranks'.
+    /// A4: the quantiles of a job are those of all ranks' requests, not the mean of the ranks'
+    /// quantiles.
     #[test]
     fn ranks_add_up_to_the_requests_of_the_job() {
         let (fast, slow) = (of((1..=900).map(|at| at * 1000)), of((1..=100).map(|at| at * 1_000_000)));

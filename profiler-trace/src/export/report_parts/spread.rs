@@ -1,10 +1,10 @@
-//! The spread of durations: count, sum, extremes and quantiles, the same in every report.
+//! Spread of durations: count, sum, extremes and quantiles, the same in all reports.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Durations, StageNode};
 
-/// A spread, in nanoseconds; all zero if there was nothing.
+/// A spread in nanoseconds; all zeros without durations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(in crate::export) count: u64,
@@ -18,12 +18,12 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Returns the spread of a list, exactly.
-    pub(in crate::export) fn of(durations: impl Iterator<Item = u64>) -> Self {
+    /// Computes the exact spread of a list.
+    pub(in crate::export) fn exact(durations: impl Iterator<Item = u64>) -> Self {
         let mut sorted: Vec<u64> = durations.collect();
         sorted.sort_unstable();
         let (Some(&min_ns), Some(&max_ns)) = (sorted.first(), sorted.last()) else { return Self::default() };
-        // The smallest duration that at least this share of all do not exceed: always one that
+        // The smallest duration that at least this share of all durations does not exceed; it
         // occurred.
         let quantile = |per_mille: usize| sorted[(sorted.len() * per_mille).div_ceil(1000).max(1) - 1];
         Self {
@@ -38,28 +38,28 @@ impl Spread {
         }
     }
 
-    /// Returns the spread of more durations than are kept: its quantiles are within 1 %.
-    pub(in crate::export) fn of_many(durations: &Durations) -> Self {
+    /// Computes the spread of a sketch; quantiles are within 1 %.
+    pub(in crate::export) fn from_sketch(durations: &Durations) -> Self {
         let Durations { count, sum_ns, min_ns, max_ns, .. } = *durations;
         let [p50_ns, p90_ns, p99_ns, p999_ns] = [0.5, 0.9, 0.99, 0.999].map(|q| durations.quantile(q));
         Self { count, sum_ns, min_ns, max_ns, p50_ns, p90_ns, p99_ns, p999_ns }
     }
 
-    /// Returns the spread of a stage's calls: exactly, as long as all of them are kept, else with
+    /// Computes the spread of a stage's calls: exactly if all calls were kept, otherwise with
     /// quantiles within 1 %.
-    pub(in crate::export) fn of_calls(node: &StageNode) -> Self {
+    pub(in crate::export) fn from_stage(node: &StageNode) -> Self {
         let kept = node.occurrences.iter().map(|(_, duration)| *duration);
-        let Some(further) = &node.further else { return Self::of(kept) };
+        let Some(further) = &node.further else { return Self::exact(kept) };
         let mut all = (**further).clone();
         kept.for_each(|duration| all.add(duration));
-        // The extremes are known exactly.
+        // The extremes are exact.
         let (count, min_ns, max_ns) = (node.calls, node.shortest_ns(), node.max_ns);
         let [p50_ns, p90_ns, p99_ns, p999_ns] =
             [500, 900, 990, 999].map(|per_mille| all.quantile(per_mille).clamp(min_ns, max_ns));
         Self { count, sum_ns: node.sum_ns, min_ns, max_ns, p50_ns, p90_ns, p99_ns, p999_ns }
     }
 
-    /// Returns the mean in nanoseconds; 0 if there was nothing.
+    /// Returns the mean in nanoseconds; 0 without durations.
     pub(in crate::export) fn mean_ns(&self) -> u64 {
         self.sum_ns.checked_div(self.count).unwrap_or_default()
     }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_durations_that_occurred() {
-        let spread = Spread::of((1..=1000).rev());
+        let spread = Spread::exact((1..=1000).rev());
         let expected = Spread {
             count: 1000,
             sum_ns: 500_500,
@@ -83,7 +83,7 @@ mod tests {
             p999_ns: 999,
         };
         assert_eq!((spread, spread.mean_ns()), (expected, 500));
-        assert_eq!(Spread::of([7].into_iter()).p999_ns, 7);
-        assert_eq!(Spread::of(std::iter::empty()), Spread::default());
+        assert_eq!(Spread::exact([7].into_iter()).p999_ns, 7);
+        assert_eq!(Spread::exact(std::iter::empty()), Spread::default());
     }
 }

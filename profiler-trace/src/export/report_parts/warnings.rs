@@ -1,26 +1,26 @@
-//! What the user should know about a recording, in full sentences: what the session noticed, and
-//! what only the finished trace shows. A warning is about something that is not as it was asked
-//! for; a note is about what was.
+//! Sentences about a recording for the user: those of the session, and those that only the finished
+//! trace shows. A warning says that something was not done as configured; a note explains an effect
+//! of the configuration.
 
 use crate::export::ops::averages::MAX_ROWS;
 use crate::export::reports::pipeline;
 use crate::model::{Context, EndedBy, Trace};
 
-/// Most sites of one kind of mistake that get a sentence of their own.
+/// Maximum number of sites that get individual sentences for the same mistake.
 const MAX_SITES: usize = 8;
 
-/// Returns every warning of a session.
+/// Returns all warnings of a session.
 pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
     trace.context.warnings.iter().cloned().chain(found(trace)).collect()
 }
 
-/// Returns the warnings that the trace gives rise to. The log has the others already.
+/// Returns the warnings that the trace shows; the others were logged during the session.
 pub fn found(trace: &Trace) -> Vec<String> {
     let ops = merged_calls(trace).into_iter().chain(long_sheets(trace));
     listed_dims(trace).chain(ops).chain(no_iteration(trace)).chain(no_target(trace)).collect()
 }
 
-/// Returns every note of a session.
+/// Returns all notes of a session.
 pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
     let options = &trace.context.options;
     let filter = options
@@ -29,8 +29,8 @@ pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
     trace.context.notes.iter().cloned().chain(filter).collect()
 }
 
-/// Returns a sentence for each site whose `shapes(…)` has a list of `usize`: most likely dims,
-/// taken for a tensor.
+/// Returns a sentence for each site whose `shapes(…)` contains a list of `usize`, which are most
+/// likely dims rather than a tensor.
 fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     let sentences = trace.listed_dims.iter().take(MAX_SITES).map(|site| {
         let (name, file, line) = (site.name(), site.file(), site.line());
@@ -44,8 +44,8 @@ fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
 }
 
-/// Returns a sentence on the calls that the sheets `by_shape` and `by_stack` cannot tell apart, if
-/// there are any.
+/// Returns a sentence about the calls that the sheets `by_shape` and `by_stack` do not distinguish,
+/// if there are any.
 fn merged_calls(trace: &Trace) -> Option<String> {
     let calls = trace.ops.merged_calls;
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
@@ -53,7 +53,7 @@ fn merged_calls(trace: &Trace) -> Option<String> {
     (calls > 0).then(|| format!("{calls} {sentence}"))
 }
 
-/// Returns the warning that a sheet of the workbook may be longer than what is written of it.
+/// Returns a warning if a sheet of the workbook has more rows than are written.
 fn long_sheets(trace: &Trace) -> Option<String> {
     let groups = trace.ops.group_count();
     (cfg!(feature = "xlsx") && groups > MAX_ROWS).then(|| {
@@ -64,7 +64,7 @@ fn long_sheets(trace: &Trace) -> Option<String> {
     })
 }
 
-/// Returns the warning that a session which should have ended by itself had nothing to count.
+/// Returns a warning if a session with `max_iterations` counted no iteration.
 fn no_iteration(trace: &Trace) -> Option<String> {
     let Context { options, recorded_iterations, ended_by, .. } = &trace.context;
     let is_counted = options.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
@@ -77,7 +77,7 @@ fn no_iteration(trace: &Trace) -> Option<String> {
     })
 }
 
-/// Returns the warning that the pipeline profiler had nothing to time.
+/// Returns a warning if the pipeline profiler timed nothing.
 fn no_target(trace: &Trace) -> Option<String> {
     let options = &trace.context.options;
     let is_empty = options.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();

@@ -1,12 +1,12 @@
-//! The figures of a trace that a printed summary needs after the trace is gone: part of the
-//! manifest in memory.
+//! Figures that a printed summary needs after the trace has been dropped; part of the manifest in
+//! memory.
 
 use crate::export::report_parts::{gpu, losses};
 use crate::model::Trace;
 
 use super::stages::StageTable;
 
-/// Rows of the table of stages.
+/// Maximum number of stages in the table.
 const MAX_STAGES: usize = 20;
 
 /// Times and sentences of a trace.
@@ -14,16 +14,16 @@ const MAX_STAGES: usize = 20;
 pub(in crate::export) struct Digest {
     pub(in crate::export) whole_ns: u64,
     pub(in crate::export) stages: StageTable,
-    /// A sentence about the GPU.
+    /// Sentence about the GPU.
     pub(in crate::export) gpu: String,
     pub(in crate::export) losses: Vec<String>,
 }
 
 impl Digest {
-    pub(in crate::export) fn of(trace: &Trace) -> Self {
+    pub(in crate::export) fn new(trace: &Trace) -> Self {
         Self {
             whole_ns: trace.end - trace.begin,
-            stages: StageTable::of(trace, MAX_STAGES),
+            stages: StageTable::new(trace, MAX_STAGES),
             gpu: gpu::sentence(trace),
             losses: losses::all(trace),
         }

@@ -1,14 +1,14 @@
-//! Reports: what a recording adds up to, for programs and for people.
+//! Reports: summaries of a recording for programs and for people.
 //!
 //! ```text
 //! timing     timing_rank*.json   stage, step and request times  ─ stages (its records)
-//! summary    summary_rank*.md    the same on one page
-//! printed    Summary             the same again, at the end of a session, for a terminal
-//! perf_dump  perf_dump_path      SGLang-diffusion's light report  ─ commit (which code ran)
+//! summary    summary_rank*.md    the same times on one page
+//! printed    Summary             the same times for a terminal, at the end of a session
+//! perf_dump  perf_dump_path      SGLang-diffusion's light report  ─ commit (version of the program)
 //! pipeline   log lines           vLLM-Omni's pipeline profiler
 //! ```
 //!
-//! They add nothing of their own: `report_parts`, `ops` and `memory` say what the numbers are.
+//! Reports only present numbers; `report_parts`, `ops` and `memory` define them.
 
 mod commit;
 pub(super) mod digest;
@@ -35,5 +35,5 @@ const SUMMARY: OneFile = OneFile::always(
     Ok(|trace, manifest, out| summary::write(trace, &manifest.missing, out)),
 );
 
-/// The exporters of this room, in the order in which they write.
+/// Exporters of this room, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&TIMING, &perf_dump::PerfDumps, &SUMMARY, &pipeline::Pipeline];

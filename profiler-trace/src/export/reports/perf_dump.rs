@@ -1,4 +1,4 @@
-//! The light report of `perf_dump_path`: what SGLang-diffusion's `--perf-dump-path` writes,
+//! The light report of `perf_dump_path`, in the format of SGLang-diffusion's `--perf-dump-path` and
 //! readable by its comparison script.
 
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::model::{ExportOptions, Request, StageNode, StageTree, Step, StepLoop,
 
 use super::commit::commit_hash;
 
-/// The exporter of the light report.
+/// Exporter of the light report.
 pub(super) struct PerfDumps;
 
 const KIND: ArtifactKind = ArtifactKind::new("perf_dump", "perf_dump_path", JSON);
@@ -25,19 +25,19 @@ impl Exporter for PerfDumps {
 
     fn plan(&self, plan: &mut Plan<'_>) {
         let context = &plan.trace.context;
-        if let Some((_, path)) = self.spelled_out(&context.options, context.rank) {
+        if let Some((_, path)) = self.user_path(&context.options, context.rank) {
             plan.file_at(KIND.name, path, None, |trace, _, out| write(trace, out));
         }
     }
 
-    fn spelled_out(&self, options: &ExportOptions, rank: u32) -> Option<(&'static str, PathBuf)> {
-        options.perf_dump_path.as_ref().map(|path| (KIND.file, of_rank(path, rank)))
+    fn user_path(&self, options: &ExportOptions, rank: u32) -> Option<(&'static str, PathBuf)> {
+        options.perf_dump_path.as_ref().map(|path| (KIND.file, rank_path(path, rank)))
     }
 }
 
-/// Returns the path of a rank's report: rank 0's is as configured, others add their number:
-/// `perf_rank1.json`.
-fn of_rank(path: &Path, rank: u32) -> PathBuf {
+/// Returns the path of a rank's report. Rank 0 uses the configured path, others append their
+/// number: `perf_rank1.json`.
+fn rank_path(path: &Path, rank: u32) -> PathBuf {
     if rank == 0 {
         return path.to_owned();
     }
@@ -50,8 +50,7 @@ fn of_rank(path: &Path, rank: u32) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes the report: of the request if there was one, of the whole session if there was none or
-/// several.
+/// Writes the report: of the request if there was exactly one, otherwise of the whole session.
 fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let session = (context.session.as_str(), trace.begin, trace.end, &trace.stages);
@@ -78,8 +77,8 @@ fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     write_indented(out, &dump)
 }
 
-/// Returns the stages of the pipeline: the outermost ones, or those inside the one that encloses
-/// everything.
+/// Returns the stages of the pipeline: the outermost stages, or those inside a single stage that
+/// encloses all others.
 fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     let nodes = tree.in_order();
     let at = |depth: u32| -> Vec<&StageNode> {
@@ -96,8 +95,8 @@ fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     stages
 }
 
-/// Returns the loop of denoising steps: the one that `step_of` names, else the one with the most
-/// iterations, since a loop inside another has more.
+/// Returns the loop of denoising steps: the loop that `step_of` names, otherwise the loop with the
+/// most iterations, because an inner loop has more than an outer one.
 fn denoising(trace: &Trace) -> Option<&StepLoop> {
     if trace.context.options.step_of.is_some() {
         return trace.loops.iter().find(|each| each.drives);

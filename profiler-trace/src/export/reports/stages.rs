@@ -1,9 +1,8 @@
-//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and
-//! tables of stages.
+//! Stage times: one record per stage and parent, for `timing_rank*.json` and tables of stages.
 //!
-//! In the timing report a record names the one around it by number, so that the file grows with the
-//! number of records, however deep they lie. The requests' own records are short, and name the
-//! session's by number too.
+//! In the timing report a record refers to its parent by number, so the file grows with the number
+//! of records but not with their depth. Records of requests are short and refer to the session's
+//! records by number.
 
 use std::collections::HashMap;
 
@@ -11,12 +10,12 @@ use serde::Serialize;
 
 use crate::export::format::json::{Line, millis, record, unless_empty};
 use crate::export::memory::report::source_of;
-use crate::export::report_parts::gpu::{column, is_known, of_stage};
+use crate::export::report_parts::gpu::{column, is_known, stage_times};
 use crate::export::report_parts::rest_name;
 use crate::export::report_parts::spread::Spread;
 use crate::model::{GpuTimes, NodeId, Request, StageNode, Trace};
 
-/// Fields of a stage that a request's record, the session's and every table have in common.
+/// Fields shared by the records of a session and of requests and by all tables.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::export) struct Times {
     pub(in crate::export) calls: u64,
@@ -25,30 +24,30 @@ pub(in crate::export) struct Times {
     pub(in crate::export) max_ns: u64,
     /// Time in no stage inside it.
     pub(in crate::export) self_ns: u64,
-    /// Calls that began before the part of the recording that is kept: timed from there on.
+    /// Number of calls that began before the kept part of the recording; timed from its start.
     #[serde(skip_serializing_if = "is_zero")]
     clipped: u64,
-    /// True if calls ran at the same time: their sum may exceed the time around them.
+    /// True if calls overlapped, so that their sum may exceed the time around them.
     #[serde(skip_serializing_if = "is_false")]
     pub(in crate::export) concurrent: bool,
-    /// CPU time of its threads, of lives in their polls; absent if it was not measured.
+    /// CPU time of its threads, for lives in their polls; absent if not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::export) cpu_ns: Option<u64>,
-    /// True if measuring the CPU time made it more than 1 % slower.
+    /// True if measuring the CPU time slowed it by more than 1 %.
     #[serde(skip_serializing_if = "is_false")]
     cpu_slows: bool,
     #[serde(flatten)]
     pub(in crate::export) lives: Option<Lives>,
 }
 
-/// Fields of async stages alone: of the calls that are lives of futures.
+/// Additional fields of async stages, for calls that are lives of futures.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::export) struct Lives {
     lives: u64,
     pub(in crate::export) polls: u64,
-    /// Time in polls. The lives waited for the rest.
+    /// Time in polls; the lives waited the rest of the time.
     pub(in crate::export) busy_ns: u64,
-    /// Lives that were dropped before they were ready.
+    /// Number of lives dropped before completion.
     cancelled: u64,
 }
 
@@ -60,20 +59,20 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The stages of a session, as the page, the terminal and the workbook show them.
+/// The stages of a session in the summary, the terminal and the workbook.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct StageTable {
-    /// Rows in the order of the tree, and last the time in which no stage ran.
+    /// Rows in tree order; the last row is the time in which no stage ran.
     pub(in crate::export) rows: Vec<StageRow>,
-    /// Number of shorter stages that have no row.
+    /// Number of shorter stages without a row.
     pub(in crate::export) left_out: usize,
     pub(in crate::export) has_busy: bool,
     pub(in crate::export) has_cpu: bool,
-    /// Head of the GPU's column; `None` if it was not recorded.
+    /// Header of the GPU column; `None` if the GPU was not recorded.
     pub(in crate::export) gpu: Option<&'static str>,
 }
 
-/// A stage at its place in the tree, or the time in which no stage ran.
+/// A stage at its position in the tree, or the time in which no stage ran.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct StageRow {
     pub(in crate::export) name: &'static str,
@@ -82,26 +81,26 @@ pub(in crate::export) struct StageRow {
     pub(in crate::export) kind: &'static str,
     pub(in crate::export) depth: u32,
     pub(in crate::export) sum_ns: u64,
-    /// Length of the session.
+    /// Duration of the session.
     pub(in crate::export) whole_ns: u64,
-    /// Times of the stage; absent for the time in which no stage ran.
+    /// Times of the stage; `None` for the time in which no stage ran.
     pub(in crate::export) times: Option<Times>,
-    /// GPU time of the work that the stage launched; `None` if it is not known.
+    /// GPU time of the work that the stage launched; `None` if unknown.
     pub(in crate::export) gpu_ns: Option<u64>,
 }
 
 impl StageTable {
-    /// Returns the table with the `most` longest stages.
-    pub(in crate::export) fn of(trace: &Trace, most: usize) -> Self {
+    /// Creates the table with the `limit` longest stages.
+    pub(in crate::export) fn new(trace: &Trace, limit: usize) -> Self {
         let whole_ns = trace.end - trace.begin;
         let gpu = trace.gpu.as_ref().ok();
         let gpu_ns = |times: GpuTimes| gpu.filter(|gpu| is_known(gpu, times)).map(|_| times.busy_ns);
         let nodes = trace.stages.in_order();
         let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
         sums.sort_unstable_by(|a, b| b.cmp(a));
-        // A stage is never longer than the one around it, unless it is async.
-        let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
-        let kept = nodes.iter().map(|(_, node)| node).filter(|node| node.sum_ns >= least).take(most);
+        // Unless a stage is async, it is never longer than the stage around it.
+        let min_sum = if limit == 0 { u64::MAX } else { sums.get(limit - 1).copied().unwrap_or(0) };
+        let kept = nodes.iter().map(|(_, node)| node).filter(|node| node.sum_ns >= min_sum).take(limit);
         let mut rows: Vec<StageRow> = kept
             .map(|node| StageRow {
                 name: node.name(),
@@ -109,7 +108,7 @@ impl StageTable {
                 depth: node.depth,
                 sum_ns: node.sum_ns,
                 whole_ns,
-                times: Some(Times::of(node, whole_ns)),
+                times: Some(Times::new(node, whole_ns)),
                 gpu_ns: gpu_ns(node.gpu),
             })
             .collect();
@@ -130,24 +129,24 @@ impl StageTable {
 }
 
 impl StageRow {
-    /// Returns the text that `of` makes of the stage's times; an empty one for the time in which no
-    /// stage ran.
-    pub(in crate::export) fn told(&self, of: impl FnOnce(&Times) -> Option<String>) -> String {
-        self.times.as_ref().and_then(of).unwrap_or_default()
+    /// Returns the text that `format` produces from the stage's times; empty for the time in which
+    /// no stage ran.
+    pub(in crate::export) fn times_cell(&self, format: impl FnOnce(&Times) -> Option<String>) -> String {
+        self.times.as_ref().and_then(format).unwrap_or_default()
     }
 
-    /// Returns the time in polls of an async stage.
+    /// Returns the time in the polls of an async stage.
     pub(in crate::export) fn busy_ns(&self) -> Option<u64> {
         self.times.as_ref()?.lives.as_ref().map(|lives| lives.busy_ns)
     }
 
-    /// Returns its name, with a mark if it is async.
+    /// Returns the given name, marked if the stage is async.
     pub(in crate::export) fn marked(&self, name: &str) -> String {
         let mark = if self.busy_ns().is_some() { " (async)" } else { "" };
         format!("{name}{mark}")
     }
 
-    /// Returns the cell of the GPU's column.
+    /// Returns the cell in the GPU column.
     pub(in crate::export) fn gpu_cell(&self) -> String {
         self.gpu_ns.map_or_else(|| "n/a".to_owned(), millis)
     }
@@ -157,21 +156,20 @@ fn kind(node: &StageNode) -> &'static str {
     if node.is_step() { "step" } else { "stage" }
 }
 
-/// Returns the numbers of the session's records: parents come before children.
+/// Returns the numbers of the session's records; parents come before children.
 pub(super) fn ids(trace: &Trace) -> HashMap<NodeId, usize> {
     trace.stages.in_order().into_iter().map(|(node, _)| node).zip(0..).collect()
 }
 
-/// Returns the record of each stage of the session at each place of the tree, all its calls
-/// together.
-pub(super) fn of_session(trace: &Trace) -> Vec<Line<impl Serialize>> {
+/// Returns the session's records, one per stage and parent.
+pub(super) fn session_records(trace: &Trace) -> Vec<Line<impl Serialize>> {
     let ids = ids(trace);
     let nodes = trace.stages.in_order().into_iter().enumerate();
     nodes.map(|(id, (place, node))| Line(stage(trace, (id, ids.get(&node.parent).copied()), place, node))).collect()
 }
 
 /// Returns a request's records, in the order of the session's tree.
-pub(super) fn of_request(
+pub(super) fn request_records(
     trace: &Trace,
     request: &Request,
     ids: &HashMap<NodeId, usize>,
@@ -181,41 +179,41 @@ pub(super) fn of_request(
         Some(Line(record! {
             // The `id` of the session's record.
             stage: ids.get(&request.origin(place)).copied()?,
-            // First begin, since the window began.
+            // Start of the first call, relative to the window's start.
             begin_ns: node.first_begin.saturating_sub(trace.begin),
-            ..times: Times::of(node, request.duration()),
-            // GPU work that the request launched in it.
-            ..gpu: of_stage(trace, &request.stages, place),
+            ..times: Times::new(node, request.duration()),
+            // GPU work that the request launched in the stage.
+            ..gpu: stage_times(trace, &request.stages, place),
         }))
     });
     records.collect()
 }
 
 fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, node: &StageNode) -> impl Serialize {
-    let Spread { p50_ns, p90_ns, p99_ns, p999_ns, .. } = Spread::of_calls(node);
+    let Spread { p50_ns, p90_ns, p99_ns, p999_ns, .. } = Spread::from_stage(node);
     let calls = node.occurrences.iter().map(|&(begin, duration_ns)| {
-        // Since the window began.
+        // Relative to the window's start.
         record! { begin_ns: begin.saturating_sub(trace.begin), duration_ns: duration_ns, }
     });
     let peaks: Vec<_> = memory_peaks(trace, place).collect();
     record! {
-        // Its place in the list, from 0.
+        // Index in the list, starting at 0.
         id: id,
-        // The `id` of the stage around it; null for an outermost one. It stands before this one in
-        // the list.
+        // The `id` of the stage around it, which comes earlier in the list; null for an outermost
+        // one.
         parent: parent,
         name: node.name(),
         kind: kind(node),
         // Number of stages around it.
         depth: node.depth,
-        ..times: Times::of(node, trace.end - trace.begin),
-        // Exact for up to 1,000 calls, within 1 % for more.
+        ..times: Times::new(node, trace.end - trace.begin),
+        // Exact for up to 1,000 calls, otherwise within 1 %.
         p50_ns: p50_ns,
         p90_ns: p90_ns,
         p99_ns: p99_ns,
         p999_ns: p999_ns,
-        // GPU work that it launched, it or a stage inside it; absent if the GPU was not recorded.
-        ..gpu: of_stage(trace, &trace.stages, place),
+        // GPU work launched by it or a stage inside it; absent if the GPU was not recorded.
+        ..gpu: stage_times(trace, &trace.stages, place),
         // Absent if memory was not recorded.
         memory_peaks?: (!peaks.is_empty()).then_some(peaks),
         // The first calls, in order of their ends.
@@ -224,8 +222,8 @@ fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, nod
     }
 }
 
-/// Returns the most that the process had allocated while a stage ran, for each device and source of
-/// its numbers.
+/// Returns the maximum memory of the process while a stage ran, per device and origin of the
+/// numbers.
 fn memory_peaks(trace: &Trace, place: NodeId) -> impl Iterator<Item = impl Serialize> {
     let devices = trace.memory.iter().flat_map(|memory| memory.all().map(move |device| (memory, device)));
     devices.map(move |(memory, device)| {
@@ -238,7 +236,7 @@ fn memory_peaks(trace: &Trace, place: NodeId) -> impl Iterator<Item = impl Seria
 }
 
 impl Times {
-    fn of(node: &StageNode, whole_ns: u64) -> Self {
+    fn new(node: &StageNode, whole_ns: u64) -> Self {
         let StageNode { lives, polls, busy_ns, cancelled, .. } = *node;
         Self {
             calls: node.calls,

@@ -1,5 +1,5 @@
-//! `timing_rank*.json`: stage, step and request times for programs, as `schemas/timing.schema.json`
-//! describes them.
+//! `timing_rank*.json`: stage, step and request times for programs, described by
+//! `schemas/timing.schema.json`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -18,9 +18,9 @@ use crate::model::{NodeId, Request, StageTree, Step, StepLoop, Trace};
 
 use super::{pipeline, stages};
 
-/// Steps of a loop that are listed; all of them are in its spread.
+/// Maximum number of listed steps per loop; the spread covers all.
 const MAX_STEPS: usize = 10_000;
-/// Threads that are listed.
+/// Maximum number of listed threads.
 const MAX_THREADS: usize = 1000;
 
 /// Writes the report.
@@ -40,23 +40,23 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
         ended_by: context.ended_by.as_str(),
         // Iterations of the driving loop.
         recorded_iterations: context.recorded_iterations,
-        // Selection in effect, if not everything was recorded.
+        // The selection, if not everything was recorded.
         filter: options.is_selective().then(|| record! { stages: &options.stages, }),
-        // Every stage of the session, inside requests and outside of them.
-        stages: stages::of_session(trace),
-        // Time in which no stage ran on any thread; with a filter, or one that was not selected.
+        // All stages of the session, inside and outside of requests.
+        stages: stages::session_records(trace),
+        // Time in which no stage ran on any thread; with a filter, no selected stage.
         unaccounted_ns: trace.unaccounted_ns,
-        // Seconds per pipeline stage, where `pipeline_profiler` is on.
+        // Seconds per pipeline stage, if `pipeline_profiler` is on.
         stage_durations?: unless_empty(stage_durations(&trace.stages, trace)),
         loops: trace.loops.iter().map(|each| step_loop(each, trace.begin)).collect::<Vec<_>>(),
         requests: requests(trace),
         threads: threads(trace),
         threads_left_out: trace.threads.len().saturating_sub(MAX_THREADS),
-        // Where memory was recorded.
-        memory?: memory::report::of(trace),
-        gpu: GpuReport::of(trace),
-        losses: LossReport::on_host(trace),
-        overhead: Overhead::of(trace),
+        // Present if memory was recorded.
+        memory?: memory::report::report(trace),
+        gpu: GpuReport::new(trace),
+        losses: LossReport::host(trace),
+        overhead: Overhead::new(trace),
     };
     write_indented(out, &timing)
 }
@@ -65,7 +65,7 @@ fn threads(trace: &Trace) -> Vec<Line<impl Serialize>> {
     let threads = trace.threads.iter().take(MAX_THREADS);
     let reports = threads.map(|thread| {
         let identity = &thread.identity;
-        // The operating system's id; 0 for a row that threads share.
+        // The operating system's id; 0 for a row shared by threads.
         Line(record! { id: identity.os_id, name: &identity.name, ranges: thread.ranges, })
     });
     reports.collect()
@@ -80,8 +80,8 @@ fn requests(trace: &Trace) -> impl Serialize {
     let ids = stages::ids(trace);
     let kept = trace.requests.kept.iter().map(|each| request(trace, each, &ids));
     record! {
-        ..all: RequestTimes::of(&trace.requests),
-        // The slowest, the newest and a random sample, in order of begin.
+        ..all: RequestTimes::new(&trace.requests),
+        // The slowest, the newest and a random sample, in order of start.
         kept: kept.collect::<Vec<_>>(),
     }
 }
@@ -89,20 +89,20 @@ fn requests(trace: &Trace) -> impl Serialize {
 fn request(trace: &Trace, request: &Request, ids: &HashMap<NodeId, usize>) -> impl Serialize + use<> {
     record! {
         request_id: request.id.clone(),
-        // Reason why it is among those kept: `slowest`, `newest`, `sample`.
+        // Reasons why it was kept: `slowest`, `newest`, `sample`.
         kept_as: request.kept_as.words().collect::<Vec<_>>(),
-        // Since the window began.
+        // Relative to the window's start.
         begin_ns: request.begin.saturating_sub(trace.begin),
         duration_ns: request.duration(),
-        // Number of a future's request: the `task` of its life in the trace.
+        // Number of a future's request: the argument `task` of its life in the trace.
         task?: request.task,
-        // Marks of a request that is not whole.
+        // Present on incomplete requests.
         cancelled?: unless_empty(request.cancelled),
         clipped?: unless_empty(request.clipped),
         unfinished?: unless_empty(!request.finished),
-        // GPU work that was launched in it.
-        ..gpu: gpu::of_stage(trace, &request.stages, StageTree::ROOT),
-        stages: stages::of_request(trace, request, ids),
+        // GPU work launched during the request.
+        ..gpu: gpu::stage_times(trace, &request.stages, StageTree::ROOT),
+        stages: stages::request_records(trace, request, ids),
         // Time in none of the top-level stages.
         unaccounted_ns: request.unaccounted_ns,
         // As in the session's record.
@@ -114,7 +114,7 @@ fn step_loop(each: &StepLoop, window_begin: u64) -> impl Serialize {
     let step = |step: &Step| {
         Line(record! {
             number: step.number,
-            // The program's own index.
+            // The program's index of the step.
             index?: step.index,
             begin_ns: step.begin.saturating_sub(window_begin),
             duration_ns: step.end - step.begin,
@@ -122,9 +122,9 @@ fn step_loop(each: &StepLoop, window_begin: u64) -> impl Serialize {
     };
     record! {
         name: each.name(),
-        // True if it counted the iterations and is `ProfilerStep#N` in the trace.
+        // True if this loop counted the iterations; its steps are `ProfilerStep#N` in the trace.
         drives: each.drives,
-        ..spread: Spread::of(each.steps.iter().map(|step| step.end - step.begin)),
+        ..spread: Spread::exact(each.steps.iter().map(|step| step.end - step.begin)),
         steps: each.steps.iter().take(MAX_STEPS).map(step).collect::<Vec<_>>(),
         steps_left_out: each.steps.len().saturating_sub(MAX_STEPS),
     }

@@ -1,10 +1,11 @@
-//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for
-//! flamegraph.pl, inferno and speedscope.
+//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: time by call stack, for flamegraph.pl,
+//! inferno and speedscope.
 //!
-//! One line per distinct stack, outermost function first, then the name of the range, a space and
-//! whole microseconds of the range's own time; for the GPU, behind the range that launched it, the
-//! name of the kernel, copy or fill, and its time on the GPU. PyTorch writes a line per event and
-//! leaves the range's name out; readers add the lines up and are better off with the name.
+//! Each line is a distinct stack, outermost function first, followed by the name of the range, a
+//! space, and the range's own time in whole microseconds. For the GPU, the name of the kernel, copy
+//! or fill follows the range that launched it, and the time is its time on the GPU. PyTorch writes
+//! one line per event and leaves out the range's name; readers sum the lines up and benefit from
+//! the name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -16,39 +17,39 @@ use crate::records::frames::{Shown, Symbols};
 use crate::text;
 use profiler_core::site::Site;
 
-/// Name for the range of work that no range launched.
-const NOBODY: &str = "(no range)";
+/// Name in place of a range for work that no range launched.
+const NO_RANGE: &str = "(no range)";
 
-/// Own time by stack and range, or time on the GPU by stack, range and kernel.
+/// Time by stack: own time of ranges, or time of GPU work.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Time in nanoseconds by line: outermost function first, then the range, then the kernel.
-    /// Without files and lines of source: calls from two lines of a function are one box in a
-    /// picture.
+    /// Nanoseconds by line: outermost function first, then the range, then the kernel. Lines
+    /// contain no source positions, so that calls from two lines of a function share a box in the
+    /// flame graph.
     lines: BTreeMap<String, u64>,
     #[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
-    pub(super) is_of_gpu: bool,
+    pub(super) is_gpu: bool,
 }
 
 impl Folded {
-    /// Folds the host's time in one pass over the trace; one entry per distinct stack stays in
+    /// Folds the host's time in one pass over the trace, keeping one entry per distinct stack in
     /// memory.
     ///
     /// # Errors
     ///
-    /// Returns why there is nothing to show.
-    pub(super) fn of(trace: &Trace) -> Result<Self, String> {
+    /// Returns the reason if there is nothing to show.
+    pub(super) fn cpu(trace: &Trace) -> Result<Self, String> {
         let mut sums: HashMap<Box<[u64]>, Vec<(&'static Site, u64)>> = HashMap::new();
         for thread in 0..trace.threads.len() {
             trace.walk(thread, |slice| {
                 let stack = slice.args().stack.as_slice();
-                let of_stack = match sums.get_mut(stack) {
-                    Some(known) => known,
+                let stack_sums = match sums.get_mut(stack) {
+                    Some(existing) => existing,
                     None => sums.entry(stack.into()).or_default(),
                 };
-                match of_stack.iter_mut().find(|(site, _)| std::ptr::eq(*site, slice.site)) {
+                match stack_sums.iter_mut().find(|(site, _)| std::ptr::eq(*site, slice.site)) {
                     Some((_, sum)) => *sum += slice.self_ns(),
-                    None => of_stack.push((slice.site, slice.self_ns())),
+                    None => stack_sums.push((slice.site, slice.self_ns())),
                 }
             });
         }
@@ -61,16 +62,16 @@ impl Folded {
                 *lines.entry(line(&trace.symbols, stack, &[site.name()])).or_default() += ns;
             }
         }
-        Self { lines, is_of_gpu: false }.shown()
+        Self { lines, is_gpu: false }.non_empty()
     }
 
-    /// Folds the GPU's work by the stack of the range that launched it; work that no range launched
+    /// Folds the GPU's work by the stack of the range that launched it. Work that no range launched
     /// has no stack.
     ///
     /// # Errors
     ///
-    /// Returns why there is nothing to show.
-    pub(super) fn of_gpu(trace: &Trace) -> Result<Self, String> {
+    /// Returns the reason if there is nothing to show.
+    pub(super) fn gpu(trace: &Trace) -> Result<Self, String> {
         let gpu = trace.gpu.as_ref().map_err(|reason| format!("no GPU was recorded: {reason}"))?;
         if gpu.ops.is_empty() {
             return Err("the GPU did nothing".to_owned());
@@ -93,11 +94,12 @@ impl Folded {
                 }
             });
         }
-        by_range.into_values().for_each(|kernels| push(&[], NOBODY, kernels));
-        Self { lines, is_of_gpu: true }.shown()
+        by_range.into_values().for_each(|kernels| push(&[], NO_RANGE, kernels));
+        Self { lines, is_gpu: true }.non_empty()
     }
 
-    fn shown(self) -> Result<Self, String> {
+    /// Returns an error if no line would be written.
+    fn non_empty(self) -> Result<Self, String> {
         if self.micros().next().is_none() { Err("no stack took a whole microsecond".to_owned()) } else { Ok(self) }
     }
 
@@ -106,14 +108,14 @@ impl Folded {
         self.micros().try_for_each(|(line, micros)| writeln!(out, "{line} {micros}"))
     }
 
-    /// Returns the lines that took a whole microsecond.
+    /// Returns the lines with at least one whole microsecond.
     pub(super) fn micros(&self) -> impl Iterator<Item = (&str, u64)> {
         self.lines.iter().map(|(line, ns)| (line.as_str(), ns / 1000)).filter(|(_, micros)| *micros > 0)
     }
 }
 
-/// Builds a line without its time; `names` come behind the functions: the range, and the work that
-/// it launched.
+/// Builds a line without its time; `names` follow the functions: the range, and the work that it
+/// launched.
 fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     let mut frames: Vec<Shown<'_>> = symbols.frames(stack).collect();
     frames.reverse();
@@ -127,8 +129,8 @@ fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     line
 }
 
-/// Returns the name of a frame without its place; a closure of which nothing else is known keeps
-/// its file.
+/// Returns the name of a frame without its source position. A closure without a known function
+/// keeps its file name.
 fn function(frame: Shown<'_>) -> Cow<'_, str> {
     match Path::new(frame.file).file_name() {
         Some(file) if frame.function.starts_with('{') => {
@@ -138,7 +140,7 @@ fn function(frame: Shown<'_>) -> Cow<'_, str> {
     }
 }
 
-/// Appends a frame; what separates frames and numbers becomes `_` in it, as in PyTorch.
+/// Appends a frame. Characters that separate frames or the number become `_`, as in PyTorch.
 fn push(line: &mut String, frame: &str) {
     if !line.is_empty() {
         line.push(';');

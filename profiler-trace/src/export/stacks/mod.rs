@@ -1,7 +1,7 @@
-//! Where the time went by call stack: folded to one line a stack (`stacks_*_rank*.txt`), and drawn
+//! Time by call stack: folded to one line per stack (`stacks_*_rank*.txt`), and as flame graphs
 //! (`flame_*_rank*.svg`).
 //!
-//! The stacks are folded once, and both writers get the same.
+//! The stacks are folded once for both writers.
 
 #[cfg(feature = "flamegraph")]
 mod flame;
@@ -14,9 +14,9 @@ use crate::model::{Content, Trace};
 use super::exporter::{ArtifactKind, Exporter, Plan, SVG, TEXT};
 use folded::Folded;
 
-/// Stacks of the host's time, or of the GPU's.
+/// Exporter of the host's or the GPU's stacks.
 struct Stacks {
-    /// The text and the picture.
+    /// Kinds of the text and the picture.
     kinds: [ArtifactKind; 2],
     fold: fn(&Trace) -> Result<Folded, String>,
 }
@@ -26,7 +26,7 @@ const CPU: Stacks = Stacks {
         ArtifactKind::new("stacks_cpu", "stacks_cpu_rank{R}.txt", TEXT),
         ArtifactKind::new("flame_cpu", "flame_cpu_rank{R}.svg", SVG),
     ],
-    fold: Folded::of,
+    fold: Folded::cpu,
 };
 
 const CUDA: Stacks = Stacks {
@@ -34,10 +34,10 @@ const CUDA: Stacks = Stacks {
         ArtifactKind::new("stacks_cuda", "stacks_cuda_rank{R}.txt", TEXT),
         ArtifactKind::new("flame_cuda", "flame_cuda_rank{R}.svg", SVG),
     ],
-    fold: Folded::of_gpu,
+    fold: Folded::gpu,
 };
 
-/// The exporters of this room, in the order in which they write.
+/// Exporters of this room, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&CPU, &CUDA];
 
 impl Exporter for Stacks {
@@ -56,14 +56,14 @@ impl Exporter for Stacks {
         let [text, picture] = self.kinds;
         let stacks = match stacks {
             Ok(stacks) => Rc::new(stacks),
-            Err(reason) => return [text, picture].into_iter().for_each(|kind| plan.lacks(kind, reason.as_str())),
+            Err(reason) => return [text, picture].into_iter().for_each(|kind| plan.add_missing(kind, reason.as_str())),
         };
         let lines = Rc::clone(&stacks);
         plan.file(text, move |_, _, out| lines.write(out));
         #[cfg(feature = "flamegraph")]
         plan.file(picture, move |trace, _, out| flame::write(&stacks, &trace.context, out));
         #[cfg(not(feature = "flamegraph"))]
-        plan.lacks(
+        plan.add_missing(
             picture,
             "the crate feature `flamegraph` is off: switch it on, or draw it from the folded stacks with \
              `inferno-flamegraph`",

@@ -1,19 +1,19 @@
-//! The one buffer that a trace goes through, reused from its first event to its last.
+//! The output buffer of a trace, reused from its first event to its last.
 
 use std::io::{self, Write};
 
-/// Size at which the text is written out: large enough for compressor and file, small enough for
-/// the cache.
+/// Size at which the buffer is written out: large enough for the compressor and the file, small
+/// enough for the cache.
 pub(super) const FULL: usize = 128 << 10;
 
-/// Creates a buffer with room for a page, and for the event that fills it.
+/// Creates a buffer with space for a page and the event that fills it.
 pub(super) fn empty() -> Vec<u8> {
     Vec::with_capacity(FULL + FULL / 4)
 }
 
-/// A page of text that is being written.
+/// A page of output under construction.
 pub(super) struct Page<'a> {
-    /// Text, to be appended to.
+    /// Output so far; callers append to it.
     pub(super) text: Vec<u8>,
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
@@ -24,12 +24,12 @@ impl<'a> Page<'a> {
         Self { text: empty(), out, failed: None }
     }
 
-    /// Writes out the text so far, for pages that were filled elsewhere to follow it.
+    /// Writes out the buffer and returns the output, for pages that were filled by workers.
     ///
     /// # Errors
     ///
     /// Returns the first error so far.
-    pub(super) fn direct(&mut self) -> io::Result<&mut (dyn Write + 'a)> {
+    pub(super) fn flushed_output(&mut self) -> io::Result<&mut (dyn Write + 'a)> {
         self.write_out();
         match self.failed.take() {
             None => Ok(self.out),
@@ -37,9 +37,9 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Writes out the text if the page is full. After an error nothing is written any more.
+    /// Writes out the buffer if it is full. After an error nothing more is written.
     #[inline]
-    pub(super) fn pause(&mut self) {
+    pub(super) fn flush_if_full(&mut self) {
         if self.text.len() >= FULL {
             self.write_out();
         }
@@ -54,7 +54,7 @@ impl<'a> Page<'a> {
         self.text.clear();
     }
 
-    /// Writes out the rest, and returns the first error.
+    /// Writes out the rest. Returns the first error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.write_out();
         self.failed.map_or(Ok(()), Err)
@@ -65,7 +65,7 @@ impl<'a> Page<'a> {
 mod tests {
     use super::*;
 
-    /// Takes some bytes, then is full.
+    /// Accepts some bytes, then is full.
     struct Disk(usize);
 
     impl Write for Disk {
@@ -86,7 +86,7 @@ mod tests {
         let mut page = Page::new(&mut disk);
         for _ in 0..FULL {
             page.text.extend_from_slice(b"0123456789");
-            page.pause();
+            page.flush_if_full();
         }
         assert!(page.text.capacity() <= FULL * 2);
         assert_eq!(page.finish().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));

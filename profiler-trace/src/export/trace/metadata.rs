@@ -1,5 +1,5 @@
-//! The recording's own facts: the keys before the events of a Chrome trace, arguments of the
-//! recording in Perfetto's.
+//! Metadata of the recording: the keys before the events of a Chrome trace, which are arguments of
+//! the recording's slice in Perfetto's format.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -10,13 +10,12 @@ use crate::export::report_parts::gpu::GpuReport;
 use crate::export::report_parts::losses::LossReport;
 use crate::export::report_parts::warnings;
 use crate::model::{Context, Trace};
+use crate::records::gpu::Device;
 
-use super::devices;
-
-/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read
-/// as a double, such a number of microseconds is off by up to a nanosecond, and slices that touch
-/// or end together cross. A week's microseconds survive a double to the nanosecond, sums of two
-/// included.
+/// `ts` counts from the start of a week. Kineto counts from the start of a quarter: read as a
+/// double, such a number of microseconds is off by up to a nanosecond, and slices that touch or end
+/// together then cross. The microseconds of a week, and sums of two of them, fit a double to the
+/// nanosecond.
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
 /// Returns `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
@@ -24,31 +23,30 @@ pub(super) const fn base_of(unix_ns: u64) -> u64 {
     unix_ns - unix_ns % WEEK_NS
 }
 
-/// Facts, as a Chrome trace has them before `traceEvents`: in Kineto's order and spelling; after
-/// them our own.
+/// Metadata before `traceEvents`: first Kineto's keys in its order and spelling, then our own.
 ///
-/// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it
-/// finds in the text.
-pub(super) struct Head<'a> {
+/// `distributedInfo` precedes everything that could contain `"rank": n`, because HTA takes the
+/// first match in the text.
+pub(super) struct Metadata<'a> {
     pub(super) trace: &'a Trace,
-    /// The trace's `baseTimeNanoseconds`.
+    /// `baseTimeNanoseconds` of the trace.
     pub(super) base: u64,
 }
 
-impl Serialize for Head<'_> {
+impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { trace, base } = *self;
         let (context, options) = (&trace.context, &trace.context.options);
-        let mut head = serializer.serialize_map(None)?;
-        head.serialize_entry("schemaVersion", &1)?;
-        head.serialize_entry("deviceProperties", &devices::properties(trace))?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schemaVersion", &1)?;
+        map.serialize_entry("deviceProperties", &device_properties(trace))?;
         if let Ok(gpu) = &trace.gpu {
             if let Some((key, version)) = gpu.library_version() {
-                head.serialize_entry(&key, &version)?;
+                map.serialize_entry(&key, &version)?;
             }
-            head.serialize_entry("cuda_driver_version", &gpu.driver_version)?;
+            map.serialize_entry("cuda_driver_version", &gpu.driver_version)?;
         }
-        head.serialize_entry("trace_id", &trace_id(&context.session, context.rank))?;
+        map.serialize_entry("trace_id", &trace_id(&context.session, context.rank))?;
         for (key, is_on) in [
             ("with_stack", options.torch_profiler_with_stack),
             ("profile_memory", trace.memory.is_some()),
@@ -56,15 +54,15 @@ impl Serialize for Head<'_> {
             ("with_flops", options.torch_profiler_with_flops),
         ] {
             if is_on {
-                head.serialize_entry(key, &1)?;
+                map.serialize_entry(key, &1)?;
             }
         }
-        head.serialize_entry("distributedInfo", &Distributed::of(context))?;
-        head.serialize_entry("host_name", &context.host)?;
-        head.serialize_entry("displayTimeUnit", "ms")?;
-        head.serialize_entry("baseTimeNanoseconds", &base)?;
-        head.serialize_entry("profiler", &Profiler::of(trace))?;
-        head.end()
+        map.serialize_entry("distributedInfo", &Distributed::new(context))?;
+        map.serialize_entry("host_name", &context.host)?;
+        map.serialize_entry("displayTimeUnit", "ms")?;
+        map.serialize_entry("baseTimeNanoseconds", &base)?;
+        map.serialize_entry("profiler", &Profiler::new(trace))?;
+        map.end()
     }
 }
 
@@ -78,13 +76,13 @@ struct Distributed {
 }
 
 impl Distributed {
-    fn of(context: &Context) -> Self {
+    fn new(context: &Context) -> Self {
         let Context { rank, world_size, .. } = *context;
         Self { backend: "none", rank, world_size, pg_count: 0, pg_config: [] }
     }
 }
 
-/// The facts that Kineto has no key for.
+/// Metadata without a key of Kineto's.
 #[derive(serde::Serialize)]
 struct Profiler<'a> {
     version: &'static str,
@@ -102,7 +100,7 @@ struct Profiler<'a> {
 }
 
 impl<'a> Profiler<'a> {
-    fn of(trace: &'a Trace) -> Self {
+    fn new(trace: &'a Trace) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             session: &trace.context.session,
@@ -110,17 +108,54 @@ impl<'a> Profiler<'a> {
             begin_unix_ns: trace.begin,
             end_unix_ns: trace.end,
             clock_uncertainty_ns: trace.clock_uncertainty_ns,
-            clock: Line(ClockReport::of(trace)),
+            clock: Line(ClockReport::new(trace)),
             ended_by: trace.context.ended_by.as_str(),
             ranges: trace.ranges,
-            losses: LossReport::on_host(trace),
-            gpu: GpuReport::of(trace),
+            losses: LossReport::host(trace),
+            gpu: GpuReport::new(trace),
             warnings: warnings::all(trace),
         }
     }
 }
 
-/// Returns 32 hexadecimal digits, the same for the same session and rank.
+/// A device and its number, serialised with Kineto's keys. TensorBoard computes efficiency from
+/// them.
+#[derive(Clone, Debug)]
+struct DeviceProperties<'a>(usize, &'a Device);
+
+/// Returns `deviceProperties`: all devices of the machine; empty if the GPU was not recorded.
+fn device_properties(trace: &Trace) -> Vec<Line<DeviceProperties<'_>>> {
+    let devices = trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.devices);
+    devices.iter().enumerate().map(|(id, device)| Line(DeviceProperties(id, device))).collect()
+}
+
+impl Serialize for DeviceProperties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(id, device) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", id)?;
+        map.serialize_entry("name", &device.name)?;
+        map.serialize_entry("totalGlobalMem", &device.memory)?;
+        for (key, number) in [
+            ("computeMajor", device.major),
+            ("computeMinor", device.minor),
+            ("maxThreadsPerBlock", device.threads_per_block),
+            ("maxThreadsPerMultiprocessor", device.threads_per_sm),
+            ("regsPerBlock", device.registers_per_block),
+            ("warpSize", device.warp),
+            ("sharedMemPerBlock", device.shared_per_block),
+            ("numSms", device.multiprocessors),
+            ("regsPerMultiprocessor", device.registers_per_sm),
+            ("sharedMemPerBlockOptin", device.shared_per_block_optin),
+            ("sharedMemPerMultiprocessor", device.shared_per_sm),
+        ] {
+            map.serialize_entry(key, &number)?;
+        }
+        map.end()
+    }
+}
+
+/// Returns a trace id of 32 hexadecimal digits, determined by session and rank.
 fn trace_id(session: &str, rank: u32) -> String {
     // FNV-1a, 128 bits.
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;

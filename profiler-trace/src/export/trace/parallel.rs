@@ -1,16 +1,16 @@
-//! Several streams of text, filled page by page on several cores and written by one thread, a page
-//! of each in turn.
+//! Parallel formatting of several streams of output: workers fill pages, and one thread writes a
+//! page of each stream in turn.
 //!
 //! ```text
 //! streams ─┬─► worker: one page ─┐
 //!          └─► worker: one page ─┴─► 1st, 2nd, 3rd, 1st, 2nd, … ─► out
 //! ```
 //!
-//! A stream travels to a worker with an empty page and comes back with it full. So there is one
-//! page for each stream, however long they are; and since the order of turns is all that decides,
-//! the same streams give the same file, whoever was faster and however many workers there are. One
-//! stream alone would only be sent to and fro: the exporting thread fills its pages itself, as it
-//! does all if no worker can be started.
+//! A stream is sent to a worker with an empty page and comes back with a full one. So there is one
+//! page per stream, however long the streams are. The order of pages depends only on the streams,
+//! so the same streams give the same file for any number and speed of workers. A single stream
+//! would only travel back and forth, so the exporting thread fills its pages itself. It also does
+//! so if no worker can be started.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -22,98 +22,97 @@ use crate::export::workers;
 
 use super::buffer;
 
-/// Text that is made page by page.
+/// Output that is produced page by page.
 pub(super) trait Stream: Send {
-    /// Appends what follows, until `page` is [`FULL`](buffer::FULL); false if nothing is left after
-    /// it.
+    /// Appends output until `page` is [`FULL`](buffer::FULL). Returns false if nothing remains.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool;
 }
 
-/// Writes the streams, with so many workers. Fewer than two are of no use: this thread can do as
-/// much.
+/// Writes the streams with the given number of workers. Fewer than two are not used, because this
+/// thread is as fast.
 ///
 /// # Errors
 ///
-/// Returns the first error of `out`; pages that are not filled by then stay empty. A panic of a
-/// stream is an error too.
+/// Returns the first error of `out`; pages not filled by then stay empty. The panic of a stream is
+/// also an error.
 pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let workers = workers.min(streams.len());
     if workers < 2 {
         return write_alone(streams, buffer::empty(), out);
     }
     thread::scope(|scope| match workers::start(scope, "profiler-trace", workers, Job::run) {
-        Some(jobs) => Away::send(streams, jobs)?.write(out),
+        Some(jobs) => InFlight::start(streams, jobs)?.write(out),
         None => write_alone(streams, buffer::empty(), out),
     })
 }
 
-/// Writes the streams on this thread alone.
+/// Writes the streams on this thread.
 fn write_alone<S: Stream>(mut streams: VecDeque<S>, mut page: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
     while let Some(mut stream) = streams.pop_front() {
         page.clear();
-        let more = stream.fill(&mut page);
+        let has_more = stream.fill(&mut page);
         out.write_all(&page)?;
-        if more {
+        if has_more {
             streams.push_back(stream);
         }
     }
     Ok(())
 }
 
-/// A stream and its page, with the way back: if a worker is lost, so is the last sender that could
-/// answer.
+/// A stream and its page, with the channel for its return. If a worker dies, so does the last
+/// sender, and the receiver gets an error.
 struct Job<S> {
     stream: S,
     page: Vec<u8>,
-    more: bool,
-    back: SyncSender<io::Result<Self>>,
+    has_more: bool,
+    reply: SyncSender<io::Result<Self>>,
 }
 
 impl<S: Stream> Job<S> {
     fn run(mut self) {
-        let back = self.back.clone();
+        let reply = self.reply.clone();
         let filled = caught(|| {
-            self.more = self.stream.fill(&mut self.page);
+            self.has_more = self.stream.fill(&mut self.page);
             Ok(self)
         });
-        // The receiver is gone if writing has failed meanwhile.
-        let _ = back.send(filled);
+        // The receiver is gone if writing failed meanwhile.
+        let _ = reply.send(filled);
     }
 }
 
-/// The streams that are not done, in turn; the workers hold all of them.
-struct Away<S> {
+/// Unfinished streams in order of their turns; the workers have all of them.
+struct InFlight<S> {
     turns: VecDeque<Receiver<io::Result<Job<S>>>>,
     jobs: SyncSender<Job<S>>,
 }
 
-impl<S: Stream> Away<S> {
-    fn send(streams: VecDeque<S>, jobs: SyncSender<Job<S>>) -> io::Result<Self> {
-        let mut away = Self { turns: VecDeque::with_capacity(streams.len()), jobs };
+impl<S: Stream> InFlight<S> {
+    fn start(streams: VecDeque<S>, jobs: SyncSender<Job<S>>) -> io::Result<Self> {
+        let mut in_flight = Self { turns: VecDeque::with_capacity(streams.len()), jobs };
         for stream in streams {
-            let (back, turn) = sync_channel(1);
-            away.go_on(Job { stream, page: buffer::empty(), more: true, back }, turn)?;
+            let (reply, turn) = sync_channel(1);
+            in_flight.send(Job { stream, page: buffer::empty(), has_more: true, reply }, turn)?;
         }
-        Ok(away)
+        Ok(in_flight)
     }
 
-    fn go_on(&mut self, job: Job<S>, turn: Receiver<io::Result<Job<S>>>) -> io::Result<()> {
+    fn send(&mut self, job: Job<S>, turn: Receiver<io::Result<Job<S>>>) -> io::Result<()> {
         self.turns.push_back(turn);
-        self.jobs.send(job).map_err(|_| io::Error::other("no thread formats any more"))
+        self.jobs.send(job).map_err(|_| io::Error::other("all formatting threads have ended"))
     }
 
     fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
         while let Some(turn) = self.turns.pop_front() {
             let mut job = turn.recv().map_err(|_| io::Error::other("a formatting thread has ended"))??;
             out.write_all(&job.page)?;
-            if !job.more {
+            if !job.has_more {
                 continue;
             }
             if self.turns.is_empty() {
                 return write_alone([job.stream].into(), job.page, out);
             }
             job.page.clear();
-            self.go_on(job, turn)?;
+            self.send(job, turn)?;
         }
         Ok(())
     }
@@ -126,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// So many pages with its name; panics at the one of that number.
+    /// A number of pages with its name; panics at the page with a given number.
     struct Pages<'a> {
         name: u8,
         left: usize,
@@ -161,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Takes so many pages.
+    /// Accepts a number of pages.
     struct Disk(usize);
 
     impl Write for Disk {

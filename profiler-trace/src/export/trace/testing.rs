@@ -1,4 +1,4 @@
-//! Recordings of many threads, and a disk that is full, for the tests of both formats.
+//! Recordings of many threads, and a full disk, for the tests of both formats.
 
 use std::io;
 
@@ -8,9 +8,9 @@ use profiler_core::site::Kind;
 use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{ThreadIdentity, ThreadLog};
 
-/// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that
-/// have names of their own.
-pub(super) fn all_sorts() -> Trace {
+/// Returns a recording of seven threads: without ranges, with pages of them, with lanes, with
+/// texts, and with named steps.
+pub(super) fn mixed_threads() -> Trace {
     let mut script = Script::new();
     let (stage, other) = (script.site(Kind::Stage, "stage"), script.site(Kind::Stage, "a much longer name"));
     let step = script.site(Kind::Step, "step");
@@ -28,8 +28,8 @@ pub(super) fn all_sorts() -> Trace {
     Trace::build(script.finish())
 }
 
-/// So many threads with the same three ranges each.
-pub(super) fn crowd(threads: u32) -> Trace {
+/// Returns a recording of threads with the same three ranges each.
+pub(super) fn equal_threads(threads: u32) -> Trace {
     let mut script = Script::new();
     let (outer, inner) = (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "inner"));
     script.begin(outer, 10).begin(inner, 20).end(inner, 30).begin(inner, 40).end(inner, 50).end(outer, 60);
@@ -43,7 +43,7 @@ pub(super) fn crowd(threads: u32) -> Trace {
     Trace::build(recording)
 }
 
-/// Full after so many bytes.
+/// A disk that is full after a number of bytes.
 pub(super) struct Disk(pub(super) usize);
 
 impl io::Write for Disk {

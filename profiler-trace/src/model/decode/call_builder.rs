@@ -1,13 +1,13 @@
-//! The description of the call that begins next: the entries before its begin, gathered.
+//! Builder of a call's description from the entries before its begin.
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
 use profiler_core::shape::Dtype;
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Value;
 
-/// The description of a range that begins.
+/// Description of a range that starts.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Description {
     pub(super) task: Option<Poll>,
     pub(super) call: Option<Box<CallArgs>>,
     /// Reading of the thread's CPU clock.
@@ -16,14 +16,14 @@ pub(super) struct Said {
 
 /// A description under construction.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(super) struct CallBuilder {
     site: u32,
     call: Option<Box<CallArgs>>,
-    /// Site and task of the next poll or end.
+    /// Site and task of the next poll or task end.
     pub(super) task: Option<(u32, Poll)>,
-    /// Site of the next begin or end, and the thread's CPU clock before it.
+    /// Site of the next begin or end, and the thread's CPU clock at it.
     pub(super) cpu_clock: Option<(u32, u64)>,
-    /// Argument that the following words belong to, and how many it still lacks.
+    /// Kind of the argument that is being read, and the number of its missing words.
     value: Option<Value>,
     words_left: usize,
     /// Text that is being read, and its length.
@@ -33,28 +33,28 @@ pub(super) struct Pending {
     spare: Vec<Box<CallArgs>>,
 }
 
-impl Pending {
-    /// Returns whether there is no description.
+impl CallBuilder {
+    /// Returns whether the next range has no description.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.call.is_none() && self.task.is_none() && self.cpu_clock.is_none()
     }
 
-    /// Takes the thread's CPU clock at the begin or end of the site with this number.
+    /// Takes the thread's CPU clock for a begin or end of the site with this number.
     #[inline]
     pub(super) fn take_cpu_clock(&mut self, number: u32) -> Option<u64> {
         self.cpu_clock.take().filter(|(site, _)| *site == number).map(|(_, ns)| ns)
     }
 
-    /// Takes the description of the site with this number, which begins.
-    pub(super) fn take(&mut self, number: u32) -> Said {
-        // A signal handler may have begun a range between description and begin.
+    /// Takes the description for a begin of the site with this number.
+    pub(super) fn take(&mut self, number: u32) -> Description {
+        // A signal handler may have started a range between the description and its begin.
         let task = self.task.take_if(|(site, _)| *site == number).map(|(_, poll)| poll);
         let call = if self.site == number { self.call.take() } else { None };
-        Said { task, call, cpu_ns: self.take_cpu_clock(number) }
+        Description { task, call, cpu_ns: self.take_cpu_clock(number) }
     }
 
-    /// Keeps the memory of a description that has been read, for another.
+    /// Keeps the memory of a description for a later one.
     pub(super) fn reuse(&mut self, mut call: Box<CallArgs>) {
         call.clear();
         self.spare.push(call);
@@ -75,7 +75,7 @@ impl Pending {
         let call = self.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
         match value {
             Value::Number => call.set_number(entry),
-            // CAST: one byte is the type's.
+            // CAST: the type is in one byte.
             Value::Shape => call.inputs.push(Tensor::new(Dtype::from_u8(entry.value() as u8))),
             Value::Strides => push_stride(&mut call.inputs, entry.value()),
             Value::Text => {
@@ -91,7 +91,7 @@ impl Pending {
         true
     }
 
-    /// Reads two more words of the argument, or the last.
+    /// Reads the next two words of the argument, or the last one.
     #[cold]
     pub(super) fn continue_argument(&mut self, entry: Entry) {
         let Some(call) = &mut self.call else { return };

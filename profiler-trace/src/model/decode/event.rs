@@ -1,4 +1,4 @@
-//! The events of a stream that its reader gets, and the questions that it answers.
+//! The events that a decoder emits, and the trait through which it finds stage tree nodes.
 
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
@@ -10,36 +10,37 @@ use profiler_core::site::Site;
 /// An event of a stream.
 #[derive(Debug)]
 pub(in crate::model) enum Event<'a> {
-    /// A range has ended.
+    /// A range ended.
     Slice(&'a Slice),
-    /// A task has ended.
+    /// A task ended.
     TaskEnd { task: u64, at: u64, completed: bool },
-    /// A bare `next_step()`.
+    /// A bare `next_step()` was called.
     StepMark(u64),
-    /// A range begins: only for [`Nodes`] that ask for begins.
+    /// A range started; emitted only if [`Nodes::REPORTS_BEGINS`].
     Begin(&'a Slice),
     /// Memory was allocated or freed.
     Allocation(Allocation),
 }
 
-/// Finds the stage tree's node for a range that begins.
+/// Look-up of the stage tree's node for a range that starts.
 pub(in crate::model) trait Nodes {
-    /// True if [`Event::Begin`] is reported.
-    const TELLS_BEGINS: bool = false;
+    /// True if the decoder emits [`Event::Begin`].
+    const REPORTS_BEGINS: bool = false;
 
+    /// Returns the node of a range inside `parent`.
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
 
-    /// Finds the node of a poll: a task has one place, wherever it is polled.
+    /// Returns the node of a poll. All polls of a task have the same node.
     fn enter_poll(&mut self, _poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
         self.enter(parent, site)
     }
 }
 
-/// The nodes of walks that need no stages, and need begins if `BEGINS`.
+/// Look-up for walks that need no stages; they get begins if `BEGINS`.
 pub(in crate::model) struct NoNodes<const BEGINS: bool>;
 
 impl<const BEGINS: bool> Nodes for NoNodes<BEGINS> {
-    const TELLS_BEGINS: bool = BEGINS;
+    const REPORTS_BEGINS: bool = BEGINS;
 
     fn enter(&mut self, _parent: NodeId, _site: &'static Site) -> NodeId {
         StageTree::ROOT
@@ -52,21 +53,20 @@ impl Nodes for StageTree {
     }
 }
 
-/// Finds places in the tree of stages: every poll of a task has that of the task's first poll, as
-/// far as it was read.
-pub(in crate::model) struct Places<'a> {
+/// Look-up in the stage tree. Each poll of a task gets the node of the first poll read so far.
+pub(in crate::model) struct TreeNodes<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
     pub(in crate::model) tasks: &'a mut Tasks,
 }
 
-impl Nodes for Places<'_> {
+impl Nodes for TreeNodes<'_> {
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         self.stages.enter(parent, site)
     }
 
     fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
-        let known = if poll.first { None } else { self.tasks.node(poll.task) };
-        known.unwrap_or_else(|| {
+        let existing = if poll.first { None } else { self.tasks.node(poll.task) };
+        existing.unwrap_or_else(|| {
             let node = self.stages.enter(parent, site);
             self.tasks.set_node(poll.task, node);
             node

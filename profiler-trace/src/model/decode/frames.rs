@@ -1,8 +1,8 @@
-//! An open range that becomes a slice: the surroundings of ranges that begin in it, and what those
-//! inside it cover.
+//! An open range that becomes a slice: its surroundings, and the part of it that inner ranges
+//! cover.
 //!
-//! A slice is made, shown and replaced where it lies: it is large, and moving it from place to
-//! place would cost as much as everything else that decoding does.
+//! A slice is built, emitted and replaced in place: it is large, and moving it would cost as much
+//! as all other work of decoding.
 
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
@@ -10,52 +10,53 @@ use crate::model::values::NodeId;
 use profiler_core::site::Kind;
 use profiler_core::stream::entry::Entry;
 
-use super::cover::Cover;
 use super::crossing::{Crossing, Outer};
 use super::nest::{Nest, Opened};
+use crate::model::intervals::Cover;
 
 /// An open range.
 pub(super) struct Frame {
     pub(super) slice: Slice,
     pub(super) begin: Entry,
-    /// Surroundings of a range that begins now, directly inside this one.
-    pub(super) inside: Inside,
-    /// Site and node of the child seen last: most children are of one site.
+    /// Surroundings of ranges that start directly inside this one.
+    pub(super) inside: Surroundings,
+    /// Site and node of the last child: most children have the same site.
     pub(super) child: Option<(u32, NodeId)>,
-    /// State that is needed only where ranges cross.
-    among: Option<Box<Among>>,
+    /// State that only crossing ranges need.
+    crossing: Option<Box<CrossingState>>,
 }
 
-/// State of a range on a thread on which ranges cross.
-struct Among {
-    /// Time that the ranges directly inside it cover.
+/// State of a range on a thread with crossing ranges.
+struct CrossingState {
+    /// Union of the ranges directly inside it.
     covers: Cover,
-    /// Moment since which its thread has run it: its begin, or that of the last poll of the task
-    /// that it is held over.
-    ran_from: u64,
-    /// Begin of its wait for the next poll of its task; 0 if it does not wait.
-    left_at: u64,
-    /// End in ticks of a range that crosses others, see [`Crossing`]; else 0.
-    ends: u64,
+    /// Time since which its thread has run it: its start, or that of the last poll of the task over
+    /// which it is held.
+    running_since: u64,
+    /// Time since which it waits for its task's next poll; 0 if it does not wait.
+    paused_at: u64,
+    /// End in ticks of a range that crosses others, see [`Crossing`]; 0 for other ranges.
+    end_ticks: u64,
 }
 
-/// The innermost stage and request around a range that begins.
+/// Innermost stage and request around a range that starts.
 #[derive(Clone, Copy)]
-pub(super) struct Inside {
+pub(super) struct Surroundings {
     pub(super) node: NodeId,
-    /// `External id` of the stage's range, 0 without one.
+    /// `External id` of the stage's range; 0 if there is none.
     pub(super) stage_id: u64,
-    /// Key of the request, 0 without one.
+    /// Key of the request; 0 if there is none.
     pub(super) request: u64,
 }
 
-impl Inside {
-    /// Surroundings of a range that is in no other.
-    pub(super) const NOTHING: Self = Self { node: StageTree::ROOT, stage_id: 0, request: 0 };
+impl Surroundings {
+    /// Surroundings of an outermost range.
+    pub(super) const NONE: Self = Self { node: StageTree::ROOT, stage_id: 0, request: 0 };
 
-    /// Returns the surroundings of a range that begins in `slice`, whose own are `self`.
+    /// Returns the surroundings of a range that starts in `slice`, whose own surroundings are
+    /// `self`.
     #[inline]
-    pub(super) fn of(self, slice: &Slice) -> Self {
+    pub(super) fn within(self, slice: &Slice) -> Self {
         match slice.site.kind() {
             Kind::Request => Self { request: slice.key(), ..self },
             kind if kind.is_stage() => Self { node: slice.node, stage_id: slice.external_id, ..self },
@@ -66,47 +67,50 @@ impl Inside {
 
 impl Frame {
     #[inline(always)]
-    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside) -> Self {
-        Self { slice, begin, inside, child: None, among: None }
+    pub(super) const fn new(slice: Slice, begin: Entry, inside: Surroundings) -> Self {
+        Self { slice, begin, inside, child: None, crossing: None }
     }
 
-    fn among(&mut self) -> &mut Among {
-        let ran_from = self.slice.begin;
-        self.among.get_or_insert_with(|| Box::new(Among { covers: Cover::default(), ran_from, left_at: 0, ends: 0 }))
+    fn crossing(&mut self) -> &mut CrossingState {
+        let running_since = self.slice.begin;
+        self.crossing.get_or_insert_with(|| {
+            Box::new(CrossingState { covers: Cover::default(), running_since, paused_at: 0, end_ticks: 0 })
+        })
     }
 
-    /// Returns the moment since which its thread has run it.
-    pub(super) fn ran_from(&self) -> u64 {
-        self.among.as_ref().map_or(self.slice.begin, |among| among.ran_from)
+    /// Returns the time since which its thread has run it.
+    pub(super) fn running_since(&self) -> u64 {
+        self.crossing.as_ref().map_or(self.slice.begin, |state| state.running_since)
     }
 
-    /// Returns its end in ticks if it crosses others, else 0.
-    pub(super) fn ends(&self) -> u64 {
-        self.among.as_ref().map_or(0, |among| among.ends)
+    /// Returns its end in ticks if it crosses others, otherwise 0.
+    pub(super) fn end_ticks(&self) -> u64 {
+        self.crossing.as_ref().map_or(0, |state| state.end_ticks)
     }
 
-    /// Covers a part of it: a range directly inside it ran from `begin` to `end`; `oldest` is
-    /// before all later parts.
+    /// Adds the time from `begin` to `end`, in which a range directly inside it ran, to the covered
+    /// part. Later parts start after `oldest`.
     pub(super) fn cover(&mut self, (begin, end): (u64, u64), oldest: u64) {
         let begin = begin.max(self.slice.begin);
-        self.slice.children_ns += self.among().covers.add(begin, end, oldest);
+        self.slice.children_ns += self.crossing().covers.add(begin, end, oldest);
     }
 
-    /// Lets it wait with its task. Returns the part in which it ran until now, if it ran.
-    pub(super) fn wait(&mut self, now: u64) -> Option<(u64, u64)> {
-        let among = self.among();
-        let ran = among.left_at == 0;
+    /// Pauses it with its task. Returns the time span since it last started to run, if it was
+    /// running.
+    pub(super) fn pause(&mut self, now: u64) -> Option<(u64, u64)> {
+        let state = self.crossing();
+        let ran = state.paused_at == 0;
         if ran {
-            among.left_at = now;
+            state.paused_at = now;
         }
-        ran.then_some((among.ran_from, now))
+        ran.then_some((state.running_since, now))
     }
 
-    /// Ends its wait, if it waits.
-    pub(super) fn run_again(&mut self, now: u64) {
-        if let Some(among) = self.among.as_mut().filter(|among| among.left_at > 0) {
-            self.slice.away_ns += now.saturating_sub(among.left_at);
-            (among.ran_from, among.left_at) = (now, 0);
+    /// Resumes it if it is paused.
+    pub(super) fn resume(&mut self, now: u64) {
+        if let Some(state) = self.crossing.as_mut().filter(|state| state.paused_at > 0) {
+            self.slice.away_ns += now.saturating_sub(state.paused_at);
+            (state.running_since, state.paused_at) = (now, 0);
         }
     }
 }
@@ -128,39 +132,39 @@ impl Opened for Frame {
 }
 
 impl Nest<Frame> {
-    /// Notes that the range which has just begun crosses others; `stage` is the key and the request
-    /// of the one directly around it.
+    /// Marks the range that has just started as crossing others; `stage` is the key and the request
+    /// of the stage directly around it.
     #[cold]
     pub(super) fn cross(&mut self, Crossing { lane, ends, .. }: Crossing, stage: (u64, u64)) {
         if let Some(frame) = self.open_mut().last_mut() {
             (frame.slice.crosses, frame.slice.lane) = (true, lane);
             (frame.slice.stage_around, frame.slice.stage_request) = stage;
-            frame.among().ends = ends;
+            frame.crossing().end_ticks = ends;
         }
     }
 
-    /// Returns the place of the open range with this name.
-    pub(super) fn place_of(&self, outer: Outer) -> Option<usize> {
-        self.open().iter().rposition(|frame| Outer::of(frame) == outer)
+    /// Returns the index of the open range that `outer` refers to.
+    pub(super) fn find_outer(&self, outer: Outer) -> Option<usize> {
+        self.open().iter().rposition(|frame| Outer::new(frame) == outer)
     }
 
-    /// Recomputes the surroundings of later ranges: those from this place on lie in other ranges
-    /// than before.
+    /// Recomputes the surroundings of later ranges after the frames from this index on moved into
+    /// other ranges.
     #[cold]
     pub(super) fn refresh(&mut self, from: usize) {
         let open = self.open_mut();
-        let mut inside = open.get(..from).and_then(<[Frame]>::last).map_or(Inside::NOTHING, |frame| frame.inside);
+        let mut inside = open.get(..from).and_then(<[Frame]>::last).map_or(Surroundings::NONE, |frame| frame.inside);
         for frame in open.iter_mut().skip(from) {
-            inside = inside.of(&frame.slice);
+            inside = inside.within(&frame.slice);
             (frame.inside, frame.child) = (inside, None);
         }
     }
 
-    /// Lets ranges from this place on, which waited with a task, run again where they lie now.
+    /// Resumes the ranges from this index on, which were paused with a task, in their new position.
     #[cold]
-    pub(super) fn come_back(&mut self, from: usize, now: u64) {
+    pub(super) fn resume_from(&mut self, from: usize, now: u64) {
         for frame in self.open_mut().iter_mut().skip(from) {
-            frame.run_again(now);
+            frame.resume(now);
         }
         self.refresh(from);
     }

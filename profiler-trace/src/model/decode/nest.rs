@@ -1,39 +1,39 @@
-//! The open ranges of a thread, outermost first, and the search for the one that an end belongs to.
+//! The open ranges of a thread, outermost first, and the search for the range that an end closes.
 //!
-//! Ranges end in any order. A range that began in a poll and outlives it, such as a guard over
-//! `.await`, is set aside with the task and is inside the task's next poll again: other tasks are
-//! not inside it. The pass that finds crossing ranges (`crossing`) and the decoder keep their
-//! frames here, so that both see the same nesting.
+//! Ranges end in any order. A range that started in a poll and outlives it, such as a guard over
+//! `.await`, is set aside with the task and returns in the task's next poll, so that other tasks
+//! are not inside it. The search for crossing ranges (`crossing`) and the decoder keep their frames
+//! here, so both see the same nesting.
 
 use profiler_core::stream::entry::Entry;
 
 /// An open range.
 pub(super) trait Opened {
-    /// Returns its begin.
+    /// Returns its begin entry.
     fn begin(&self) -> Entry;
-    /// Returns its number among the thread's ranges, which rises with their begins.
+    /// Returns its number among the thread's ranges, which increases with their starts.
     fn id(&self) -> u64;
-    /// Returns the task that it is a poll of.
+    /// Returns the task that it polls, if it is a poll.
     fn task(&self) -> Option<u64>;
 }
 
-/// The place of an open range.
+/// Position of an open range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The innermost place.
+pub(super) enum Position {
+    /// The innermost open range.
     Innermost,
-    /// Place behind the first so many; others began after it.
+    /// Index among the open ranges, not the last.
     Inside(usize),
-    /// Place among those that are set aside with their tasks.
+    /// Index among the ranges that are set aside with their tasks.
     Aside(usize),
 }
 
-/// The open ranges, outermost first; behind them ranges that have ended, which the next that begin
+/// Open ranges, outermost first. Behind them in `frames` are ended ranges, which later ones
 /// replace.
 pub(super) struct Nest<F> {
     frames: Vec<F>,
     open: usize,
-    /// Ranges that outlived a poll, with the task's number: outermost first.
+    /// Ranges that outlived a poll, with the number of its task, outermost first.
     aside: Vec<(u64, F)>,
 }
 
@@ -44,13 +44,13 @@ impl<F> Default for Nest<F> {
 }
 
 impl<F: Opened> Nest<F> {
-    /// Returns the ranges that are open.
+    /// Returns the open ranges.
     #[inline]
     pub(super) fn open(&self) -> &[F] {
         &self.frames[..self.open]
     }
 
-    /// Returns the ranges that are open.
+    /// Returns the open ranges mutably.
     #[inline]
     pub(super) fn open_mut(&mut self) -> &mut [F] {
         &mut self.frames[..self.open]
@@ -61,9 +61,9 @@ impl<F: Opened> Nest<F> {
         &mut self.aside
     }
 
-    /// Returns whether nothing is set aside.
-    pub(super) fn is_all_here(&self) -> bool {
-        self.aside.is_empty()
+    /// Returns whether ranges are set aside.
+    pub(super) fn has_aside(&self) -> bool {
+        !self.aside.is_empty()
     }
 
     /// Returns the range that has just ended.
@@ -72,7 +72,7 @@ impl<F: Opened> Nest<F> {
         self.frames.get(self.open)
     }
 
-    /// Returns the range that has just ended, and those that are open.
+    /// Returns the range that has just ended, and the open ranges.
     #[inline]
     pub(super) fn ended_mut(&mut self) -> Option<(&mut F, &mut [F])> {
         let (open, ended) = self.frames.split_at_mut(self.open);
@@ -85,13 +85,13 @@ impl<F: Opened> Nest<F> {
         self.frames.get_mut(self.open.wrapping_sub(1))
     }
 
-    /// Opens one more range. Returns the range that has ended in its place.
-    // A frame is large: it is made where it lies only if this is part of the caller.
+    /// Opens a range. Returns the ended range whose slot it takes.
+    // Inlined because a frame is large: only then is it built in place.
     #[inline(always)]
     pub(super) fn push(&mut self, frame: F) -> Option<F> {
-        let place = self.open;
+        let index = self.open;
         self.open += 1;
-        match self.frames.get_mut(place) {
+        match self.frames.get_mut(index) {
             Some(ended) => Some(std::mem::replace(ended, frame)),
             None => {
                 self.frames.push(frame);
@@ -100,7 +100,7 @@ impl<F: Opened> Nest<F> {
         }
     }
 
-    /// Closes the innermost range if this is its end. Returns the range, and those around it.
+    /// Closes the innermost range if the entry is its end. Returns it with the ranges around it.
     #[inline]
     pub(super) fn close(&mut self, end: Entry) -> Option<(&mut F, &mut [F])> {
         let around = self.open.checked_sub(1)?;
@@ -110,7 +110,7 @@ impl<F: Opened> Nest<F> {
         Some((last, open))
     }
 
-    /// Puts back the ranges that were set aside with `task`, whose poll has just begun. Returns
+    /// Puts back the ranges that were set aside with `task`, whose poll has just started. Returns
     /// whether there were any.
     #[cold]
     pub(super) fn resume(&mut self, task: u64) -> bool {
@@ -122,10 +122,10 @@ impl<F: Opened> Nest<F> {
         self.open > open
     }
 
-    /// Puts the ranges that were set aside with a task that is over back among the others, by their
-    /// begins. Returns the first place that changed.
+    /// Releases the ranges that were set aside with an ended task: puts them back among the open
+    /// ranges, by their starts. Returns the first index that changed.
     #[cold]
-    pub(super) fn let_go(&mut self, task: u64) -> usize {
+    pub(super) fn release(&mut self, task: u64) -> usize {
         let mut first = self.open;
         for (_, frame) in self.aside.extract_if(.., |(of, _)| *of == task) {
             let at = around(&self.frames[..self.open], frame.id());
@@ -136,31 +136,31 @@ impl<F: Opened> Nest<F> {
         first
     }
 
-    /// Finds the range that this entry ends.
+    /// Finds the open range that this entry ends.
     #[inline]
-    pub(super) fn find(&self, end: Entry) -> Option<Place> {
+    pub(super) fn find(&self, end: Entry) -> Option<Position> {
         match self.open() {
-            [.., last] if end.ends(last.begin()) => Some(Place::Innermost),
+            [.., last] if end.ends(last.begin()) => Some(Position::Innermost),
             _ => self.find_deeper(end),
         }
     }
 
     #[cold]
-    fn find_deeper(&self, end: Entry) -> Option<Place> {
-        let inside = self.open().iter().rposition(|frame| end.ends(frame.begin())).map(Place::Inside);
-        inside.or_else(|| self.aside.iter().rposition(|(_, frame)| end.ends(frame.begin())).map(Place::Aside))
+    fn find_deeper(&self, end: Entry) -> Option<Position> {
+        let inside = self.open().iter().rposition(|frame| end.ends(frame.begin())).map(Position::Inside);
+        inside.or_else(|| self.aside.iter().rposition(|(_, frame)| end.ends(frame.begin())).map(Position::Aside))
     }
 
-    /// Ends the range there. Returns how many of the ranges that stay are around it.
+    /// Ends the range at this position. Returns the number of open ranges around it.
     #[inline]
-    pub(super) fn end(&mut self, place: Place) -> usize {
-        match place {
-            Place::Innermost => {
+    pub(super) fn end(&mut self, position: Position) -> usize {
+        match position {
+            Position::Innermost => {
                 self.open -= 1;
                 self.open
             }
-            Place::Inside(at) => self.end_inside(at),
-            Place::Aside(at) => {
+            Position::Inside(at) => self.end_inside(at),
+            Position::Aside(at) => {
                 let (_, frame) = self.aside.remove(at);
                 let at = around(self.open(), frame.id());
                 self.frames.insert(self.open, frame);
@@ -186,8 +186,8 @@ impl<F: Opened> Nest<F> {
     }
 }
 
-/// Returns how many of the open ranges are around one with this number: those up to the last that
-/// began before it.
+/// Returns the number of open ranges around the range with this id: those up to the last that
+/// started before it.
 pub(super) fn around<F: Opened>(open: &[F], id: u64) -> usize {
     open.iter().rposition(|frame| frame.id() < id).map_or(0, |at| at + 1)
 }

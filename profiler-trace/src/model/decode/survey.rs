@@ -1,44 +1,44 @@
-//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much their
-//! descriptions hold.
+//! A survey of the threads' streams before decoding: whether ranges nest, how many arguments calls
+//! recorded, and which tasks occur.
 //!
-//! On most threads every range ends before the one around it. Such a thread needs no reading for
-//! what crosses, and the decoder has less to do for each of its ranges. The glance does as little
-//! as possible for an entry: it converts no times and looks up no sites.
+//! On most threads every range ends before the range around it. Such a thread needs no search for
+//! crossings, and less work per range in the decoder. The survey does as little per entry as
+//! possible: it converts no times and looks up no sites.
 
 use std::collections::BTreeSet;
 
-use crate::model::by_task::TaskNumbers;
+use crate::model::task_numbers::TaskNumbers;
 use profiler_core::__private::LISTS_DIMS;
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::key::Value;
 use profiler_core::stream::registry::ThreadLog;
 
-/// The number of arguments and call stacks that calls recorded.
+/// Numbers of arguments and call stacks that calls recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    /// Number of arguments: shapes of inputs, numbers and ids of requests.
+pub(crate) struct ArgumentCounts {
+    /// Number of arguments: shapes of inputs, numbers, and ids of requests.
     pub(crate) descriptions: u64,
     /// Number of call stacks.
     pub(crate) stacks: u64,
 }
 
-/// The findings about the threads' streams.
+/// Results of the survey.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Survey {
-    /// True if all ranges of a thread end in the reverse order of their begins, by thread: then
-    /// nothing crosses.
+    /// Per thread, true if all ranges end in the reverse order of their starts, so that none
+    /// crosses another.
     pub(in crate::model) nests: Vec<bool>,
-    /// Number of arguments and call stacks of all calls.
-    pub(in crate::model) told: Told,
-    /// Numbers of the sites that have recorded the shape of a list of dims.
+    /// Numbers of arguments and call stacks of all calls.
+    pub(in crate::model) argument_counts: ArgumentCounts,
+    /// Numbers of the sites that recorded the shape of a list of dims.
     pub(in crate::model) listed_dims: BTreeSet<u32>,
-    /// Numbers of the tasks.
+    /// Task numbers that occur.
     pub(in crate::model) tasks: TaskNumbers,
 }
 
 impl Survey {
     /// Reads all threads.
-    pub(in crate::model) fn of(threads: &[ThreadLog]) -> Self {
+    pub(in crate::model) fn new(threads: &[ThreadLog]) -> Self {
         let mut survey = Self::default();
         for thread in threads {
             let mut open: Vec<Entry> = Vec::new();
@@ -49,13 +49,13 @@ impl Survey {
         survey
     }
 
-    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of
-    /// the last begin.
+    /// Reads one page; `open` holds the begins without an end so far. Returns whether every end
+    /// matches the last open begin.
     fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) -> bool {
         let (mut entries, mut nests) = (page.iter(), true);
         while let Some(&entry) = entries.next() {
             if entry.is(Tag::Begin) {
-                // Most ranges hold no other: the next entry is their end.
+                // Most ranges contain no other, so their end is the next entry.
                 match entries.as_slice() {
                     [end, ..] if end.is_end() && end.ends(entry) => {
                         let _end = entries.next();
@@ -65,21 +65,21 @@ impl Survey {
             } else if entry.is_end() {
                 nests &= open.pop().is_some_and(|begin| entry.ends(begin));
             } else {
-                self.hear(entry);
+                self.count(entry);
             }
         }
         nests
     }
 
-    /// Counts a part of a call's description.
+    /// Counts an entry of a call's description.
     #[inline]
-    fn hear(&mut self, entry: Entry) {
+    fn count(&mut self, entry: Entry) {
         match entry.tag() {
             Some(Tag::Argument) => match entry.key().value() {
-                Some(Value::Stack) => self.told.stacks += 1,
-                Some(Value::Number | Value::Text) => self.told.descriptions += 1,
+                Some(Value::Stack) => self.argument_counts.stacks += 1,
+                Some(Value::Number | Value::Text) => self.argument_counts.descriptions += 1,
                 Some(Value::Shape) => {
-                    self.told.descriptions += 1;
+                    self.argument_counts.descriptions += 1;
                     if entry.value() & LISTS_DIMS != 0 {
                         self.listed_dims.insert(entry.site());
                     }
@@ -104,10 +104,10 @@ mod tests {
         let sites = ["outer", "inner"].map(|name| script.site(Kind::Stage, name));
         write(&mut script, sites);
         script.thread("main");
-        Survey::of(&script.finish().log.threads)
+        Survey::new(&script.finish().log.threads)
     }
 
-    /// A1: whether a thread is read for what crosses.
+    /// A1: whether a thread is searched for crossings.
     #[test]
     fn a_glance_tells_whether_ranges_nest() {
         let nest = survey(|script, [outer, inner]| {
@@ -133,7 +133,7 @@ mod tests {
             script.words(Key::INPUT, inner, LISTS_DIMS, &[4]).number(Key::FLOPS, inner, 9);
             script.words(Key::STACK, outer, 7, &[]).words(Key::INPUT, outer, 0, &[]).begin(outer, 10).end(outer, 11);
         });
-        assert_eq!(survey.told, Told { descriptions: 3, stacks: 1 });
+        assert_eq!(survey.argument_counts, ArgumentCounts { descriptions: 3, stacks: 1 });
         assert_eq!(survey.listed_dims, BTreeSet::from([2]));
     }
 }

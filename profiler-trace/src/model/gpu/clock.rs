@@ -1,29 +1,29 @@
-//! The conversion from CUPTI's clock to the ranges' clock.
+//! Conversion from CUPTI's clock to the ranges' clock.
 //!
-//! Both are nanoseconds since the Unix epoch, but the ranges' runs on the processor's counter from
-//! the window's begin, while CUPTI's follows the system's real-time clock, which is slewed and may
-//! be set. Both were read together at the window's begin and end; in between the difference is
-//! taken to grow evenly.
+//! Both count nanoseconds since the Unix epoch. The ranges' clock follows the processor's counter
+//! from the window's start; CUPTI's follows the system's real-time clock, which is slewed and may
+//! be set. Both were read together at the start and the end of the window; in between, the
+//! difference is interpolated linearly.
 
 use crate::model::context::Window;
 use crate::model::time::Timeline;
 use crate::records::gpu::ClockSample;
 
-/// Growth of the difference between the clocks above which there is a warning.
+/// Change of the difference between the clocks above which there is a warning.
 const SUSPICIOUS_NS: u64 = 1_000_000;
 
-/// The conversion of one recording.
+/// Conversion of one recording.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::model) struct GpuClock {
     begin: i128,
     length: i128,
-    /// Nanoseconds to subtract at the window's begin, and at its end.
+    /// Nanoseconds to subtract at the window's start, and at its end.
     offsets: [i128; 2],
     uncertainty_ns: u64,
 }
 
 impl GpuClock {
-    /// Creates the conversion between the samples of the window's begin and end.
+    /// Creates the conversion from the samples at the window's start and end.
     pub(in crate::model) fn new(window: &Window, timeline: &Timeline, samples: &[ClockSample; 2]) -> Self {
         let drift = i128::from(window.end.unix_ns) - i128::from(timeline.end());
         let width = |sample: &ClockSample| sample.after_ns.saturating_sub(sample.before_ns);
@@ -35,7 +35,7 @@ impl GpuClock {
         }
     }
 
-    /// Returns the moment of a time of CUPTI's.
+    /// Converts a time of the source's clock.
     pub(in crate::model) fn ns(&self, source_ns: u64) -> u64 {
         let time = i128::from(source_ns);
         let [first, last] = self.offsets;
@@ -44,12 +44,12 @@ impl GpuClock {
         u64::try_from(time - offset).unwrap_or(0)
     }
 
-    /// Returns by how much a converted time may be off.
+    /// Returns the maximum error of a converted time.
     pub(in crate::model) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }
 
-    /// Returns the warning that the real-time clock was set while recording went on, if it was.
+    /// Returns a warning if the real-time clock was set during the recording.
     pub(in crate::model) fn warning(&self) -> Option<String> {
         let moved = self.offsets[0].abs_diff(self.offsets[1]);
         (moved > u128::from(SUSPICIOUS_NS)).then(|| {
@@ -62,7 +62,8 @@ impl GpuClock {
     }
 }
 
-/// Returns how far the source's clock is ahead of the real-time clock; 0 if it is that clock.
+/// Returns how far the source's clock is ahead of the real-time clock; 0 if they are the same
+/// clock.
 fn offset(sample: &ClockSample) -> i128 {
     let ClockSample { source_ns, before_ns, after_ns } = *sample;
     if (before_ns..=after_ns).contains(&source_ns) {
@@ -78,7 +79,8 @@ mod tests {
 
     const EPOCH: u64 = 1_790_000_000_000_000_000;
 
-    /// A window of a second in which the real-time clock gained `gained` nanoseconds.
+    /// Returns the conversion for a window of one second in which the real-time clock gained
+    /// `gained` ns.
     fn clock(gained: u64, samples: [ClockSample; 2]) -> GpuClock {
         let at = |ns: u64, gained: u64| Anchor {
             ticks: ns,

@@ -1,8 +1,9 @@
-//! Device memory that the program took from CUDA and gave back, as its source reported it: on the
-//! recording's clock, inside the call that did it, each release with the size of its block.
+//! Device memory that the program allocated from CUDA, as the GPU source recorded it. Each record
+//! is put on the recording's clock and inside its call, and each release gets the size of its
+//! block.
 //!
-//! Pools take large pieces and hand out small ones, so this is what PyTorch calls reserved memory.
-//! Host memory that CUDA pins is not among it.
+//! Pools allocate large blocks and hand out small ones, so this is what PyTorch calls reserved
+//! memory. Host memory that CUDA pins is not included.
 
 use std::collections::HashMap;
 
@@ -12,12 +13,12 @@ use crate::model::memory::{Allocation, Reporter};
 use crate::model::stages::StageTree;
 use crate::records::gpu::MemoryOp;
 
-use super::{PlacedCall, Taken};
+use super::{CudaAllocation, PlacedCall};
 
-/// Puts records in order and together with their calls. The release of memory from before the
-/// recording has no known size: it is left out. A block at an address that is in use shows that a
-/// release is missing: one is added.
-pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Taken> {
+/// Sorts records and joins them to their calls. The release of a block from before the recording is
+/// left out, because its size is unknown. If a block appears at an address already in use, its
+/// release is missing and is added.
+pub(super) fn allocations(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<CudaAllocation> {
     records.retain(|each| !each.kind.is_on_host());
     records.sort_by_key(|each| each.at);
     let calls: HashMap<u32, &PlacedCall> = calls.iter().rev().map(|placed| (placed.call.correlation, placed)).collect();
@@ -28,12 +29,12 @@ pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Tak
         let call = calls.get(&each.correlation).map(|placed| (placed.call, placed.external_id));
         let mut push = |bytes, action| {
             let device = Device::Cuda(u8::try_from(each.device).unwrap_or(u8::MAX));
-            // The thread's ranges do not begin or end inside the call.
+            // None of the thread's ranges starts or ends inside the call.
             let at = call.map_or(each.at, |(call, _)| each.at.min(call.end.saturating_sub(1)).max(call.begin));
             let (thread, external_id) = (call.map(|(call, _)| call.thread), call.map_or(0, |(_, id)| id));
             let (reporter, address, before, node) = (Reporter::Cuda, each.address, (0, 0), StageTree::ROOT);
             let allocation = Allocation { at, action, reporter, device, address, bytes, before, node };
-            all.push(Taken { allocation, thread, external_id });
+            all.push(CudaAllocation { allocation, thread, external_id });
         };
         if let Some(bytes) = live.remove(&block) {
             push(bytes, Action::Free);

@@ -1,9 +1,9 @@
 //! The GPU's work, joined to the ranges that launched it.
 //!
 //! Every op on a device names the API call that launched it (correlation), the call names the range
-//! whose id was pushed last ([`links`]), and the range stands in the stage tree ([`join`]). Times
-//! are put on the recording's clock ([`clock`]) and everything gets a row on which slices nest
-//! ([`rows`]). Where no source knows ops there are only ranges that CUDA events have timed
+//! whose id was pushed last ([`links`]), and the range has a node in the stage tree ([`join`]).
+//! Times are converted to the recording's clock ([`clock`]), and everything gets a row on which
+//! slices nest ([`rows`]). If no source recorded ops, there are only ranges timed by CUDA events
 //! ([`event_timing`]).
 
 mod clock;
@@ -36,34 +36,34 @@ pub(super) use ranges::Ranges;
 
 use waits::EventRecords;
 
-/// The GPU's part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
+/// GPU part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
 #[derive(Debug, Default)]
 pub(crate) struct Gpu {
     /// Source of the records.
     pub(crate) source: Source,
-    /// Version of the library that recorded; 0 if none did.
+    /// Version of the source's library; 0 if there is none.
     pub(crate) version: u32,
-    /// Version of CUDA that the driver supports.
+    /// CUDA version that the driver supports.
     pub(crate) driver_version: u32,
     /// The machine's devices.
     pub(crate) devices: Vec<Device>,
-    /// Work on devices, in order of begin.
+    /// Ops in order of start.
     pub(crate) ops: Vec<PlacedOp>,
-    /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its
+    /// API calls by thread, in order of start; those of one thread nest in each other and in its
     /// ranges.
     pub(crate) calls: Vec<PlacedCall>,
-    /// Spans of the work that each stage and step launched on each stream, with everything inside
-    /// it.
+    /// Time span of the work that each stage and step launched on each stream, including the ranges
+    /// inside it.
     pub(crate) annotations: Vec<Annotation>,
     /// Waits of the host and of streams.
     pub(crate) syncs: Vec<Placed<Wait>>,
-    /// Records of events, for the waits for them.
+    /// Event records that waits refer to.
     pub(crate) events: EventRecords,
-    /// Time that CUDA or the profiler spent on itself.
+    /// Time that CUDA or the profiler spent on its own work.
     pub(crate) overheads: Vec<Placed<Overhead>>,
-    /// Device memory that the program took from CUDA, in order of time.
-    pub(crate) memory: Vec<Taken>,
-    /// Names, by the index that records carry.
+    /// Device memory that the program allocated from CUDA, in order of time.
+    pub(crate) memory: Vec<CudaAllocation>,
+    /// Names, at the index that records carry.
     pub(crate) names: Vec<String>,
     /// Times of all ops.
     pub(crate) total: GpuTimes,
@@ -71,36 +71,36 @@ pub(crate) struct Gpu {
     pub(crate) unattributed: GpuTimes,
     /// Losses of the source.
     pub(crate) losses: GpuLosses,
-    /// Ops that seem to begin before they were launched: the clocks differ by more than a launch
-    /// takes.
+    /// Ops that appear to begin before their launch, because the clocks differ by more than a
+    /// launch takes.
     pub(crate) before_launch: u64,
-    /// Bound of the error of GPU times against the ranges'.
+    /// Maximum error of GPU times relative to the ranges' times.
     pub(crate) clock_uncertainty_ns: u64,
 }
 
-/// A block that the program took from CUDA or gave back.
+/// A block that the program allocated from CUDA or freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
-    /// Block and what happened to it, outside of all ranges.
+pub(crate) struct CudaAllocation {
+    /// The allocation, with no range around it.
     pub(crate) allocation: Allocation,
-    /// Thread that called CUDA, by the operating system's id; `None` if its call is not known.
+    /// Operating system's id of the thread that called CUDA; `None` if the call is unknown.
     pub(crate) thread: Option<u32>,
-    /// `External id` of the range around the call, 0 without one.
+    /// `External id` of the range around the call; 0 if there is none.
     pub(crate) external_id: u64,
 }
 
-/// The source of GPU times.
+/// Source of GPU times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Every op of the GPU's is known, from this source.
+    /// A source that records every GPU op.
     Ops(SourceName),
-    /// Only the times are known for which ranges kept the streams that they named.
+    /// CUDA events: only the ranges that named their stream have times.
     Events {
-        /// Reason why there is no more.
+        /// Reason why no more detailed source was used.
         reason: Option<Unavailable>,
         /// Ranges without a time.
         losses: EventLosses,
-        /// Resolution of a time.
+        /// Resolution of the times.
         resolution_ns: u64,
     },
 }
@@ -120,8 +120,8 @@ impl Source {
         }
     }
 
-    /// Returns whether every op of the GPU's is known.
-    pub(crate) const fn knows_ops(&self) -> bool {
+    /// Returns whether every GPU op was recorded.
+    pub(crate) const fn has_ops(&self) -> bool {
         matches!(self, Self::Ops(_))
     }
 }
@@ -129,9 +129,9 @@ impl Source {
 /// A record on a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed<T> {
-    /// The record itself.
+    /// The record.
     pub(crate) record: T,
-    /// Row: 0, or an extra row, so that records on one row do not overlap.
+    /// Row: 0, or an extra row so that records on one row do not overlap.
     pub(crate) lane: u32,
 }
 
@@ -140,9 +140,9 @@ pub(crate) struct Placed<T> {
 pub(crate) struct PlacedOp {
     /// The op.
     pub(crate) op: GpuOp,
-    /// Row: 0 is its stream's own, others are extra rows, for work that overlaps on the stream.
+    /// Row: 0 is the stream's own; others are extra rows for ops that overlap on the stream.
     pub(crate) lane: u32,
-    /// `External id` of the range that launched it, 0 without one.
+    /// `External id` of the range that launched it; 0 if there is none.
     pub(crate) external_id: u64,
 }
 
@@ -151,32 +151,33 @@ pub(crate) struct PlacedOp {
 pub(crate) struct PlacedCall {
     /// The call.
     pub(crate) call: ApiCall,
-    /// `External id` of the range that made it, 0 without one.
+    /// `External id` of the range that made it; 0 if there is none.
     pub(crate) external_id: u64,
-    /// True if it is a driver call inside a runtime call that has the same correlation id.
+    /// True if it is a driver call inside a runtime call with the same correlation id.
     pub(crate) is_inner: bool,
-    /// Op that an arrow leads to: its place in [`Gpu::ops`].
+    /// Index in [`Gpu::ops`] of the op that an arrow leads to.
     pub(crate) launched: Option<usize>,
 }
 
-/// The time between the first and the last op of a stage or step on one stream, those of the ranges
-/// inside it included; or between its events. An async range has one for its life.
+/// Time between the first and the last op of a stage or step on one stream, including the ranges
+/// inside it; or between its two events. An async range has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
-    /// Stage or step, or for an op the one around it.
+    /// The stage or step; for an op, the stage around it.
     pub(crate) node: NodeId,
-    /// Own name of the range; a step has its function's: `ProfilerStep#N` on a device would double
-    /// TensorBoard's.
+    /// Name of the range. For a step this is its function's name, because a `ProfilerStep#N` on a
+    /// device would double TensorBoard's.
     pub(crate) name: &'static str,
-    /// `External id` of the range; of the life, if it is async.
+    /// `External id` of the range; for an async range, of its life.
     pub(crate) external_id: u64,
-    /// `External id` of the stage or step around it that has a span here too; 0 without one.
+    /// `External id` of the enclosing stage or step, which also has a span on this stream; 0 if
+    /// there is none.
     pub(crate) around_id: u64,
     /// Number of the device.
     pub(crate) device: u32,
     /// Number of the stream.
     pub(crate) stream: u32,
-    /// Begin of the first op.
+    /// Start of the first op.
     pub(crate) begin: u64,
     /// End of the last op.
     pub(crate) end: u64,
@@ -185,19 +186,18 @@ pub(crate) struct Annotation {
 }
 
 impl Gpu {
-    /// Returns the version of the library that recorded, under the key that reports and traces have
-    /// for it.
+    /// Returns the version of the source's library with its key in reports and traces.
     pub(crate) fn library_version(&self) -> Option<(String, u32)> {
-        self.source.knows_ops().then(|| (format!("{}_version", self.source.name().word), self.version))
+        self.source.has_ops().then(|| (format!("{}_version", self.source.name().word), self.version))
     }
 
-    /// Returns the end of the last op, which may be after the window's: work goes on when a session
-    /// stops.
+    /// Returns the end of the last op. It may be later than the window's, because work continues
+    /// when a session stops.
     pub(crate) fn end(&self) -> u64 {
         self.total.until
     }
 
-    /// Returns the `External id` of the range around each call that has one, by correlation.
+    /// Returns the `External id` of the range around each call, by correlation id.
     pub(crate) fn callers(&self) -> HashMap<u32, u64> {
         let inside = self.calls.iter().filter(|placed| placed.external_id > 0);
         inside.map(|placed| (placed.call.correlation, placed.external_id)).collect()

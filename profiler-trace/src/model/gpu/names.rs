@@ -1,5 +1,5 @@
-//! Kineto's names for the kinds of GPU work: consumers look for these very texts (HTA for `Memcpy `
-//! and `Memset `).
+//! Kineto's names of GPU work. Consumers match these exact strings (HTA matches `Memcpy ` and
+//! `Memset `).
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::records::gpu::Work;
 use super::Gpu;
 
 impl Gpu {
-    /// Returns the name of a kernel, copy or fill, the same in the trace, the operator tables and
-    /// the stacks.
+    /// Returns the name of a kernel, copy or fill; it is the same in the trace, the operator tables
+    /// and the stacks.
     pub(crate) fn name_of(&self, work: &Work) -> Cow<'_, str> {
         match work {
             Work::Kernel(kernel) => Cow::Borrowed(self.name(kernel.name)),
@@ -20,7 +20,7 @@ impl Gpu {
         }
     }
 
-    /// Returns the name at an index that records carry.
+    /// Returns the name at the index that a record carries.
     pub(crate) fn name(&self, index: u32) -> &str {
         self.names.get(index as usize).map_or("", String::as_str)
     }

@@ -1,8 +1,8 @@
-//! Rows for the GPU's work: on each, slices nest or are disjoint.
+//! Rows for GPU work, on each of which slices nest or are disjoint.
 //!
-//! Concurrent kernels overlap on their stream, spans of ranges cross kernels of others, and API
-//! calls, timed by another clock than the ranges around them, may stick out by some nanoseconds.
-//! Perfetto would delete each of these (perfetto#4280).
+//! Concurrent kernels overlap on their stream, spans of ranges cross kernels of other ranges, and
+//! API calls, timed by another clock than the ranges around them, may extend beyond these by some
+//! nanoseconds. Perfetto would delete such slices (perfetto#4280).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,7 +10,7 @@ use super::{Annotation, Placed, PlacedCall, PlacedOp};
 
 use crate::model::lanes::Lanes;
 
-/// Puts ops that overlap on one stream on lanes. `ops` are in order of begin.
+/// Assigns lanes to ops that overlap on one stream. `ops` are in order of start.
 pub(super) fn split_lanes(ops: &mut [PlacedOp]) {
     let mut streams: HashMap<(u32, u32), Lanes> = HashMap::new();
     for placed in ops {
@@ -19,9 +19,9 @@ pub(super) fn split_lanes(ops: &mut [PlacedOp]) {
     }
 }
 
-/// Puts the records that began in the window on lanes. `times` returns begin, end and row of a
-/// record.
-pub(super) fn place<T: Copy>(
+/// Assigns lanes to the records that started in the window. `times` returns the start, end and row
+/// of a record.
+pub(super) fn assign_lanes<T: Copy>(
     records: impl Iterator<Item = T>,
     window: (u64, u64),
     times: impl Fn(&T) -> (u64, u64, (u32, u32)),
@@ -37,14 +37,14 @@ pub(super) fn place<T: Copy>(
     placed
 }
 
-/// Finds rows for the spans of ranges: their stream's own where they cross nothing on it, else rows
-/// of their own, where a span stays with the one around it.
+/// Assigns rows to the spans of ranges. A span that crosses nothing is on its stream's row; others
+/// get extra rows, which a span shares with the span around it.
 pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) -> Vec<Annotation> {
     let mut streams: HashMap<(u32, u32), Vec<(u64, u64)>> = HashMap::new();
     for PlacedOp { op, .. } in ops.iter().filter(|placed| placed.lane == 0) {
         streams.entry((op.device, op.stream)).or_default().push((op.begin, op.end));
     }
-    // A stage is added to the tree after the one around it: of two spans with the same times the
+    // Stages are added to the tree after their parents, so of two spans with the same times the
     // outer one comes first.
     spans.sort_by_key(|span| {
         let Annotation { device, stream, begin, end, node, external_id, .. } = *span;
@@ -52,7 +52,7 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
     });
     let mut row = (0, 0);
     let mut lanes: HashMap<u64, usize> = HashMap::new();
-    // The ends of the open spans of each lane, innermost last.
+    // Ends of the open spans of each lane, innermost last.
     let mut open: Vec<Vec<u64>> = Vec::new();
     for span in &mut spans {
         if row != (span.device, span.stream) {
@@ -76,23 +76,23 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
             lane += 1;
         }
         lanes.insert(span.external_id, lane);
-        // CAST: no more lanes than spans.
+        // CAST: at most one lane per span.
         span.lane = lane as u32;
     }
     spans
 }
 
-/// Returns whether one of these disjoint intervals, in order, contains `at` inside.
+/// Returns whether `at` is strictly inside one of these sorted, disjoint intervals.
 fn crosses(intervals: &[(u64, u64)], at: u64) -> bool {
     let next = intervals.partition_point(|(begin, _)| *begin < at);
     next > 0 && intervals[next - 1].1 > at
 }
 
-/// Makes one thread's calls nest in its ranges and in each other. `calls` are in order of begin,
-/// longer ones first; `boundaries` are the begins and ends of its ranges, in order.
+/// Makes one thread's calls nest in its ranges and in each other. `calls` are in order of start,
+/// longer ones first; `boundaries` are the starts and ends of the thread's ranges, in order.
 ///
-/// While a thread is inside a call of CUDA's, none of its ranges begins or ends; a boundary inside
-/// a call is an error of the clocks, and the call gives up the smaller part.
+/// While a thread is inside a CUDA call, none of its ranges starts or ends. A boundary inside a
+/// call is therefore an error of the clocks, and the call loses the smaller part.
 pub(super) fn fit_calls(calls: &mut [PlacedCall], mut boundaries: impl Iterator<Item = u64>) {
     let mut inside: VecDeque<u64> = VecDeque::new();
     let mut next = boundaries.next();

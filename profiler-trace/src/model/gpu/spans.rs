@@ -1,16 +1,16 @@
-//! The time in which each stage kept each stream busy: with all that it launched, itself or in the
-//! ranges inside it.
+//! Time spans of the work that each stage launched on each stream, itself or in the ranges inside
+//! it: Kineto's `gpu_user_annotation`.
 //!
-//! Kineto's `gpu_user_annotation`. A range's span is made of its own ops, and then merged into that
-//! of the range around it, so that an inner span never sticks out of the outer one, not by a
-//! nanosecond. Linear in the ranges that launched something and those around them.
+//! A range's span starts with its own ops and is then merged into the span of the range around it,
+//! so that an inner span never extends beyond the outer one. Takes time linear in the ranges that
+//! launched work and the ranges around them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Annotation;
 use super::ranges::Ranges;
 
-/// Begin and end of each span, by range (`External id`), device and stream.
+/// Start and end of each span, by range (`External id`), device and stream.
 #[derive(Default)]
 pub(super) struct Spans(BTreeMap<(u64, u32, u32), (u64, u64)>);
 
@@ -21,8 +21,8 @@ impl Spans {
         *span = (span.0.min(begin), span.1.max(end));
     }
 
-    /// Returns the spans of all stages and steps. A range begins, and is numbered, before those
-    /// inside it: from the last to the first, each span is complete when its turn comes.
+    /// Returns the spans of all stages and steps. A range has a smaller number than the ranges
+    /// inside it, so in descending order each span is complete when it is reached.
     pub(super) fn annotations(mut self, ranges: &Ranges<'_>) -> Vec<Annotation> {
         let mut annotations: HashMap<(u64, u32, u32), Annotation> = HashMap::new();
         while let Some(((external_id, device, stream), times)) = self.0.pop_last() {

@@ -1,13 +1,13 @@
-//! The event record that a wait waited for: that of the call that recorded the event last.
+//! Look-up of the event record that a wait refers to: the last one before the wait.
 //!
 //! A program records an event on one stream and lets another stream, or the host, wait for it; it
-//! may record the same event again. Calls are numbered in the order in which they are made, so of
-//! the records before a wait the one with the highest number counts, in whatever order the source's
-//! buffers come.
+//! may record the same event again. Calls are numbered in the order in which they are made. So of
+//! the records before a wait, the one with the highest number applies, in whatever order the
+//! source's buffers arrive.
 
 use crate::records::gpu::{EventRecord, Wait};
 
-/// The records of events, which are looked up for a wait.
+/// Event records, for look-ups by wait.
 #[derive(Debug, Default)]
 pub(crate) struct EventRecords(Vec<EventRecord>);
 
@@ -19,8 +19,8 @@ impl EventRecords {
         Self(records)
     }
 
-    /// Returns the record that `wait` waited for; `None` for waits for something else, and for an
-    /// event that was recorded before the window.
+    /// Returns the record that `wait` refers to; `None` if it does not wait for an event, or the
+    /// event was recorded before the window.
     pub(crate) fn awaited(&self, wait: &Wait) -> Option<&EventRecord> {
         let place = (wait.context, wait.event, wait.correlation);
         let next = self.0.partition_point(|record| key(record) < place);

@@ -1,4 +1,4 @@
-//! An allocation's two entries, put together.
+//! Joining of the two entries that describe an allocation.
 
 use crate::model::stages::StageTree;
 use profiler_core::memory::{Action, Device};
@@ -6,22 +6,22 @@ use profiler_core::stream::entry::Entry;
 
 use super::{Allocation, Reporter};
 
-/// The part of the next allocation that has been read.
+/// First entry of an allocation, until its second entry arrives.
 #[derive(Debug, Default)]
-pub(in crate::model) struct Halves {
+pub(in crate::model) struct EntryPair {
     first: Option<Entry>,
-    /// Address and size of the next block before it moved.
+    /// Address and size of the block before a reallocation moved it.
     moved_from: (u64, u64),
 }
 
-impl Halves {
-    /// Takes the first half, a `Memory` entry.
+impl EntryPair {
+    /// Takes the first entry of an allocation, of tag `Memory`.
     pub(in crate::model) fn first(&mut self, entry: Entry) {
         self.first = Some(entry);
     }
 
-    /// Takes the second half, a `Block` entry, and returns the allocation, outside of all ranges,
-    /// and the ticks of its time. `None` if the first half is missing or of an unknown kind.
+    /// Takes the second entry, of tag `Block`. Returns the ticks and the allocation, with no range
+    /// around it; `None` if the first entry is missing or its action unknown.
     pub(in crate::model) fn second(&mut self, entry: Entry) -> Option<(u64, Allocation)> {
         let first = self.first.take()?;
         let action = Action::from_u32(first.argument())?;

@@ -1,14 +1,13 @@
-//! Memory: what the program allocated, per device and stage, and how much of it there was at any
+//! Memory: what the program allocated, per device and stage, and how much was allocated at any
 //! time.
 //!
-//! The decoder attributes an allocation to the innermost open range of its thread. Totals need all
-//! threads in the order of time, which [`walk`] gives; [`measure`] makes this summary of it, once.
-//! Exporters that want single allocations walk again. A recording knows how much was allocated when
-//! it began, so totals are those of the whole process.
+//! The decoder attributes an allocation to the innermost open range of its thread. Totals need the
+//! allocations of all threads in order of time, which [`walk`] provides; [`measure`] computes this
+//! summary from them, once. Exporters that need individual allocations walk again. A recording
+//! contains how much was allocated at its start, so totals are those of the whole process.
 
 mod entry_pair;
 pub(super) mod measure;
-mod paths;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -19,103 +18,101 @@ use profiler_core::memory::{Action, Device};
 
 use super::values::NodeId;
 
-pub(super) use entry_pair::Halves;
-pub(crate) use paths::Paths;
-pub(crate) use walk::Moment;
+pub(super) use entry_pair::EntryPair;
+pub(crate) use walk::{MemoryEvent, Paths};
 
-/// The recorder's knowledge of memory beside its entries.
+/// Allocation levels at the start and the end of a recording, from the recorder.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog {
-    /// Allocated memory when recording began.
+    /// Allocated memory at the start of the recording.
     pub begin: Levels,
-    /// Allocated memory when it ended.
+    /// Allocated memory at the end of the recording.
     pub end: Levels,
 }
 
-/// The source of the facts about an allocation.
+/// Origin of the records of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reporter {
     /// The program: its allocator, or a framework.
     Program,
-    /// CUPTI: what the program took from CUDA, for pools too.
+    /// CUPTI: blocks that the program allocated from CUDA, also for pools.
     Cuda,
 }
 
 /// One allocation or release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allocation {
-    /// Moment in nanoseconds since the Unix epoch.
+    /// Time in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
     /// Kind of the event.
     pub(crate) action: Action,
-    /// Source of the facts about it.
+    /// Origin of the record.
     pub(crate) reporter: Reporter,
     /// Device of the memory.
     pub(crate) device: Device,
-    /// Address; 0 where the allocation failed.
+    /// Address; 0 if the allocation failed.
     pub(crate) address: u64,
     /// Size in bytes.
     pub(crate) bytes: u64,
     /// Address and size before a reallocation.
     pub(crate) before: (u64, u64),
-    /// Innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in
-    /// a walk.
+    /// Innermost open range: a node of the [`StageTree`](super::StageTree), or of [`Paths`] in a
+    /// walk.
     pub(crate) node: NodeId,
 }
 
-/// Memory of a session, for each device.
+/// Memory of a session, per device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// True if the program's allocator reported.
+    /// True if the program's allocator was recorded.
     pub(crate) has_allocator: bool,
-    /// Least size of reported blocks of the host.
+    /// Minimum size of recorded host blocks.
     pub(crate) least_bytes: u64,
-    /// Number of allocations and releases that found no room in the buffers: totals are wrong by
-    /// them.
+    /// Number of allocations and releases that did not fit into the buffers; totals exclude them.
     pub(crate) lost: u64,
-    /// Devices that the program reported memory of, the host first.
+    /// Devices whose memory the program reported, the host first.
     pub(crate) devices: Vec<DeviceMemory>,
-    /// Devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with
-    /// the recording.
-    pub(crate) taken: Vec<DeviceMemory>,
+    /// Devices whose memory CUDA allocated, as the GPU source recorded. Totals count from the start
+    /// of the recording.
+    pub(crate) cuda_devices: Vec<DeviceMemory>,
 }
 
-/// The memory of one device, in bytes.
+/// Memory of one device, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceMemory {
-    /// Source of the facts about it.
+    /// Origin of the records.
     pub(crate) reporter: Reporter,
     /// Device of the memory.
     pub(crate) device: Device,
-    /// Memory allocated when recording began.
+    /// Memory allocated at the start of the recording.
     pub(crate) at_begin: u64,
-    /// Memory allocated when it ended.
+    /// Memory allocated at the end of the recording.
     pub(crate) at_end: u64,
-    /// Most memory at any time.
+    /// Maximum memory at any time.
     pub(crate) peak: u64,
-    /// Moment of the peak, in nanoseconds since the Unix epoch.
+    /// Time of the peak, in nanoseconds since the Unix epoch.
     pub(crate) peak_at: u64,
-    /// Part of the end that no recorded allocation explains: made while recording began or ended,
-    /// or lost.
+    /// Part of `at_end` without recorded allocations: made while recording started or ended, or
+    /// lost.
     pub(crate) unexplained: i64,
-    /// Usage of all threads, inside stages and outside.
+    /// Allocations of all threads, inside and outside of stages.
     pub(crate) usage: Usage,
     /// Memory of the stages, by [`NodeId`] of the trace's stage tree.
     stages: Vec<StageMemory>,
 }
 
-/// The use that a stage made of a device's memory, over all its calls.
+/// Memory of one stage on one device, over all its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StageMemory {
-    /// Usage of the stage's own threads, stages inside it included.
+    /// Allocations of the stage's threads, including stages inside it.
     pub(crate) usage: Usage,
-    /// Most memory that the process had allocated while it ran.
+    /// Maximum memory of the process while the stage ran.
     pub(crate) peak: u64,
-    /// Growth to that peak since the call began; of the call where it was largest.
+    /// Growth from the start of a call to its peak, for the call where it was largest.
     pub(crate) growth: u64,
 }
 
-/// The counts and bytes of allocations and releases.
+/// Counts and bytes of allocations and releases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// Number of allocations.
@@ -131,7 +128,7 @@ pub(crate) struct Usage {
 }
 
 impl Allocation {
-    /// Returns by how much the device's total changes.
+    /// Returns the change of the device's total.
     pub(crate) fn change(&self) -> i64 {
         let bytes = i64::try_from(self.bytes).unwrap_or(i64::MAX);
         match self.action {
@@ -143,49 +140,48 @@ impl Allocation {
     }
 }
 
-/// The allocated memory per device at some moment of a walk.
+/// Allocated memory per device at some point of a walk.
 #[derive(Debug)]
 pub(crate) struct Totals<'a> {
     now: Vec<(&'a DeviceMemory, u64)>,
 }
 
 impl Memory {
-    /// Returns all devices: those of the program's reports, then those of CUDA's.
+    /// Returns all devices: those that the program reported, then those that CUDA recorded.
     pub(crate) fn all(&self) -> impl Iterator<Item = &DeviceMemory> {
-        self.devices.iter().chain(&self.taken)
+        self.devices.iter().chain(&self.cuda_devices)
     }
 
-    /// Returns the memory that was allocated when recording began.
+    /// Returns the allocated memory at the start of the recording.
     pub(crate) fn totals(&self) -> Totals<'_> {
         Totals { now: self.all().map(|each| (each, each.at_begin)).collect() }
     }
 }
 
 impl Totals<'_> {
-    /// Returns the device's total after this allocation; never negative, because [`measure`] has
-    /// seen all of them.
+    /// Returns the device's total after this allocation. It is never negative, because [`measure`]
+    /// has seen all allocations.
     pub(crate) fn after(&mut self, allocation: &Allocation) -> u64 {
-        let Some((_, now)) = self.now.iter_mut().find(|(device, _)| device.tells(allocation)) else { return 0 };
+        let Some((_, now)) = self.now.iter_mut().find(|(device, _)| device.includes(allocation)) else { return 0 };
         *now = now.saturating_add_signed(allocation.change());
         *now
     }
 }
 
 impl DeviceMemory {
-    /// Returns whether this allocation is one of the device's, from the same source.
-    pub(crate) fn tells(&self, allocation: &Allocation) -> bool {
+    /// Returns whether this allocation belongs to the device and comes from the same origin.
+    pub(crate) fn includes(&self, allocation: &Allocation) -> bool {
         (self.reporter, self.device) == (allocation.reporter, allocation.device)
     }
 
-    /// Returns the use that a stage made of the memory; zeros for one that touched no memory of
-    /// this device.
+    /// Returns a stage's memory on this device; all zeros if it used none.
     pub(crate) fn stage(&self, node: NodeId) -> StageMemory {
         self.stages.get(node.0 as usize).copied().unwrap_or_default()
     }
 }
 
 impl Usage {
-    fn note(&mut self, allocation: &Allocation) {
+    fn count(&mut self, allocation: &Allocation) {
         match allocation.action {
             Action::Alloc | Action::MovedTo => {
                 self.allocs += 1;

@@ -9,7 +9,7 @@ use profiler_core::memory::{Action, Device};
 use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
-use super::{MemoryLog, Moment, Reporter, StageMemory};
+use super::{MemoryEvent, MemoryLog, Reporter, StageMemory};
 
 const CPU: u32 = 0;
 
@@ -86,7 +86,7 @@ fn a_block_that_grows_is_never_gone() {
     let mut totals = trace.memory.as_ref().unwrap().totals();
     let mut seen = Vec::new();
     trace.walk_memory(|_, moment| {
-        if let Moment::Allocation { allocation, .. } = moment {
+        if let MemoryEvent::Allocation { allocation, .. } = moment {
             seen.push(totals.after(allocation));
         }
     });
@@ -153,8 +153,8 @@ fn memory_taken_from_cuda_has_peaks_per_stage() {
     let trace = recorded(script, 0, 7);
     let memory = trace.memory.as_ref().unwrap();
     assert_eq!(memory.devices.iter().map(|each| each.peak).collect::<Vec<_>>(), [7, 5], "the program's own reports");
-    assert_eq!(memory.taken.len(), 1);
-    let cuda = &memory.taken[0];
+    assert_eq!(memory.cuda_devices.len(), 1);
+    let cuda = &memory.cuda_devices[0];
     assert_eq!((cuda.device, cuda.at_begin, cuda.at_end), (Device::Cuda(0), 0, 80));
     assert_eq!((cuda.peak, cuda.peak_at, cuda.unexplained), (1050, EPOCH + 61, 0));
     assert_eq!((cuda.usage.allocs, cuda.usage.frees), (3, 1));
@@ -166,7 +166,7 @@ fn memory_taken_from_cuda_has_peaks_per_stage() {
     assert_eq!((stage("inner"), stage("outer")), ((1000, 1000, 1000), (1050, 1050, 50)));
     let mut around = Vec::new();
     trace.walk_memory(|paths, moment| {
-        if let Moment::Allocation { allocation, .. } = moment
+        if let MemoryEvent::Allocation { allocation, .. } = moment
             && allocation.reporter == Reporter::Cuda
         {
             around.push(paths.sites(allocation.node).map(|site| site.name()).collect::<Vec<_>>());

@@ -1,21 +1,21 @@
-//! Operator tables: how often and how long everything ran, by name, by name and input shapes, by
-//! name and call stack.
+//! Operator tables: how often and for how long everything ran, grouped by name, by name and input
+//! shapes, or by name and call stack.
 //!
-//! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges
-//! the groups as a table wants them, so that every table has the same sums. CPU times are those of
-//! the threads' slices: an async range is one row with the time of its polls, its life is told
-//! beside that, and what ran between bare `next_step()` calls has its own rows. So the sum of all
-//! self times is the time in which the threads ran a range, to the nanosecond; where guards that
-//! overlap are siblings, each has the time of both, and the total still counts it once: it is never
-//! more than the threads had.
+//! One pass over the slices builds a group per name, shapes and stack. [`OpTable::rows`] merges
+//! these groups for a particular table, so every table has the same sums. CPU times are those of
+//! the threads' slices: an async range is one row with the time of its polls and, separately, its
+//! life; the iterations between bare `next_step()` calls have rows of their own. The sum of all self
+//! times is therefore exactly the time in which the threads ran a range. Where overlapping guards
+//! are siblings, both have the time that they share, but the total counts it once and never exceeds
+//! the threads' time.
 
-mod gather;
+mod builder;
+mod complete;
 mod launched;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod launched_tests;
 mod rows;
-mod settle;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -29,47 +29,48 @@ use super::values::NetBytes;
 
 pub use rows::{GroupBy, KeyAverage};
 
-pub(in crate::model) use gather::Gatherer;
+pub(in crate::model) use builder::OpsBuilder;
 
-/// The groups from which all operator tables of a recording are made.
+/// Groups from which all operator tables of a recording are made.
 #[derive(Clone, Default)]
 pub(crate) struct OpTable {
     pub(super) groups: Vec<Group>,
-    /// Frames of call stacks, each once.
+    /// Distinct frames of call stacks.
     pub(super) frames: Vec<String>,
-    /// Calls whose shapes or stack found no group of their own.
+    /// Calls that were counted without their shapes or stack because there were too many groups.
     pub(crate) merged_calls: u64,
-    /// True if a call of a stage, step or request lies in another of the same name on its thread,
-    /// and whether one of an op does: their totals have the time of both.
+    /// True if a stage, step or request ran inside another of its name on the same thread, so that
+    /// both totals include the inner time.
     pub(crate) nested: bool,
+    /// The same for ops.
     pub(crate) nested_ops: bool,
-    /// Time in which threads ran at least one range, each thread by itself: the sum of all self
+    /// Time in which threads ran at least one range, summed over threads: the sum of all self
     /// times, unless siblings overlap.
     pub(crate) busy_ns: u64,
-    /// True if memory of the host was recorded, and of devices: else its numbers are unknown, not
-    /// 0.
+    /// True if memory of the host, and of devices, was recorded; otherwise its numbers are unknown
+    /// rather than 0.
     pub(super) has_memory: (bool, bool),
-    /// Knowledge of the GPU's times.
-    pub(crate) gpu: GpuKnowledge,
+    /// Coverage of GPU times.
+    pub(crate) gpu: GpuCoverage,
 }
 
-/// True if a table has GPU times.
+/// Coverage of GPU times in operator tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum GpuKnowledge {
+pub(crate) enum GpuCoverage {
     /// The GPU was recorded.
     Recorded,
-    /// There is no GPU, or nobody asked: the time of ops on the host is their whole time.
+    /// There is no GPU or it was not requested; the host time of ops is their complete time.
     #[default]
     NoGpu,
-    /// There is a GPU that could not be recorded: the time of ops is not known.
-    Hidden,
+    /// There is a GPU but it could not be recorded, so the complete time of ops is unknown.
+    Unrecorded,
 }
 
-/// Calls of one name with one list of input shapes and one call stack; or the runs of one kernel.
+/// Calls with the same name, input shapes and call stack; or the runs of one kernel.
 #[derive(Clone, Default)]
 pub(super) struct Group {
     pub(super) name: Cow<'static, str>,
-    /// Kind of the range; `None` for work of a GPU.
+    /// Kind of the range; `None` for GPU work.
     pub(super) kind: Option<Kind>,
     pub(super) is_async: bool,
     pub(super) inputs: Box<[Box<[u64]>]>,
@@ -78,44 +79,46 @@ pub(super) struct Group {
     pub(super) sums: Sums,
 }
 
-/// The sums over calls.
+/// Sums over calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) count: u64,
-    /// Time in no slice inside them.
+    /// Time in no slice inside the calls.
     pub(crate) self_ns: u64,
-    /// Time from begin to end of each call: one inside another of the same name counts in both.
+    /// Time from start to end of each call; a call inside another of the same name counts in both.
     pub(crate) total_ns: u64,
-    /// Floating point operations of the calls that gave a number.
+    /// Floating point operations of the calls with a FLOP count.
     pub(crate) flops: u64,
-    /// Number of calls that gave a number of FLOPs.
+    /// Number of calls with a FLOP count.
     pub(crate) calls_with_flops: u64,
-    /// Time of these calls; the time of an async range's polls is not its time.
+    /// Time of the calls with a FLOP count; polls of async ranges are not included.
     pub(crate) flops_ns: u64,
-    /// Number of [`calls_with_flops`](Self::calls_with_flops) whose time is not known.
+    /// Number of [`calls_with_flops`](Self::calls_with_flops) whose time is unknown.
     pub(crate) untimed_flops: u64,
-    /// Wall time of async ranges from the first poll to the end, and of bare steps from one to the
-    /// next: no CPU time.
+    /// Wall time of async ranges from first poll to end, and of bare steps from one to the next. It
+    /// is not CPU time.
     pub(crate) wall_ns: u64,
     /// Number of polls.
     pub(crate) polls: u64,
-    /// CPU time of the threads in the calls for which it was measured.
+    /// CPU time of the threads in the calls, where measured.
     pub(crate) thread_cpu_ns: Option<u64>,
-    /// Memory of the host.
+    /// Change of host memory.
     pub(crate) cpu_memory: NetBytes,
-    /// Memory of devices.
+    /// Change of device memory.
     pub(crate) device_memory: NetBytes,
-    /// Time of GPU work that they launched themselves, each kernel by itself.
+    /// Time of the GPU work that the calls launched themselves; concurrent kernels count
+    /// individually.
     pub(crate) gpu_self_ns: u64,
-    /// Time of GPU work that they and the ranges inside them launched.
+    /// Time of the GPU work that the calls and the ranges inside them launched.
     pub(crate) gpu_total_ns: u64,
-    /// Number of the calls with FLOPs that launched GPU work; then that work's time.
+    /// Number of calls with a FLOP count that launched GPU work.
     pub(crate) flops_on_gpu: u64,
+    /// Time of the GPU work of these calls.
     pub(crate) flops_gpu_ns: u64,
 }
 
 impl Sums {
-    /// Adds another group's sums.
+    /// Adds the sums of another group.
     pub(super) fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.self_ns += other.self_ns;
@@ -144,15 +147,15 @@ impl Sums {
 }
 
 impl OpTable {
-    /// Returns how many different names, shapes and stacks the calls have: the most rows that a
-    /// table of them can have.
+    /// Returns the number of distinct combinations of name, shapes and stack: the maximum number of
+    /// rows of a table.
     pub(crate) const fn group_count(&self) -> usize {
         self.groups.len()
     }
 }
 
 impl fmt::Debug for OpTable {
-    /// Writes only its size: it is part of a manifest, which people print.
+    /// Formats only the size, because the table is part of a manifest, which users print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpTable").field("groups", &self.groups.len()).finish_non_exhaustive()
     }

@@ -1,100 +1,98 @@
-//! The rows of an operator table: the gathered groups, merged as one table wants them.
+//! Rows of an operator table: groups merged by the key of one table.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use profiler_core::site::Kind;
 
-use super::{GpuKnowledge, Group, OpTable, Sums};
+use super::{GpuCoverage, Group, OpTable, Sums};
 
-/// The calls that form one row of an operator table.
+/// Key by which calls form the rows of an operator table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupBy {
-    /// Calls of one name.
+    /// By name.
     #[default]
     Name,
-    /// Calls of one name with the same input shapes. Without `torch_profiler_record_shapes` these
-    /// are all of a name.
+    /// By name and input shapes. Without `torch_profiler_record_shapes`, the same as
+    /// [`Name`](Self::Name).
     InputShapes,
-    /// Calls of one name whose innermost so many stack frames are the same. Without
-    /// `torch_profiler_with_stack` these are all of a name.
+    /// By name and the given number of innermost stack frames. Without `torch_profiler_with_stack`,
+    /// the same as [`Name`](Self::Name).
     Stack(usize),
 }
 
-/// One row of an operator table: all calls of one name, or of one name and shapes or stack; or all
-/// runs of a kernel, or of a kind of copy or fill, on the GPU.
+/// One row of an operator table: calls with the same name (and shapes, or stack); or all runs of a
+/// kernel, or of a kind of copy or fill.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyAverage {
     /// Name of the range; `ProfilerStep*` for all iterations of the loop that drove the schedule.
     pub name: String,
-    /// Number of calls; for an async range, which has many polls, of its lives.
+    /// Number of calls; for an async range the number of its lives, not of its polls.
     pub count: u64,
-    /// Time in nothing else that was recorded: wall time on the thread, as in PyTorch; for an async
-    /// range, or a guard held over `.await`, in polls alone: waiting is no CPU time. All rows add
-    /// up to the time of the outermost ranges.
+    /// Time outside of all inner ranges: wall time on the thread, as in PyTorch. An async range, or
+    /// a guard held over `.await`, counts only in polls, because waiting takes no CPU time. All
+    /// rows add up to the time of the outermost ranges.
     pub self_cpu_time: Duration,
-    /// Time from begin to end, for an async range in its polls. A call inside another of the same
-    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls: the
-    /// time that threads ran ranges meanwhile.
+    /// Time from start to end; for an async range, in its polls. A call inside another of the same
+    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls, the time
+    /// in which threads ran ranges.
     pub cpu_time: Duration,
-    /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by
-    /// itself, also where they ran at the same time. `None` if the GPU was not recorded.
+    /// Time of the GPU work (kernels, copies, fills) that it launched itself; concurrent work
+    /// counts individually. `None` if the GPU was not recorded.
     pub self_cuda_time: Option<Duration>,
     /// Time of the GPU work that it and the ranges inside it launched. For the iterations between
-    /// bare `next_step()` calls: of the work launched meanwhile.
+    /// bare `next_step()` calls, of all work launched during them.
     pub cuda_time: Option<Duration>,
-    /// Bytes of the host that it allocated minus those it freed, outside of anything else that was
-    /// recorded. `None` if memory was not recorded.
+    /// Host memory allocated minus freed outside of all inner ranges, in bytes. `None` if memory
+    /// was not recorded.
     pub self_cpu_memory: Option<i64>,
-    /// Bytes of the host from begin to end, likewise.
+    /// Host memory allocated minus freed from start to end, in bytes.
     pub cpu_memory: Option<i64>,
-    /// Bytes of devices that it allocated minus those it freed, outside of anything else that was
-    /// recorded: reported with [`record_alloc`](profiler_core::memory::record_alloc), else CUDA's
-    /// own records. `None` if none were recorded.
+    /// Device memory allocated minus freed outside of all inner ranges, in bytes: as reported with
+    /// [`record_alloc`](profiler_core::memory::record_alloc), otherwise as CUDA recorded it. `None` if
+    /// neither exists.
     pub self_cuda_memory: Option<i64>,
-    /// Bytes of devices from begin to end, likewise.
+    /// Device memory allocated minus freed from start to end, in bytes.
     pub cuda_memory: Option<i64>,
     /// Dims of each input; only in a table [by shapes](GroupBy::InputShapes).
     pub input_shapes: Option<Vec<Vec<u64>>>,
     /// Call stack, innermost frame first; only in a table [by stack](GroupBy::Stack).
     pub stack: Vec<String>,
-    /// True if it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
+    /// True for an async range, whose life is [`wall_time`](Self::wall_time).
     pub is_async: bool,
-    /// True if it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its
-    /// CUDA times are those of the work itself, which the ranges that launched it show a second
-    /// time.
+    /// True for GPU work: a kernel, a copy or a fill. It has no CPU time. The ranges that launched
+    /// it include its CUDA time in theirs.
     pub is_cuda: bool,
-    /// True if it is an op, rather than a stage, a step or a request.
+    /// True for an op, false for a stage, a step or a request.
     pub is_op: bool,
-    /// Floating point operations of all calls that gave a formula; `None` if none did, or FLOPs
-    /// were not recorded.
+    /// Floating point operations of all calls with a formula; `None` if none has one, or FLOPs were
+    /// not recorded.
     pub flops: Option<u64>,
-    /// Number of calls that gave a formula.
+    /// Number of calls with a formula.
     pub calls_with_flops: u64,
-    /// Number of calls of ops that gave none.
+    /// Number of calls of ops without a formula.
     pub calls_without_flops: u64,
-    /// Floating point operations per second, over the calls that gave a formula: of GPU time if
-    /// they launched GPU work, else of CPU time. `None` where their time is not known: for an async
-    /// op, for one that launched GPU work in some calls only, and where there is a GPU that was not
-    /// recorded.
+    /// Floating point operations per second over the calls with a formula: of GPU time if they
+    /// launched GPU work, otherwise of CPU time. `None` if that time is unknown: for async ops, for
+    /// ops of which only some calls launched GPU work, and if there is a GPU that was not recorded.
     pub flops_per_second: Option<f64>,
-    /// Kind of the range: ranges of one name and two kinds are two rows. `None` for work of the
-    /// GPU.
+    /// Kind of the range; ranges of the same name but different kinds have separate rows. `None`
+    /// for GPU work.
     pub kind: Option<Kind>,
-    /// Wall time of an async range from its first poll to its end, and of the iterations between
-    /// bare `next_step()` calls from one to the next: waiting included. `None` for others, whose
-    /// CPU time it is.
+    /// Wall time, waiting included: of an async range from first poll to end, or of the iterations
+    /// between bare `next_step()` calls from one call to the next. `None` for other rows, whose CPU time
+    /// is their wall time.
     pub wall_time: Option<Duration>,
     /// Number of polls of an async range; 0 for others.
     pub polls: u64,
-    /// CPU time of its threads while it was open, for stages and steps under `cpu_time`; `None`
-    /// where not measured.
+    /// CPU time of the threads during the calls of stages and steps, with `cpu_time`; `None` if it
+    /// was not measured.
     pub thread_cpu_time: Option<Duration>,
 }
 
-/// The key that calls of one row share.
+/// Key that the calls of one row share.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
     name: &'a str,
@@ -120,17 +118,17 @@ struct Merged<'a> {
 }
 
 impl OpTable {
-    /// Returns the rows, the longest self time first. Costs a hash per group, whatever the number
-    /// of calls.
+    /// Returns the rows in descending order of self time. Costs one hash per group, independent of
+    /// the number of calls.
     pub(crate) fn rows(&self, by: GroupBy) -> Vec<KeyAverage> {
-        let mut places = HashMap::new();
+        let mut indices = HashMap::new();
         let mut merged: Vec<Merged<'_>> = Vec::new();
         for group in &self.groups {
-            let place = *places.entry(by.key(group)).or_insert_with(|| {
+            let index = *indices.entry(by.key(group)).or_insert_with(|| {
                 merged.push(Merged { key: by.key(group), sums: Sums::default() });
                 merged.len() - 1
             });
-            merged[place].sums.add(&group.sums);
+            merged[index].sums.add(&group.sums);
         }
         let mut rows: Vec<KeyAverage> = merged.into_iter().map(|merged| self.row(by, &merged)).collect();
         rows.sort_by(|one, other| {
@@ -147,8 +145,8 @@ impl OpTable {
         let op_calls = if is_op { sums.count } else { 0 };
         let (has_cpu, has_device) = self.has_memory;
         let has_flops = sums.calls_with_flops > 0;
-        let has_gpu = self.gpu == GpuKnowledge::Recorded;
-        // A range has memory; a kernel has none of its own.
+        let has_gpu = self.gpu == GpuCoverage::Recorded;
+        // Only ranges have memory, kernels do not.
         let (has_cpu, has_device) = (has_cpu && !is_cuda, has_device && !is_cuda);
         KeyAverage {
             name: key.name.to_owned(),
@@ -177,13 +175,13 @@ impl OpTable {
         }
     }
 
-    /// Returns the time that the counted FLOPs took, if it is known.
+    /// Returns the time of the counted FLOPs, if known.
     fn flops_ns(&self, sums: &Sums) -> Option<u64> {
         if sums.calls_with_flops == 0 || sums.untimed_flops > 0 {
             return None;
         }
         let ns = match (self.gpu, sums.flops_on_gpu) {
-            (GpuKnowledge::Hidden, _) => 0,
+            (GpuCoverage::Unrecorded, _) => 0,
             (_, 0) => sums.flops_ns,
             (_, calls) if calls == sums.calls_with_flops => sums.flops_gpu_ns,
             _ => 0,

@@ -1,9 +1,9 @@
-//! The stages of the requests that are kept, gathered in the second reading: the first has decided
-//! which are kept.
+//! Collection of the kept requests' stages in the second pass; the first pass decides which
+//! requests are kept.
 
 use std::collections::HashMap;
 
-use crate::model::decode::Cover;
+use crate::model::intervals::Cover;
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
 use crate::model::tasks::{Task, Tasks};
@@ -11,20 +11,20 @@ use crate::model::values::task_of;
 
 use super::Request;
 
-/// The requests that are kept, by key.
-pub(in crate::model) struct Kept<'a>(HashMap<u64, Covered<'a>>);
+/// Kept requests, by key.
+pub(in crate::model) struct Kept<'a>(HashMap<u64, KeptRequest<'a>>);
 
-/// A request that is kept, and the part of it that stages cover.
-struct Covered<'a> {
+/// A kept request, and the part of it that stages cover.
+struct KeptRequest<'a> {
     request: &'a mut Request,
     cover: Cover,
 }
 
 impl<'a> Kept<'a> {
-    /// Creates the table, and gives each request the async stages that began in it.
+    /// Creates the table, and adds to each request the async stages that began in it.
     pub(in crate::model) fn new(requests: &'a mut [Request], tasks: &Tasks, tree: &StageTree) -> Self {
-        let kept = requests.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
-        let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
+        let kept = requests.iter_mut().map(|request| (request.key, KeptRequest { request, cover: Cover::default() }));
+        let mut kept: HashMap<u64, KeptRequest<'_>> = kept.collect();
         if !kept.is_empty() {
             for task in tasks.iter().filter(Task::is_stage) {
                 if let Some(covered) = kept.get_mut(&task.request()) {
@@ -40,8 +40,7 @@ impl<'a> Kept<'a> {
         self.0.is_empty()
     }
 
-    /// Gives a request the stage that a slice of the session's tree is, if it ran in one that is
-    /// kept.
+    /// Adds the stage of a slice to its request, if that request is kept.
     pub(in crate::model) fn slice(&mut self, slice: &Slice, tasks: &Tasks, tree: &StageTree) {
         let key = slice.request;
         if key != 0
@@ -49,7 +48,7 @@ impl<'a> Kept<'a> {
             && slice.task.is_none()
             && let Some(covered) = self.0.get_mut(&key)
         {
-            // A life belongs to the request of its first poll, wherever it goes on.
+            // A life belongs to the request of its first poll, wherever it continues.
             let around = task_of(slice.stage_around).map(|task| tasks.request_of_stage(task));
             let is_outermost = around.unwrap_or(Some(slice.stage_request)) != Some(key);
             covered.slice(slice, tree, is_outermost);
@@ -57,20 +56,20 @@ impl<'a> Kept<'a> {
     }
 }
 
-impl Covered<'_> {
-    /// Adds a stage or step that ran in it, on the row of its guard or in a poll.
+impl KeptRequest<'_> {
+    /// Adds a stage or step that ran in it, on its guard's row or in a poll.
     fn slice(&mut self, slice: &Slice, tree: &StageTree, is_outermost: bool) {
-        let place = self.request.place(slice.node, tree);
-        self.request.stages.add_slice(place, slice);
+        let node = self.request.own_node(slice.node, tree);
+        self.request.stages.add_slice(node, slice);
         if is_outermost {
             self.cover(slice.begin, slice.end);
         }
     }
 
-    /// Adds an async stage, whose life began in it and may outlast it.
+    /// Adds an async stage that began in it and may outlast it.
     fn task(&mut self, task: &Task<'_>, tree: &StageTree) {
-        let place = self.request.place(task.node, tree);
-        self.request.stages.add_life(place, task);
+        let node = self.request.own_node(task.node, tree);
+        self.request.stages.add_life(node, task);
         self.cover(task.begin, task.end);
     }
 

@@ -1,15 +1,15 @@
-//! Requests: the units of work that timings are grouped by.
+//! Requests: units of work that timings are grouped by.
 //!
-//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it
-//! was open are its stages. A future's request is a task: the stages in its polls, on whichever
-//! threads, are its own. All are counted and timed; a thousand at most are kept one by one, with
-//! their stages.
+//! A request opened by a guard belongs to its thread: its stages are those that ran on the thread
+//! while it was open. The request of a future is a task: its stages are those that ran in its
+//! polls, on any thread. All requests are counted and timed; at most a thousand are kept
+//! individually, with their stages.
 //!
 //! ```text
-//! slices, tasks ─► book (counts all) ─► selection (which are kept) ─► gather (their stages)
+//! slices, tasks ─► builder (counts all) ─► selection ─► gather (stages)
 //! ```
 
-mod book;
+mod builder;
 mod gather;
 mod selection;
 
@@ -19,40 +19,40 @@ use super::durations::Durations;
 use super::stages::StageTree;
 use super::values::NodeId;
 
-pub(super) use book::RequestBook;
+pub(super) use builder::RequestsBuilder;
 pub(super) use gather::Kept;
 
-/// The requests of a session.
+/// Requests of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     /// Durations of all requests.
     pub(crate) durations: Durations,
-    /// Futures that were dropped before they were ready.
+    /// Number of futures dropped before completion.
     pub(crate) cancelled: u64,
-    /// Number of requests that began before the recording: timed from there on.
+    /// Number of requests that began before the recording; timed from its start.
     pub(crate) clipped: u64,
-    /// Number of requests that were open when the recording ended: timed up to there.
+    /// Number of requests still open at the end of the recording; timed up to its end.
     pub(crate) unfinished: u64,
     /// Id of the first request.
     pub(crate) first_id: Option<String>,
-    /// Requests that are kept one by one, in order of begin.
+    /// Requests kept individually, in order of start.
     pub(crate) kept: Vec<Request>,
 }
 
-/// A request that is kept. Nanoseconds since the Unix epoch.
+/// A kept request, in nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Id that the program gave it.
+    /// Id given by the program.
     pub(crate) id: String,
-    /// Its begin.
+    /// Start of the request.
     pub(crate) begin: u64,
-    /// Its end.
+    /// End of the request.
     pub(crate) end: u64,
     /// Reasons why it is kept.
     pub(crate) kept_as: KeptAs,
-    /// Number of its task, if it is a future.
+    /// Number of its task, if it is a future's.
     pub(crate) task: Option<u64>,
-    /// True if it was dropped before it was ready.
+    /// True if it was dropped before completion.
     pub(crate) cancelled: bool,
     /// True if it began before the recording.
     pub(crate) clipped: bool,
@@ -60,32 +60,32 @@ pub(crate) struct Request {
     pub(crate) finished: bool,
     /// Stages that ran in it.
     pub(crate) stages: StageTree,
-    /// Time in none of its top-level stages.
+    /// Time covered by none of its top-level stages.
     pub(crate) unaccounted_ns: u64,
-    /// Key of the request: see [`key`](super::values::key).
+    /// Key of the request; see [`key`](super::values::key).
     pub(super) key: u64,
-    /// Own node for each node of the session's tree.
-    places: HashMap<NodeId, NodeId>,
-    /// Node of the session's tree for each own node.
+    /// The request's node for each node of the session's tree.
+    own_nodes: HashMap<NodeId, NodeId>,
+    /// Node of the session's tree for each node of the request.
     origins: Vec<NodeId>,
 }
 
-/// Words for the reasons why a request is kept; the order is that of their bits.
+/// Words for the reasons to keep a request, in order of their bits.
 const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
 
-/// The reasons why a request is kept: one bit for each word.
+/// Reasons why a request is kept, one bit per word of [`WORDS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeptAs(pub(super) u8);
 
 impl KeptAs {
-    /// Returns the words for these reasons: `slowest`, `newest`, `sample`.
+    /// Returns the words for these reasons.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
         WORDS.into_iter().enumerate().filter(move |(at, _)| self.0 & 1 << at != 0).map(|(_, word)| word)
     }
 }
 
 impl Requests {
-    /// Returns the only request, if there was one alone.
+    /// Returns the request of a session that had exactly one.
     pub(crate) fn only(&self) -> Option<&Request> {
         if self.durations.count == 1 { self.kept.first() } else { None }
     }
@@ -102,10 +102,10 @@ impl Request {
             cancelled: false,
             clipped: false,
             finished: true,
-            stages: StageTree::of_request(),
+            stages: StageTree::for_request(),
             unaccounted_ns: end - begin,
             key,
-            places: HashMap::new(),
+            own_nodes: HashMap::new(),
             origins: vec![StageTree::ROOT],
         }
     }
@@ -115,31 +115,32 @@ impl Request {
         self.end - self.begin
     }
 
-    /// Returns the node of the session's tree for one of the request's.
+    /// Returns the node of the session's tree that a node of the request stands for.
     pub(crate) fn origin(&self, node: NodeId) -> NodeId {
         self.origins.get(node.0 as usize).copied().unwrap_or(StageTree::ROOT)
     }
 
-    /// Adds GPU work that it launched from a stage of the session's tree. In order of begin.
+    /// Adds GPU work launched from a stage of the session's tree. Work comes in order of start.
     pub(super) fn add_gpu(&mut self, node: NodeId, begin: u64, end: u64) {
-        let place = self.places.get(&node).copied().unwrap_or(StageTree::ROOT);
-        self.stages.add_gpu(place, begin, end);
+        let node = self.own_nodes.get(&node).copied().unwrap_or(StageTree::ROOT);
+        self.stages.add_gpu(node, begin, end);
     }
 
-    /// Takes time from the own time of a stage of the session's tree, if it ran in this request.
-    pub(super) fn take_own(&mut self, node: NodeId, ns: u64) {
-        if let Some(&place) = self.places.get(&node) {
-            self.stages.take_own(place, ns);
+    /// Subtracts time from the own time of a stage of the session's tree, if it ran in this
+    /// request.
+    pub(super) fn subtract_own(&mut self, node: NodeId, ns: u64) {
+        if let Some(&node) = self.own_nodes.get(&node) {
+            self.stages.subtract_own(node, ns);
         }
     }
 
-    /// Returns its own node for a node of the session's tree, and makes it if it is new, at the
-    /// same place: stages around the request are around its own, without a call.
-    fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
+    /// Returns the request's node for a node of the session's tree, creating it under the same
+    /// parents. Stages around the request get nodes without calls.
+    fn own_node(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
         let (mut new, mut at) = (Vec::new(), node);
-        let mut place = loop {
-            if let Some(&place) = self.places.get(&at) {
-                break place;
+        let mut own = loop {
+            if let Some(&own) = self.own_nodes.get(&at) {
+                break own;
             }
             if at == StageTree::ROOT {
                 break StageTree::ROOT;
@@ -149,12 +150,12 @@ impl Request {
         };
         for at in new.into_iter().rev() {
             let Some(site) = tree.node(at).site else { continue };
-            place = self.stages.child(place, site);
-            self.places.insert(at, place);
-            if place.0 as usize == self.origins.len() {
+            own = self.stages.child(own, site);
+            self.own_nodes.insert(at, own);
+            if own.0 as usize == self.origins.len() {
                 self.origins.push(at);
             }
         }
-        place
+        own
     }
 }

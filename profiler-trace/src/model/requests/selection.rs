@@ -1,40 +1,40 @@
-//! The choice of requests that are kept one by one: the slowest, the newest, and a random sample of
-//! all.
+//! Selection of the requests that are kept individually: the slowest, the newest, and a random
+//! sample of all.
 //!
-//! Each of the three rules keeps the requests of the highest rank: by duration, by begin, and by a
-//! number drawn for each. So one rule serves all, every request is looked at once, and memory does
-//! not grow with their number. The numbers are drawn by a fixed rule: the same requests in the same
-//! order give the same sample.
+//! Each of the three rules keeps the requests with the highest rank: by duration, by start, and by
+//! a pseudo-random number. So one mechanism serves all rules, every request is looked at once, and
+//! memory does not grow with their number. The random numbers are a fixed sequence: the same
+//! requests in the same order give the same sample.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::{KeptAs, Request};
 
-/// Number of requests that are kept: of the slowest, of the newest, at random.
-const MOST: [usize; 3] = [100, 100, 800];
-/// The requests kept so far, which are offered one by one, in any order.
+/// Maximum number of kept requests: slowest, newest, random.
+const MAX_KEPT: [usize; 3] = [100, 100, 800];
+/// Requests kept so far, offered one by one in any order.
 #[derive(Default)]
 pub(super) struct Selection {
     offered: u64,
-    /// `(rank, number)` of those kept by each rule, the lowest first.
+    /// `(rank, number)` of the requests kept by each rule, the lowest first.
     best: [BinaryHeap<Reverse<(u64, u64)>>; 3],
     kept: HashMap<u64, Request>,
 }
 
 impl Selection {
-    /// Looks at one more request; calls `make` if the request is kept, for now.
+    /// Considers one more request, and calls `make` if it is kept for now.
     pub(super) fn offer(&mut self, begin: u64, duration: u64, make: impl FnOnce() -> Request) {
         let number = self.offered;
         self.offered += 1;
         let mut bits = 0;
-        for (at, rank) in [duration, begin, drawn(number)].into_iter().enumerate() {
+        for (at, rank) in [duration, begin, random(number)].into_iter().enumerate() {
             let best = &mut self.best[at];
             best.push(Reverse((rank, number)));
-            let out = if best.len() > MOST[at] { best.pop() } else { None };
-            match out {
-                Some(Reverse((_, out))) if out == number => continue,
-                Some(Reverse((_, out))) => self.withdraw(out, 1 << at),
+            let removed = if best.len() > MAX_KEPT[at] { best.pop() } else { None };
+            match removed {
+                Some(Reverse((_, removed))) if removed == number => continue,
+                Some(Reverse((_, removed))) => self.withdraw(removed, 1 << at),
                 None => {}
             }
             bits |= 1 << at;
@@ -53,7 +53,7 @@ impl Selection {
         }
     }
 
-    /// Returns the requests that are kept, in order of begin.
+    /// Returns the kept requests in order of start.
     pub(super) fn close(self) -> Vec<Request> {
         let mut kept: Vec<Request> = self.kept.into_values().collect();
         kept.sort_by_key(|request| (request.begin, request.end, request.key));
@@ -61,8 +61,8 @@ impl Selection {
     }
 }
 
-/// Returns the number drawn for a request: by SplitMix64, whose every output occurs once.
-const fn drawn(number: u64) -> u64 {
+/// Returns the random number of a request: SplitMix64, a bijection, so that no two are equal.
+const fn random(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -73,7 +73,7 @@ const fn drawn(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// A4: of 25,000 requests, each of a length of its own.
+    /// A4: of 25,000 requests, each with a different duration.
     #[test]
     fn the_slowest_the_newest_and_a_sample_are_kept() {
         let mut selection = Selection::default();

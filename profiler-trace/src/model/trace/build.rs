@@ -1,4 +1,4 @@
-//! The construction of the trace: the results of the pass over the streams, closed and joined.
+//! Construction of the trace: runs both passes over the streams and joins their results.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,33 +16,33 @@ use crate::records::unavailable::Unavailable;
 use profiler_core::site::Site;
 
 use super::Trace;
-use super::first_pass::Pass;
+use super::first_pass::FirstPass;
 use super::second_pass::SecondPass;
 
 impl Trace {
-    /// Reads the recording once, and a second time if rows lie side by side, tasks live or requests
-    /// are served. Linear in the number of entries; memory grows with threads, stages, steps and
-    /// tasks, not with ranges.
+    /// Reads the recording once, and a second time if there are several rows, tasks or kept
+    /// requests. Takes time linear in the number of entries, and memory proportional to threads,
+    /// stages, steps and tasks, but not to ranges.
     pub fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
         let timeline = Timeline::new(&window);
         let jumps = window.jumps(&log);
         context.warnings.extend(jumps.iter().map(|jump| jump.sentence.clone()));
-        let mut pass = Pass::over(&log, &sites, &timeline, &gpu);
+        let mut pass = FirstPass::run(&log, &sites, &timeline, &gpu);
         let mut tasks = pass.close_tasks(timeline.end());
         let loops = pass.close_steps(&context, &sites, &timeline);
-        let Pass { threads, mut stages, requests, covers, ops, owners, timed, next_id, only_row, .. } = pass;
+        let FirstPass { threads, mut stages, requests, covers, ops, owners, timed, next_id, only_row, .. } = pass;
         let mut requests = requests.close(&tasks);
-        let places = requests.kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        let indices = requests.kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
         let kept = Kept::new(&mut requests.kept, &tasks, &stages);
-        tasks.forget_children();
-        let mut covers = covers.close(&tasks, &stages, places);
-        let again = threads.iter().zip(&log.threads).map(|(thread, log)| {
+        tasks.drop_children();
+        let mut covers = covers.close(&tasks, &stages, indices);
+        let decoders = threads.iter().zip(&log.threads).map(|(thread, log)| {
             (Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)), thread.lanes > 0)
         });
         let bare = loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
         let second_pass = SecondPass::new((&mut stages, &tasks), &mut covers, kept, bare);
-        let (covered, bare_ns) = second_pass.read(again, only_row);
+        let (covered, bare_ns) = second_pass.read(decoders, only_row);
         covers.apply(&mut stages, &mut requests.kept);
         let mut trace = Self {
             context,
@@ -63,7 +63,7 @@ impl Trace {
             ops: Arc::default(),
             memory: None,
             losses: pass.losses,
-            told: pass.told,
+            argument_counts: pass.argument_counts,
             listed_dims: pass.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
             symbols,
             gpu: Err(Unavailable::NOTHING_RECORDED),
@@ -74,13 +74,12 @@ impl Trace {
         trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
         trace.memory = memory.map(|log| memory::measure::measure(&trace, &log));
         trace.mark_slowed();
-        trace.ops = Arc::new(OpTable::of(&trace, ops, bare_ns));
-        trace.tasks.give_lanes();
+        trace.ops = Arc::new(OpTable::new(&trace, ops, bare_ns));
+        trace.tasks.assign_lanes();
         trace
     }
 
-    /// Marks the stages that the measuring of CPU time has made slower, and adds a warning about
-    /// them.
+    /// Marks the stages that measuring CPU time slowed down, and adds a warning about them.
     fn mark_slowed(&mut self) {
         // CAST: a reading takes far less than 584 years.
         let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;
@@ -105,7 +104,7 @@ impl Trace {
         }
     }
 
-    /// Joins the GPU's part to the ranges.
+    /// Joins the GPU's records to the ranges.
     fn build_gpu(
         &mut self,
         record: GpuRecord,
@@ -113,9 +112,9 @@ impl Trace {
         owners: Owners,
         timed: TimedRanges,
     ) -> Result<Gpu, Unavailable> {
-        let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
+        let (thread_logs, timeline) = (&self.log.threads, &self.timeline);
         let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
-            let log = log_of_threads.iter().find(|log| log.thread.identity().os_id == u64::from(thread));
+            let log = thread_logs.iter().find(|log| log.thread.identity().os_id == u64::from(thread));
             Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
         };
         let mut ranges = Ranges {
@@ -132,7 +131,7 @@ impl Trace {
                 self.context.warnings.extend(clock.warning());
                 Ok(Gpu::build(*log, &clock, &mut ranges))
             }
-            GpuRecord::Timed(log) => Ok(Gpu::of_timed(*log, timed, timeline, &mut ranges)),
+            GpuRecord::Timed(log) => Ok(Gpu::from_events(*log, timed, timeline, &mut ranges)),
             GpuRecord::Absent(reason) => Err(reason),
         }
     }

@@ -1,37 +1,37 @@
-//! The second reading, for results that need all rows side by side, or the lives and requests that
-//! the first has found: the time that stages cover together, what lives and crossing stages cover
-//! of others, the stages of the requests that are kept, and the ranges between bare `next_step()`
-//! calls. The time that no stage covers is `unaccounted`.
+//! The second pass, for results that need all rows merged by time, or the lives and requests that
+//! the first pass found: the time that no stage covers (`unaccounted`), the time that lives and
+//! crossing stages cover of others, the stages of kept requests, and the ranges between bare
+//! `step()` calls.
 
 use std::cell::RefCell;
 
 use crate::model::covers::Covers;
 use crate::model::decode::{Decoder, Event, Nodes};
+use crate::model::intervals;
 use crate::model::requests::Kept;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::StageTree;
 use crate::model::steps::Step;
 use crate::model::tasks::{Task, Tasks};
-use crate::model::union;
 use crate::model::values::NodeId;
 use profiler_core::site::Site;
 
-/// The sums that the reading gathers.
+/// State and sums of the pass.
 pub(super) struct SecondPass<'a> {
     stages: &'a mut StageTree,
     tasks: &'a Tasks,
     covers: &'a mut Covers,
     kept: Kept<'a>,
-    /// Places of tasks in the tree of stages, by rank, while requests need them. This reading may
-    /// find others for polls than the first, which did not know all.
+    /// Nodes of tasks in the stage tree, by rank; empty without kept requests. They can differ from
+    /// those of the first pass, which did not yet know all tasks.
     nodes: Vec<NodeId>,
-    /// Time from the first bare `next_step()` to the last.
+    /// Time span from the first bare `next_step()` to the last.
     bare: (u64, u64),
     bare_ns: u64,
 }
 
 impl<'a> SecondPass<'a> {
-    /// Creates the pass over a recording whose bare steps are `bare`.
+    /// Creates the pass for a recording with these bare steps.
     pub(super) fn new(
         (stages, tasks): (&'a mut StageTree, &'a Tasks),
         covers: &'a mut Covers,
@@ -43,10 +43,10 @@ impl<'a> SecondPass<'a> {
         Self { stages, tasks, covers, kept, nodes, bare, bare_ns: 0 }
     }
 
-    /// Reads threads, of which some have lanes beside their row. Returns the time in which at least
-    /// one stage ran, and how long threads ran ranges between bare `next_step()` calls. On one row
-    /// top-level stages do not overlap: their sum is known, and where there is nothing else to find
-    /// there is nothing to read. Else all rows are read side by side, in order of time.
+    /// Reads the threads, some of which have lanes. Returns the time in which at least one stage
+    /// ran, and the time in which threads ran ranges between bare `next_step()` calls. With one row,
+    /// top-level stages do not overlap and their sum is already known, so nothing is read unless
+    /// another result needs it.
     pub(super) fn read<'b>(self, threads: impl Iterator<Item = (Decoder<'b>, bool)>, only_row: bool) -> (u64, u64) {
         if only_row && self.tasks.len() == 0 && self.bare == (0, 0) && self.kept.is_empty() {
             return (self.stages.node(StageTree::ROOT).children_ns, 0);
@@ -60,26 +60,25 @@ impl<'a> SecondPass<'a> {
                 rows.push(Box::new(stages));
                 continue;
             }
-            // Others run while a guard is set aside with its task: they end, and are shown, before
-            // it.
+            // While a guard is set aside with its task, other ranges run and end before it.
             let mut stages: Vec<_> = stages.collect();
             stages.sort_unstable();
             rows.push(Box::new(stages.into_iter()));
         }
-        // A life may outlast the stage that it began in: each counts, at whatever depth.
+        // A life may outlast the stage that it began in, so every life counts, at any depth.
         let lives = tasks.iter().filter(Task::is_stage);
         rows.push(Box::new(lives.map(|task| (task.begin, task.end))));
-        let covered = union::covered(rows);
+        let covered = intervals::union_length(rows);
         (covered, reading.into_inner().bare_ns)
     }
 
-    /// Returns the outermost stages of a row, in order of their ends. Shows every slice to
+    /// Returns the outermost stages of a row in order of their ends, and passes every slice to
     /// `reading` on the way.
     fn top_level_stages(mut decoder: Decoder<'_>, reading: &RefCell<Self>) -> impl Iterator<Item = (u64, u64)> {
         std::iter::from_fn(move || {
             let reading = &mut *reading.borrow_mut();
             loop {
-                let Event::Slice(slice) = decoder.next(reading)? else { continue };
+                let Event::Slice(slice) = decoder.next(&mut *reading)? else { continue };
                 reading.slice(slice);
                 if slice.is_stage() && slice.task.is_none() && slice.stage_around == 0 {
                     return Some((slice.begin, slice.end));

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::trace::Shown;
 use super::{Verdict, same};
 
-#[path = "../../../../profiler-trace/src/export/trace/perfetto/reading.rs"]
+#[path = "../../../../profiler-trace/src/export/trace/perfetto/reader.rs"]
 #[allow(dead_code, reason = "the runtime's own tests read more")]
 mod reading;
 

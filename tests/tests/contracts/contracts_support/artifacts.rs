@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{fields, steady};
 
-#[path = "../../../../profiler-trace/src/export/trace/perfetto/reading.rs"]
+#[path = "../../../../profiler-trace/src/export/trace/perfetto/reader.rs"]
 #[allow(dead_code, reason = "the runtime's own tests read more")]
 mod reading;
 

@@ -1,5 +1,5 @@
-//! The columns of the operator tables: vLLM-Omni's, in its order, then those of FLOPs, if they were
-//! counted, and ours.
+//! Columns of the operator tables: first vLLM-Omni's, in its order, then FLOPs if they were
+//! counted, then our own.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::model::{ExportOptions, KeyAverage};
 use super::sheet::Shows::{Count, Flag, Micros, Nothing, Share, Text};
 use super::sheet::{Cell, Column};
 
-/// A row, and the sums that its times are shares of.
+/// A row, and the totals that its shares refer to.
 pub(super) struct Row<'a> {
     op: &'a KeyAverage,
     cpu: Duration,
@@ -23,21 +23,21 @@ pub(super) fn rows(table: &KeyAverages) -> impl Iterator<Item = Row<'_>> {
     table.into_iter().map(move |op| Row { op, cpu, cuda })
 }
 
-/// Returns the columns under a configuration.
-pub(super) fn of<'a>(options: &ExportOptions) -> Vec<Column<Row<'a>>> {
-    let mut columns = Vec::from(upstream());
+/// Returns the columns for these options.
+pub(super) fn columns<'a>(options: &ExportOptions) -> Vec<Column<Row<'a>>> {
+    let mut columns = Vec::from(upstream_columns());
     if options.torch_profiler_with_flops {
-        columns.extend(flops());
+        columns.extend(flops_columns());
     }
-    columns.extend(ours());
+    columns.extend(own_columns());
     if options.cpu_time {
         columns.push(Column::new("thread_cpu_time_total_us", Micros, |row| Cell::us_if_known(row.op.thread_cpu_time)));
     }
     columns
 }
 
-/// Returns vLLM-Omni's columns. Those of an XPU are empty: there are no records of one.
-fn upstream<'a>() -> [Column<Row<'a>>; 21] {
+/// Returns vLLM-Omni's columns. Those for XPUs are empty, because XPUs are not recorded.
+fn upstream_columns<'a>() -> [Column<Row<'a>>; 21] {
     [
         Column::new("name", Text, |row| Cell::text(&row.op.name)),
         Column::new("count", Count, |row| Cell::Number(row.op.count as f64)),
@@ -67,7 +67,7 @@ fn upstream<'a>() -> [Column<Row<'a>>; 21] {
     ]
 }
 
-fn flops<'a>() -> [Column<Row<'a>>; 3] {
+fn flops_columns<'a>() -> [Column<Row<'a>>; 3] {
     [
         Column::new("total_flops", Count, |row| row.op.flops.map_or(Cell::Empty, |flops| Cell::Number(flops as f64))),
         Column::new("achieved_flops_per_s", Count, |row| row.op.flops_per_second.map_or(Cell::Empty, Cell::Number)),
@@ -75,7 +75,7 @@ fn flops<'a>() -> [Column<Row<'a>>; 3] {
     ]
 }
 
-fn ours<'a>() -> [Column<Row<'a>>; 7] {
+fn own_columns<'a>() -> [Column<Row<'a>>; 7] {
     [
         Column::new("kind", Text, |row| Cell::text(kind(row.op))),
         Column::new(
@@ -101,7 +101,7 @@ const fn device_type(op: &KeyAverage) -> &'static str {
     if op.is_cuda { "DeviceType.CUDA" } else { "DeviceType.CPU" }
 }
 
-/// Returns whether the calls of a row gave a formula; nothing to say where there can be none.
+/// Returns whether the calls of a row have a FLOPs formula; `None` if they cannot have one.
 fn formula(op: &KeyAverage) -> Option<String> {
     match (op.calls_with_flops, op.calls_without_flops) {
         (0, 0) => None,

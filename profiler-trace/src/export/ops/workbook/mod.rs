@@ -1,11 +1,11 @@
 //! `ops_rank*.xlsx`: operator tables and stages for spreadsheets and pandas, with vLLM-Omni's
 //! sheets and columns.
 //!
-//! Made in memory and then written by us: the library panics when a full disk stops its temporary
-//! files, and a panic ends a host with `panic = "abort"`. Its other panics are ruled out before it
-//! is called. [`sheet`] knows how a sheet looks and prints, [`columns`] the contents of the
-//! operator tables, [`stages`] those of the sheet of stages. That sheet is the last: readers that
-//! ask for no sheet get the first, which is vLLM-Omni's `summary`.
+//! The workbook is built in memory and then written by us: if a full disk stops the library's
+//! temporary files, the library panics, and a panic aborts a host with `panic = "abort"`. Its other
+//! panics are ruled out before it is called. [`sheet`] defines how a sheet looks and prints,
+//! [`columns`] the operator tables, and [`stages`] the sheet of stages. That sheet comes last,
+//! because readers that name no sheet get the first, which is vLLM-Omni's `summary`.
 
 mod columns;
 mod sheet;
@@ -24,7 +24,7 @@ use crate::model::{ExportOptions, GroupBy, Trace};
 use super::averages::KeyAverages;
 use sheet::Column;
 
-/// Frames that identify a row of `by_stack`.
+/// Number of frames that identify a row of `by_stack`.
 const FRAMES: usize = 8;
 
 /// Writes the workbook.
@@ -34,19 +34,21 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn workbook(trace: &Trace) -> io::Result<Vec<u8>> {
-    // The library dates each workbook.
+    // The library writes the date into each workbook.
     if SystemTime::now() < UNIX_EPOCH {
-        return Err(io::Error::other("the machine's clock is before 1970, which a workbook cannot tell: set it"));
+        return Err(io::Error::other(
+            "the machine's clock is before 1970, which a workbook cannot represent: set the clock",
+        ));
     }
     let options = &trace.context.options;
     let mut workbook = Workbook::new();
     for (name, by) in tables(options) {
-        let table = KeyAverages::of(trace, by);
-        fill(&mut workbook, name, columns::rows(&table), &columns::of(options))?;
+        let table = KeyAverages::new(trace, by);
+        fill(&mut workbook, name, columns::rows(&table), &columns::columns(options))?;
     }
-    let rows = StageTable::of(trace, usize::MAX).rows;
+    let rows = StageTable::new(trace, usize::MAX).rows;
     fill(&mut workbook, "stages", rows.into_iter(), &stages::columns())?;
-    find_threads(workbook.worksheets().len())?;
+    check_threads(workbook.worksheets().len())?;
     workbook.save_to_buffer().map_err(io::Error::other)
 }
 
@@ -60,15 +62,15 @@ fn fill<T>(
     sheet::fill(sheet, rows, columns).map_err(io::Error::other)
 }
 
-/// Fails where so many threads at once cannot be had: the library takes one for each sheet, and
-/// panics without.
-fn find_threads(count: usize) -> io::Result<()> {
+/// Returns an error if `count` threads cannot run at the same time. The library starts one per
+/// sheet, and panics if it cannot.
+fn check_threads(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
-    let found = thread::scope(|scope| {
+    let started = thread::scope(|scope| {
         let _closed = gate.lock();
         (0..count).try_for_each(|_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock())).map(drop))
     });
-    found.map_err(|error| io::Error::new(error.kind(), format!("there are no threads for its sheets: {error}")))
+    started.map_err(|error| io::Error::new(error.kind(), format!("there are no threads for its sheets: {error}")))
 }
 
 fn tables(options: &ExportOptions) -> impl Iterator<Item = (&'static str, GroupBy)> {
@@ -78,5 +80,5 @@ fn tables(options: &ExportOptions) -> impl Iterator<Item = (&'static str, GroupB
         (options.torch_profiler_with_stack, "by_stack", GroupBy::Stack(FRAMES)),
     ]
     .into_iter()
-    .filter_map(|(wanted, name, by)| wanted.then_some((name, by)))
+    .filter_map(|(is_requested, name, by)| is_requested.then_some((name, by)))
 }

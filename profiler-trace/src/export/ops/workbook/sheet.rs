@@ -1,8 +1,8 @@
-//! One sheet of a workbook: how its columns look on a screen and on paper.
+//! One sheet of a workbook: the layout of its columns on screen and on paper.
 //!
-//! A value that was not measured is an empty cell, never 0. A column in which nothing is told is
-//! there for scripts, which know vLLM-Omni's columns by their names, and hidden from people. Paper
-//! is as wide as the columns that are seen, and every page begins with their names.
+//! A value that was not measured is an empty cell, never 0. A column without values exists for
+//! scripts, which find vLLM-Omni's columns by name, and is hidden from people. Pages fit the
+//! visible columns, and each repeats the header row.
 
 use std::time::Duration;
 
@@ -11,50 +11,50 @@ use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet, XlsxE
 use crate::export::format::xml;
 use crate::export::ops::averages::MAX_ROWS;
 
-/// Characters that a cell can hold.
+/// Maximum number of characters in a cell.
 const MAX_TEXT: usize = 32_767;
-/// Narrowest and widest column, in characters.
+/// Minimum and maximum width of a column, in characters.
 const WIDTHS: (usize, usize) = (12, 80);
-/// Characters that the button of the filter takes.
+/// Width of the filter button, in characters.
 const BUTTON: usize = 4;
-/// Height of a line, and of the highest row, in points.
+/// Height of a line, and maximum height of a row, in points.
 const HEIGHTS: (usize, usize) = (15, 409);
 const A4: u8 = 9;
-/// Letters that a line of the widest column holds at least: most are narrower than a digit.
-const LINE: usize = 96;
-/// Deepest indentation that the format knows, less that of every text.
+/// Minimum number of characters on a line of the widest column; most are narrower than a digit.
+const LINE_LENGTH: usize = 96;
+/// Maximum indentation of the file format, minus the indentation of all texts.
 const MAX_INDENT: u32 = 14;
 
-/// One column of a table whose rows are made from `T`.
+/// One column of a table with rows of type `T`.
 pub(super) struct Column<T> {
     head: &'static str,
     shows: Shows,
     cell: fn(&T) -> Cell,
 }
 
-/// How the cells of a column are shown.
+/// Presentation of a column's cells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shows {
-    /// As it is; long lines are wrapped.
+    /// Text; long lines are wrapped.
     Text,
     /// A whole number.
     Count,
     /// Microseconds, with their three decimals.
     Micros,
-    /// A part of a whole: a number from 0 to 1.
+    /// A fraction from 0 to 1, shown in percent.
     Share,
-    /// Yes or no.
+    /// A truth value.
     Flag,
-    /// The same value in every table: for scripts only.
+    /// The same value in every table, for scripts only.
     Nothing,
 }
 
-/// The value of a cell.
+/// Value of a cell.
 pub(super) enum Cell {
     Empty,
     Number(f64),
     Text(String),
-    /// A text that stands below others.
+    /// Text at a depth of a tree.
     Indented(String, u32),
     Flag(bool),
 }
@@ -66,38 +66,38 @@ pub(super) fn fill<T>(
     columns: &[Column<T>],
 ) -> Result<(), XlsxError> {
     let formats: Vec<Format> = columns.iter().map(|column| column.shows.format()).collect();
-    for (place, column) in (0..).zip(columns) {
-        sheet.write_string_with_format(0, place, column.head, &column.shows.head())?;
+    for (index, column) in (0..).zip(columns) {
+        sheet.write_string_with_format(0, index, column.head, &column.shows.head())?;
     }
-    let mut widest = vec![0; columns.len()];
+    let mut widths = vec![0; columns.len()];
     let mut count = 0;
     for (row, each) in (1..).zip(rows.take(MAX_ROWS)) {
         let cells: Vec<Cell> = columns.iter().map(|column| (column.cell)(&each)).collect();
-        // LibreOffice makes rows as high as their text only with a height of their own.
+        // LibreOffice adapts a row to its text only if the row has an explicit height.
         let lines = cells.iter().map(Cell::lines).max().unwrap_or(1);
         if lines > 1 {
             sheet.set_row_height(row, (lines * HEIGHTS.0).min(HEIGHTS.1) as f64)?;
         }
-        for (((place, cell), format), widest) in (0..).zip(cells).zip(&formats).zip(&mut widest) {
-            *widest = (*widest).max(cell.width());
-            cell.write(sheet, (row, place), format)?;
+        for (((index, cell), format), width) in (0..).zip(cells).zip(&formats).zip(&mut widths) {
+            *width = (*width).max(cell.width());
+            cell.write(sheet, (row, index), format)?;
         }
         count = row;
     }
-    for ((place, column), widest) in (0..).zip(columns).zip(widest) {
-        let width = (widest + 3).max(column.head.len() + BUTTON);
-        sheet.set_column_width(place, width.clamp(WIDTHS.0, WIDTHS.1) as f64)?;
-        if column.shows == Shows::Nothing || (widest == 0 && count > 0) {
-            sheet.set_column_hidden(place)?;
+    for ((index, column), content) in (0..).zip(columns).zip(widths) {
+        let width = (content + 3).max(column.head.len() + BUTTON);
+        sheet.set_column_width(index, width.clamp(WIDTHS.0, WIDTHS.1) as f64)?;
+        if column.shows == Shows::Nothing || (content == 0 && count > 0) {
+            sheet.set_column_hidden(index)?;
         }
     }
     sheet.set_freeze_panes(1, 0)?;
-    // CAST: a table has some dozens of columns.
+    // CAST: a table has a few dozen columns.
     sheet.autofilter(0, 0, count, columns.len() as u16 - 1)?;
-    print(sheet)
+    set_up_printing(sheet)
 }
 
-fn print(sheet: &mut Worksheet) -> Result<(), XlsxError> {
+fn set_up_printing(sheet: &mut Worksheet) -> Result<(), XlsxError> {
     sheet.set_paper_size(A4).set_landscape().set_print_fit_to_pages(1, 0);
     sheet.set_margins(0.4, 0.4, 0.4, 0.6, 0.2, 0.3).set_footer("&L&F, &A&Rpage &P of &N");
     sheet.set_repeat_rows(0, 0)?;
@@ -105,7 +105,7 @@ fn print(sheet: &mut Worksheet) -> Result<(), XlsxError> {
 }
 
 impl<T> Column<T> {
-    /// Creates a column with its name, which scripts find it by.
+    /// Creates a column; scripts find it by its name.
     pub(super) const fn new(head: &'static str, shows: Shows, cell: fn(&T) -> Cell) -> Self {
         Self { head, shows, cell }
     }
@@ -119,7 +119,7 @@ impl Shows {
             Self::Count => format.set_num_format("#,##0"),
             Self::Micros => format.set_num_format("#,##0.000"),
             Self::Share => format.set_num_format("0.00%"),
-            // LibreOffice shows a formatted flag as a number else.
+            // Without a format, LibreOffice shows a formatted flag as a number.
             Self::Flag => format.set_num_format("\"TRUE\";\"TRUE\";\"FALSE\""),
             Self::Nothing => format,
         }
@@ -130,8 +130,8 @@ impl Shows {
         format.set_border_bottom(FormatBorder::Thin)
     }
 
-    /// Returns the format with numbers on the right and texts on the left, both a little off the
-    /// next column.
+    /// Returns the alignment: numbers right, texts left, both with a small distance to the next
+    /// column.
     fn aligned(self) -> Format {
         let format = Format::new().set_align(FormatAlign::Top);
         match self {
@@ -142,15 +142,15 @@ impl Shows {
 }
 
 impl Cell {
-    /// Creates a text that a cell can hold: not too long, and without characters that XML does not
-    /// have.
+    /// Creates a text cell. Text is shortened to the maximum length, and characters that XML cannot
+    /// represent are removed.
     pub(super) fn text(text: &str) -> Self {
-        Self::Text(fitting(text))
+        Self::Text(cell_text(text))
     }
 
-    /// Creates such a text below `depth` others.
+    /// Creates a text cell at a depth of a tree.
     pub(super) fn indented(text: &str, depth: u32) -> Self {
-        Self::Indented(fitting(text), depth.min(MAX_INDENT))
+        Self::Indented(cell_text(text), depth.min(MAX_INDENT))
     }
 
     pub(super) fn bytes(bytes: Option<i64>) -> Self {
@@ -183,11 +183,11 @@ impl Cell {
         }
     }
 
-    /// Returns the number of lines that it takes in a column of the greatest width.
+    /// Returns the number of lines in a column of maximum width.
     fn lines(&self) -> usize {
         match self {
             Self::Text(text) | Self::Indented(text, _) => {
-                text.lines().map(|line| line.chars().count().div_ceil(LINE).max(1)).sum()
+                text.lines().map(|line| line.chars().count().div_ceil(LINE_LENGTH).max(1)).sum()
             }
             Self::Empty | Self::Number(_) | Self::Flag(_) => 1,
         }
@@ -215,9 +215,9 @@ impl Cell {
     }
 }
 
-fn fitting(text: &str) -> String {
+fn cell_text(text: &str) -> String {
     let letters = text.encode_utf16().count();
     let kept = text.chars().filter(|&letter| letter == '\n' || (!letter.is_control() && xml::has(letter)));
-    // A letter may take two of the places.
+    // A character may take two UTF-16 units.
     if letters > MAX_TEXT { kept.take(MAX_TEXT / 2).collect() } else { kept.collect() }
 }

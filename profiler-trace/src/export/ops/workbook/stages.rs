@@ -1,4 +1,4 @@
-//! The sheet of stages: what the summary's table shows, with every stage.
+//! The sheet of stages: the summary's table with all stages.
 
 use std::time::Duration;
 
@@ -32,9 +32,9 @@ pub(super) fn columns() -> [Column<StageRow>; 15] {
     ]
 }
 
-/// Returns a cell of a stage; an empty one for the time in which no stage ran.
-fn cell(row: &StageRow, of: impl Fn(&Times) -> Cell) -> Cell {
-    row.times.as_ref().map_or(Cell::Empty, of)
+/// Returns a cell computed from a stage's times; empty for the time in which no stage ran.
+fn cell(row: &StageRow, value: impl Fn(&Times) -> Cell) -> Cell {
+    row.times.as_ref().map_or(Cell::Empty, value)
 }
 
 fn us(ns: Option<u64>) -> Cell {

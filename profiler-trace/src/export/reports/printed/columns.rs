@@ -1,39 +1,39 @@
-//! A table that fits the columns of a terminal: the least important columns go first, and no line
-//! is too long.
+//! A table that fits a terminal's width: drops the least important columns first and keeps every
+//! line short enough.
 
 use std::fmt::Write as _;
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// A name is cut before it is narrower than this.
-const LEAST_NAME: usize = 16;
-/// Widest name.
-const MOST_NAME: usize = 48;
-/// Narrowest and widest bar.
+/// Minimum width of a shortened name.
+const MIN_NAME: usize = 16;
+/// Maximum width of a name.
+const MAX_NAME: usize = 48;
+/// Minimum and maximum width of a bar.
 const BAR: (usize, usize) = (5, 20);
 
 /// A column of numbers.
 pub(super) struct Head {
     pub(super) title: &'static str,
-    /// Order in which columns are dropped where room is short: higher ranks first; those with rank
-    /// 0 stay.
+    /// Priority for dropping the column when space is short: higher ranks are dropped first, rank 0
+    /// never.
     pub(super) rank: u8,
 }
 
-/// A row: its name, a cell for each column, and the share that its bar shows.
+/// A row: its name, one cell per column, and the share that its bar shows.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) cells: Vec<String>,
     pub(super) share: f64,
 }
 
-/// The letters that a terminal can show.
+/// Characters that a terminal can show.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letters {
     pub(super) unicode: bool,
 }
 
-/// Adds the table to `text`, with a bar where there is room for one.
+/// Appends the table to `text`, with a bar if there is space for one.
 pub(super) fn push(text: &mut String, title: &str, heads: &[Head], rows: &[Row], width: usize, letters: Letters) {
     let longest = rows.iter().map(|row| count(&row.name)).chain([count(title)]).max().unwrap_or(0);
     let wide: Vec<usize> = (0..heads.len())
@@ -41,16 +41,16 @@ pub(super) fn push(text: &mut String, title: &str, heads: &[Head], rows: &[Row],
         .collect();
     let mut kept: Vec<usize> = (0..heads.len()).collect();
     let numbers = |kept: &[usize]| kept.iter().map(|&at| wide[at] + GAP).sum::<usize>();
-    while numbers(&kept) + longest.min(LEAST_NAME) > width {
+    while numbers(&kept) + longest.min(MIN_NAME) > width {
         let Some(least) = kept.iter().copied().filter(|&at| heads[at].rank > 0).max_by_key(|&at| heads[at].rank) else {
             break;
         };
         kept.retain(|&at| at != least);
     }
     let room = width.saturating_sub(numbers(&kept)).max(1);
-    // A bar is worth more than the end of a long name.
-    let bar_needs = if room >= LEAST_NAME + GAP + BAR.0 { GAP + BAR.0 } else { 0 };
-    let name_width = longest.min(MOST_NAME).min(room - bar_needs);
+    // A bar is more useful than the end of a long name.
+    let bar_needs = if room >= MIN_NAME + GAP + BAR.0 { GAP + BAR.0 } else { 0 };
+    let name_width = longest.min(MAX_NAME).min(room - bar_needs);
     let bar_width = (room - name_width).saturating_sub(GAP).min(BAR.1);
     let bar_width = if bar_needs == 0 || bar_width < BAR.0 { 0 } else { bar_width };
     let mut push_line = |name: &str, cells: &dyn Fn(usize) -> String, bar: &str| {
@@ -69,7 +69,7 @@ pub(super) fn push(text: &mut String, title: &str, heads: &[Head], rows: &[Row],
     }
 }
 
-/// Adds a sentence in lines that are no longer than `width`, words longer than that excepted.
+/// Appends a sentence, broken into lines of at most `width` columns except for longer words.
 pub(super) fn push_sentence(text: &mut String, sentence: &str, width: usize) {
     const INDENT: &str = "  ";
     let mut line = INDENT.to_owned();
@@ -92,7 +92,7 @@ fn count(text: &str) -> usize {
 }
 
 impl Letters {
-    /// Returns a name that fits.
+    /// Returns a name, shortened to the width.
     fn cut(self, name: &str, width: usize) -> String {
         if count(name) <= width {
             return name.to_owned();
@@ -101,8 +101,8 @@ impl Letters {
         name.chars().take(width.saturating_sub(1)).chain([end]).collect()
     }
 
-    /// Returns a bar as long as the share, in eighths of a letter where there are such letters. A
-    /// share above the whole fills the bar, with a mark as its last letter.
+    /// Returns a bar for a share, in eighths of a character if Unicode is available. A share above
+    /// 100 % fills the bar and ends in a marker.
     fn bar(self, share: f64, width: usize) -> String {
         const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         if share > 1.0 && width > 0 {
@@ -111,10 +111,10 @@ impl Letters {
         }
         let length = share.clamp(0.0, 1.0) * width as f64;
         if !self.unicode {
-            // CAST: no more than `width`.
+            // CAST: at most `width`.
             return "#".repeat(length.round() as usize);
         }
-        // CAST: no more than eight times `width`.
+        // CAST: at most eight times `width`.
         let eighths = (length * 8.0).round() as usize;
         "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
     }

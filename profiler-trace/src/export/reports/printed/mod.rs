@@ -1,9 +1,8 @@
-//! The summary as a terminal shows it: where the time went, what is missing and why, and where the
+//! The summary for a terminal: where the time went, what is missing and why, and where the
 //! artifacts are.
 //!
-//! For people who have just run the program. [`Manifest::summary`] returns it, and the runtime
-//! prints it at the end of a session. Its times are those of `summary_rank*.md`; here they fit the
-//! terminal's width.
+//! [`Manifest::summary`] returns it, and the runtime prints it at the end of a session. Its times
+//! are those of `summary_rank*.md`, but it fits the terminal's width.
 
 mod columns;
 #[allow(unsafe_code)]
@@ -21,15 +20,15 @@ use crate::text;
 
 use columns::{Head, Letters, Row, push, push_sentence};
 
-/// Width unless the caller sets another.
-const USUAL_WIDTH: usize = 80;
-/// Least width: nothing can be read in fewer columns.
-const LEAST_WIDTH: usize = 20;
-/// Rows of the table of ops.
+/// Default width.
+const DEFAULT_WIDTH: usize = 80;
+/// Minimum width; narrower output is unreadable.
+const MIN_WIDTH: usize = 20;
+/// Maximum number of ops in the table.
 const MAX_OPS: usize = 8;
 
-/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the
-/// artifacts' paths. Its [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless
+/// Printable summary of a session: the stages, the slowest ops, what is missing and why, and the
+/// artifacts' paths. Its [`Display`](fmt::Display) output is for a terminal, 80 columns wide unless
 /// [`width`](Self::width) is called.
 ///
 /// ```no_run
@@ -46,32 +45,32 @@ pub struct Summary<'a> {
 }
 
 impl Manifest {
-    /// Returns the summary of the session, to be printed: where the time went, what is missing, and
-    /// where the artifacts are. Costs a pass over the distinct rows of the operator table.
+    /// Returns a printable summary of the session: where the time went, what is missing, and where
+    /// the artifacts are. Costs a pass over the distinct rows of the operator table.
     pub fn summary(&self) -> Summary<'_> {
-        Summary { manifest: self, width: USUAL_WIDTH, letters: Letters { unicode: true } }
+        Summary { manifest: self, width: DEFAULT_WIDTH, letters: Letters { unicode: true } }
     }
 }
 
 impl Summary<'_> {
-    /// Makes it fit into so many columns, at least 20. Less important columns are left out; paths
-    /// are never cut.
+    /// Limits the width to the given number of columns, at least 20. Less important columns are
+    /// left out; paths are never shortened.
     pub fn width(mut self, columns: usize) -> Self {
-        self.width = columns.max(LEAST_WIDTH);
+        self.width = columns.max(MIN_WIDTH);
         self
     }
 
-    /// Draws bars with `#` instead of Unicode's blocks. Names are not changed.
+    /// Draws bars with `#` instead of Unicode blocks. Names are not changed.
     pub fn ascii(mut self) -> Self {
         self.letters.unicode = false;
         self
     }
 
-    /// Makes it fit the terminal behind standard error, and its letters the locale (`LC_ALL`,
-    /// `LC_CTYPE`, `LANG`).
+    /// Adapts the width to the terminal behind standard error, and the characters to the locale
+    /// (`LC_ALL`, `LC_CTYPE`, `LANG`).
     pub fn for_terminal(self) -> Self {
-        let fitting = terminal::columns().map_or(self, |columns| self.width(columns));
-        if terminal::is_unicode() { fitting } else { fitting.ascii() }
+        let fitted = terminal::columns().map_or(self, |columns| self.width(columns));
+        if terminal::is_unicode() { fitted } else { fitted.ascii() }
     }
 
     fn push_stages(&self, text: &mut String) {
@@ -79,9 +78,9 @@ impl Summary<'_> {
         type Column = (Head, fn(&StageRow) -> String);
         let head = |title, rank| Head { title, rank };
         let mut columns: Vec<Column> = vec![
-            (head("calls", 2), |row| row.told(|times| Some(times.calls.to_string()))),
+            (head("calls", 2), |row| row.times_cell(|times| Some(times.calls.to_string()))),
             (head("total", 0), |row| millis(row.sum_ns)),
-            (head("self", 5), |row| row.told(|times| Some(millis(times.self_ns)))),
+            (head("self", 5), |row| row.times_cell(|times| Some(millis(times.self_ns)))),
         ];
         if table.has_busy {
             columns.push((head("busy", 4), |row| row.busy_ns().map(millis).unwrap_or_default()));
@@ -106,9 +105,9 @@ impl Summary<'_> {
         }
     }
 
-    /// Appends the ops that took longest: on the GPU where that was recorded, else on the CPU.
+    /// Appends the ops that took longest: on the GPU if it was recorded, otherwise on the CPU.
     fn push_ops(&self, text: &mut String) {
-        let Some(slowest) = SlowestOps::of(self.manifest.key_averages(GroupBy::Name), MAX_OPS) else { return };
+        let Some(slowest) = SlowestOps::new(self.manifest.key_averages(GroupBy::Name), MAX_OPS) else { return };
         let has_cuda = slowest.cuda_ns.is_some();
         let mut heads = vec![
             Head { title: "calls", rank: 2 },
@@ -134,7 +133,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Appends the missing files with their reasons, then the warnings and notes for the user.
+    /// Appends the missing files with reasons, then the warnings and notes.
     fn push_sentences(&self, text: &mut String) {
         let Manifest { missing, warnings, notes, digest, .. } = self.manifest;
         let missing = by_reason(missing).chain(digest.losses.iter().cloned());
@@ -151,7 +150,7 @@ impl Summary<'_> {
         push_sentence(text, &digest.gpu, self.width);
     }
 
-    /// Appends one line for the folder, and one for each file in it: a path is never cut.
+    /// Appends one line for the folder and one per file. Paths are never shortened.
     fn push_artifacts(&self, text: &mut String) {
         let artifacts = self.manifest.artifacts();
         let folder = artifacts.iter().find(|each| each.kind == "manifest").and_then(|each| each.path.parent());
@@ -180,7 +179,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// Returns milliseconds in at most ten letters for a day.
+/// Formats milliseconds in at most ten characters for times up to a day.
 fn millis(ns: u64) -> String {
     let ms = ms(ns);
     if ms < 1e5 { format!("{ms:.3}") } else { format!("{ms:.0}") }
@@ -190,12 +189,12 @@ fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// Formats a share in percent; above 100 % are shares of work that ran at the same time.
+/// Formats a share in percent; a share above 100 % is of concurrent work.
 fn percent(share: f64) -> String {
     format!("{}{:.1}%", if share > 1.0 { "concurrent " } else { "" }, share * 100.0)
 }
 
-/// Returns a name on one line, without commands to the terminal.
+/// Returns a name on one line, without control characters.
 fn plain(text: &str) -> String {
     text.chars().map(|letter| if text::acts(letter) { ' ' } else { letter }).collect()
 }

@@ -1,32 +1,32 @@
-//! The terminal behind standard error: its columns, and the letters that it can show.
+//! Properties of the terminal behind standard error: its width, and whether it shows Unicode.
 //!
-//! Asked when the summary of a session is printed there, and not before.
+//! They are read only when the summary of a session is printed there.
 
 use std::ffi::OsString;
 
-/// Returns the width of the terminal behind standard error; `None` if that is no terminal, or does
-/// not know.
+/// Returns the width of the terminal behind standard error; `None` if it is not a terminal or has
+/// no known width.
 #[cfg(unix)]
 pub(crate) fn columns() -> Option<usize> {
-    // SAFETY: `winsize` is four integers, for which zero is a value.
+    // SAFETY: `winsize` consists of four integers, for which zero is valid.
     let mut size: libc::winsize = unsafe { std::mem::zeroed() };
-    // SAFETY: the request writes one `winsize`, to which the pointer leads.
+    // SAFETY: the request writes one `winsize` through the pointer, which is valid.
     let answered = unsafe { libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size) } == 0;
     (answered && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
-/// Returns `None`: the width is unknown on this system.
+/// Returns `None`, because the width is unknown on this system.
 #[cfg(not(unix))]
 pub(crate) fn columns() -> Option<usize> {
     None
 }
 
-/// Returns whether the locale's letters are those of Unicode.
+/// Returns whether the locale uses Unicode.
 pub(crate) fn is_unicode() -> bool {
     names_utf8(|name| std::env::var_os(name))
 }
 
-/// Returns whether the locale is one of UTF-8: the first of these variables that is set names it.
+/// Returns whether the locale uses UTF-8; the first of the variables that is set names it.
 fn names_utf8(env: impl Fn(&str) -> Option<OsString>) -> bool {
     let set = |name: &&str| env(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default();

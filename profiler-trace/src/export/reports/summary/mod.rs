@@ -1,7 +1,7 @@
-//! `summary_rank*.md`: what happened, for people (and programs) that read one page. Always under
-//! [`LIMIT`] bytes.
+//! `summary_rank*.md`: a session on one page, for people and programs, always under [`LIMIT`]
+//! bytes.
 //!
-//! Facts only: every number is in the timing report or the operator table too.
+//! It contains facts only; every number is also in the timing report or the operator table.
 
 mod stages;
 
@@ -25,19 +25,19 @@ use crate::export::report_parts::warnings;
 use crate::model::{GroupBy, KeyAverage, Requests, Step, StepLoop, Trace};
 use crate::text;
 
-/// Size that the page stays below, in bytes.
+/// Size limit of the page, in bytes.
 const LIMIT: usize = 4096;
-/// Rows of the stage table, if they fit.
+/// Maximum number of rows in the stage table, if they fit.
 const MAX_STAGES: usize = 24;
-/// Rows of the step table.
+/// Maximum number of rows in the step table.
 const MAX_LOOPS: usize = 5;
-/// Iterations of a loop that are listed.
+/// Number of slowest iterations listed per loop.
 const MAX_SLOWEST: usize = 3;
-/// Rows of the table of ops.
+/// Maximum number of rows in the table of ops.
 const MAX_OPS: usize = 5;
-/// Sentences of warnings, and of losses.
+/// Maximum number of sentences per section.
 const MAX_SENTENCES: usize = 4;
-/// Characters of a sentence.
+/// Maximum number of characters in a sentence.
 const MAX_SENTENCE: usize = 160;
 
 /// Writes the page.
@@ -60,10 +60,10 @@ fn page(trace: &Trace, missing: &[MissingArtifact]) -> String {
     page
 }
 
-fn page_with(trace: &Trace, missing: &[MissingArtifact], most_stages: usize) -> String {
+fn page_with(trace: &Trace, missing: &[MissingArtifact], max_stages: usize) -> String {
     let context = &trace.context;
     let of = if context.is_frontend { String::new() } else { format!(" of {}", context.world_size) };
-    let mut page = format!("# Profile `{}`, {}{of}\n\n", cell(&context.session), context.place());
+    let mut page = format!("# Profile `{}`, {}{of}\n\n", cell(&context.session), context.process_label());
     // Writing to a `String` cannot fail, here and below.
     let _ = writeln!(
         page,
@@ -78,24 +78,24 @@ fn page_with(trace: &Trace, missing: &[MissingArtifact], most_stages: usize) -> 
     );
     push_sentences(&mut page, "Warnings", &warnings::all(trace));
     push_sentences(&mut page, "Notes", &warnings::notes(trace));
-    stages::push(&mut page, trace, most_stages);
+    stages::push(&mut page, trace, max_stages);
     push_requests(&mut page, trace);
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
     memory::report::push_section(&mut page, trace);
-    push_sentences(&mut page, "Missing", &by_reason(missing).collect::<Vec<_>>());
+    push_sentences(&mut page, "MissingArtifact", &by_reason(missing).collect::<Vec<_>>());
     push_sentences(&mut page, "Losses", &losses::all(trace));
     push_profiler(&mut page, trace);
     page
 }
 
-/// Writes how long all requests took, and how many of them are not whole.
+/// Appends how long requests took, and how many of them are incomplete.
 fn push_requests(page: &mut String, trace: &Trace) {
     let Requests { durations, cancelled, clipped, unfinished, kept, .. } = &trace.requests;
     if durations.count == 0 {
         return;
     }
-    let spread = Spread::of_many(durations);
+    let spread = Spread::from_sketch(durations);
     let Spread { count, p50_ns, p90_ns, p99_ns, max_ns, .. } = spread;
     let times = [spread.mean_ns(), p50_ns, p90_ns, p99_ns, max_ns].map(millis);
     let row: Vec<String> = std::iter::once(count.to_string()).chain(times).collect();
@@ -122,7 +122,7 @@ fn push_steps(page: &mut String, trace: &Trace) {
     }
     let row = |each: &StepLoop| {
         let mark = if each.drives { " (ProfilerStep)" } else { "" };
-        let spread = Spread::of(each.steps.iter().map(|step| step.end - step.begin));
+        let spread = Spread::exact(each.steps.iter().map(|step| step.end - step.begin));
         let Spread { count, min_ns, p50_ns, p90_ns, p99_ns, max_ns, .. } = spread;
         let times = [spread.mean_ns(), min_ns, p50_ns, p90_ns, p99_ns, max_ns].map(millis);
         let name = format!("{}{mark}", cell(each.name()));
@@ -136,8 +136,8 @@ fn push_steps(page: &mut String, trace: &Trace) {
     }
 }
 
-/// Returns the iterations of a loop that took longest: the user's index of each, else its number,
-/// and its time.
+/// Returns the slowest iterations of a loop: the user's index of each, otherwise its number, and
+/// its time.
 fn slowest(each: &StepLoop) -> String {
     let mut steps: Vec<&Step> = each.steps.iter().collect();
     steps.sort_by_key(|step| (Reverse(step.end - step.begin), step.begin));
@@ -148,12 +148,11 @@ fn slowest(each: &StepLoop) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// Appends the ops that took longest (on the GPU, if that was recorded), and what is known of their
-/// FLOPs.
+/// Appends the ops that took longest (on the GPU, if it was recorded), and the counted FLOPs.
 fn push_ops(page: &mut String, trace: &Trace) {
-    let table = KeyAverages::of(trace, GroupBy::Name);
+    let table = KeyAverages::new(trace, GroupBy::Name);
     let ops: Vec<KeyAverage> = table.rows().iter().filter(|row| row.is_op).cloned().collect();
-    let Some(slowest) = SlowestOps::of(table, MAX_OPS) else { return };
+    let Some(slowest) = SlowestOps::new(table, MAX_OPS) else { return };
     let row = |row: &KeyAverage| {
         let share = |part: u64| share(part, slowest.whole_ns, part > slowest.whole_ns);
         let known = |of: &dyn Fn(u64) -> String| row.self_cuda_time.map_or("n/a".to_owned(), |time| of(ns(time)));
@@ -193,9 +192,9 @@ fn push_ops(page: &mut String, trace: &Trace) {
 }
 
 fn push_profiler(page: &mut String, trace: &Trace) {
-    let overhead = Overhead::of(trace);
+    let overhead = Overhead::new(trace);
     let lost = if trace.ranges_lost() == 0 { "nothing lost" } else { "see the losses" };
-    // Streams that threads share have no id.
+    // Rows that threads share have no id.
     let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
     let plural = if threads == 1 { "" } else { "s" };
     let not_included = match &overhead.not_included[..] {

@@ -1,5 +1,5 @@
-//! The summary's table of stages: everything recorded, inside requests and outside, as shares of
-//! the session.
+//! The summary's stage table: everything recorded, inside and outside of requests, as shares of the
+//! session.
 
 use std::fmt::Write as _;
 
@@ -8,15 +8,15 @@ use crate::export::format::markdown::{cell, render, share};
 use crate::export::reports::stages::{StageRow, StageTable};
 use crate::model::Trace;
 
-/// Patterns of a selection that are listed.
+/// Maximum number of patterns of a selection that are listed.
 const MAX_PATTERNS: usize = 3;
 
-/// A column: its head, and its cell of each row.
+/// Header of a column, and its cell in each row.
 type Column = (&'static str, fn(&StageRow) -> String);
 
-/// Adds the table, with at most `most` stages.
-pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
-    let table = StageTable::of(trace, most);
+/// Appends the table with at most `limit` stages.
+pub(super) fn push(page: &mut String, trace: &Trace, limit: usize) {
+    let table = StageTable::new(trace, limit);
     let whole = millis(trace.end - trace.begin);
     let _ = writeln!(
         page,
@@ -38,12 +38,12 @@ pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
 fn columns(table: &StageTable) -> Vec<Column> {
     let mut columns: Vec<Column> = vec![
         ("stage", |row| format!("{}{}", "· ".repeat(row.depth.min(8) as usize), row.marked(&cell(row.name)))),
-        ("calls", |row| row.told(|times| Some(times.calls.to_string()))),
+        ("calls", |row| row.times_cell(|times| Some(times.calls.to_string()))),
         ("sum", |row| millis(row.sum_ns)),
-        ("self", |row| row.told(|times| Some(millis(times.self_ns)))),
-        ("min", |row| row.told(|times| Some(millis(times.min_ns)))),
-        ("max", |row| row.told(|times| Some(millis(times.max_ns)))),
-        // Calls that overlap can take longer than the session.
+        ("self", |row| row.times_cell(|times| Some(millis(times.self_ns)))),
+        ("min", |row| row.times_cell(|times| Some(millis(times.min_ns)))),
+        ("max", |row| row.times_cell(|times| Some(millis(times.max_ns)))),
+        // The sum of overlapping calls can exceed the session.
         ("share", |row| share(row.sum_ns, row.whole_ns, row.times.as_ref().is_some_and(|times| times.concurrent))),
     ];
     columns.extend(
@@ -52,13 +52,15 @@ fn columns(table: &StageTable) -> Vec<Column> {
             .then_some(("busy", (|row| row.busy_ns().map(millis).unwrap_or_default()) as fn(&StageRow) -> String)),
     );
     columns.extend(
-        table.has_cpu.then_some(("cpu", (|row| row.told(|times| times.cpu_ns.map(millis))) as fn(&StageRow) -> String)),
+        table
+            .has_cpu
+            .then_some(("cpu", (|row| row.times_cell(|times| times.cpu_ns.map(millis))) as fn(&StageRow) -> String)),
     );
     columns.extend(table.gpu.map(|head| (head, StageRow::gpu_cell as fn(&StageRow) -> String)));
     columns
 }
 
-/// Returns a sentence that says what was not recorded, if stages were selected.
+/// Returns a sentence about what was not recorded, if stages were selected.
 fn selection(trace: &Trace) -> String {
     let patterns = &trace.context.options.stages;
     if patterns.is_empty() {

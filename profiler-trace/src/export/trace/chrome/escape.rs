@@ -1,7 +1,7 @@
-//! Text as a JSON string.
+//! Escaping of text in JSON strings.
 //!
-//! A name may hold anything that UTF-8 can: it is escaped, never replaced. Kineto writes `unknown`
-//! for every name with a letter outside ASCII.
+//! A name may contain any UTF-8 text; it is escaped, never replaced. Kineto writes `unknown` for
+//! every name with a character outside of ASCII.
 
 /// Appends `text` in quotes.
 pub(in crate::export::trace) fn push_string(out: &mut Vec<u8>, text: &str) {
@@ -9,8 +9,8 @@ pub(in crate::export::trace) fn push_string(out: &mut Vec<u8>, text: &str) {
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
         let short = match byte {
-            // Perfetto 52 takes the quote after an escaped backslash for an escaped quote, and
-            // refuses the whole file.
+            // Perfetto 52 mistakes the quote after an escaped backslash for an escaped quote, and
+            // rejects the whole file.
             b'\\' if at + 1 == text.len() => 0,
             b'"' | b'\\' => byte,
             b'\n' => b'n',

@@ -1,12 +1,12 @@
-//! Numbers as text, from integers only.
+//! Decimal formatting of integers and times.
 //!
-//! Half of what a trace holds is digits, so they decide what its export costs: eight digits at a
-//! time with three multiplications, no `fmt`, and a time never becomes a float, which would move
-//! slices by a nanosecond and break their nesting.
+//! Half of a trace is digits, so this determines the cost of an export. Eight digits are produced
+//! at a time with three multiplications and without `fmt`. A time never becomes a float, which
+//! would move slices by a nanosecond and break their nesting.
 
-/// Digits are made in groups of eight.
+/// Divisor of a group of eight digits.
 const GROUP: u64 = 100_000_000;
-/// The bytes that turn eight digits into characters.
+/// Mask that turns eight digits into characters.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
 /// Appends `number` in decimal.
@@ -20,7 +20,7 @@ pub(in crate::export::trace) fn push_integer(out: &mut Vec<u8>, number: u64) {
     append(out, ((digits | ZEROS) >> (8 * zeros)).to_le_bytes(), 8 - zeros);
 }
 
-/// Appends a number of more than eight digits.
+/// Appends a number with more than eight digits.
 #[inline(never)]
 fn push_long(out: &mut Vec<u8>, number: u64) {
     push_integer(out, number / GROUP);
@@ -39,7 +39,7 @@ pub(in crate::export::trace) fn push_signed(out: &mut Vec<u8>, number: i64) {
 #[inline]
 pub(in crate::export::trace) fn push_micros(out: &mut Vec<u8>, ns: u64) {
     let digits = eight(ns % GROUP);
-    // `12345.678`: a byte for the point, before the last three.
+    // `12345.678`: inserts a byte for the decimal point before the last three digits.
     let (text, point) = (u128::from(digits | ZEROS), u128::from(b'.') << 40);
     let text = (text & 0xFF_FFFF_FFFF) | point | ((text >> 40) << 48);
     if ns >= GROUP {
@@ -51,11 +51,13 @@ pub(in crate::export::trace) fn push_micros(out: &mut Vec<u8>, ns: u64) {
     }
 }
 
-/// Returns the digits of a number below [`GROUP`], a byte each, the first in the lowest.
+/// Returns the digits of a number below [`GROUP`], one per byte, the first digit in the lowest
+/// byte.
 #[inline]
 const fn eight(number: u64) -> u64 {
-    // Halved three times, all parts at once: two numbers of four digits, four of two, eight of one.
-    // A division by 100 or 10 is a multiplication and a shift there, exact for numbers that short.
+    // Splits three times, all parts at once: into two numbers of four digits, four of two, and
+    // eight of one. Division by 100 or 10 is a multiplication and a shift, which is exact for these
+    // ranges.
     let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x7F_0000_007F;
     let twos = hundreds | ((fours - hundreds * 100) << 16);
@@ -63,17 +65,17 @@ const fn eight(number: u64) -> u64 {
     tens | ((twos - tens * 10) << 8)
 }
 
-/// Returns how many of the first digits are zeros, at most `most`.
+/// Returns the number of leading zeros, at most `max`.
 #[inline]
-const fn leading_zeros(digits: u64, most: u32) -> usize {
+const fn leading_zeros(digits: u64, max: u32) -> usize {
     // CAST: at most eight.
-    ((digits | 1 << (8 * most)).trailing_zeros() / 8) as usize
+    ((digits | 1 << (8 * max)).trailing_zeros() / 8) as usize
 }
 
 /// Appends the first `count` bytes of `text`.
 ///
-/// All of it is appended and the rest cut off again: a copy of a constant length is two
-/// instructions, one of any length a call.
+/// Appends the whole array and truncates: a copy of constant length is two instructions, a copy of
+/// variable length is a call.
 #[inline]
 fn append<const N: usize>(out: &mut Vec<u8>, text: [u8; N], count: usize) {
     let end = out.len() + count;

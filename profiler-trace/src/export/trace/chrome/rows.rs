@@ -1,8 +1,8 @@
-//! Rows: the `pid` and `tid` that everything is shown under, and the names of rows.
+//! Rows of the file: assigns each a `pid` and `tid`, and writes their names.
 //!
-//! Slices of one row must nest, so no two things share a `tid`: not a thread and a lane of async
-//! ranges, and not two threads of which the second got the id of the first, which had ended. On a
-//! device's rows `pid` is the device and `tid` the stream; what overlaps there has a made-up `tid`.
+//! Slices of one row must nest, so a `tid` is never shared: neither by a thread and a lane of async
+//! ranges, nor by two threads of which the second reused the id of the first. For rows of devices,
+//! `pid` is the device and `tid` the stream; rows for overlapping work get synthetic `tid`s.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,34 +12,34 @@ use crate::model::Trace;
 
 use super::escape::push_string;
 use super::number::{push_integer, push_micros};
-use super::prefix_cache::Place;
+use super::text_cache::RowId;
 
-/// First `tid` of rows without a thread: above every thread id of Linux (at most 2^22).
-const FIRST_MADE_UP: u64 = 5_000_000;
+/// First synthetic `tid`: above all thread ids of Linux (at most 2^22).
+const FIRST_SYNTHETIC: u64 = 5_000_000;
 /// First `tid` of a device's rows that are not streams. Kineto's own extra rows are
 /// `stream + 1,000,000`.
 const FIRST_ON_DEVICE: u64 = 10_000_000;
-/// Sort index of device 0, behind every process.
+/// Sort index of device 0, after all processes.
 const DEVICE_SORT: u64 = 5_000_000;
 /// Kineto's sort index of overhead.
 const OVERHEAD_SORT: u64 = 268_435_466;
 
-/// The rows in use.
+/// Rows that have been introduced.
 pub(super) struct Rows<'a> {
     trace: &'a Trace,
     pid: u64,
-    /// The `ts` of metadata, in nanoseconds since the trace's base.
+    /// `ts` of metadata, in nanoseconds since the trace's base.
     begin: u64,
-    known: HashMap<Row, Place>,
+    row_ids: HashMap<Row, RowId>,
     devices: HashSet<Option<u32>>,
     next_on_device: u64,
     taken: HashSet<u64>,
-    /// Next made-up `tid`, unless it is taken.
+    /// Next synthetic `tid`, unless it is taken.
     next: u64,
-    /// Known lanes of async ranges: the first of each group with neighbouring `tid`s, and that
+    /// Lanes of async ranges, as runs with consecutive `tid`s: the first lane of each run, and that
     /// lane's `tid`.
     lanes: Vec<(u32, u64)>,
-    /// Number of lanes that are known.
+    /// Number of introduced lanes.
     lane_count: u32,
 }
 
@@ -51,23 +51,23 @@ impl<'a> Rows<'a> {
             trace,
             pid: trace.shown_pid().into(),
             begin,
-            known: HashMap::new(),
+            row_ids: HashMap::new(),
             devices: HashSet::new(),
             next_on_device: FIRST_ON_DEVICE + 1,
             taken: HashSet::new(),
-            next: FIRST_MADE_UP,
+            next: FIRST_SYNTHETIC,
             lanes: Vec::new(),
             lane_count: 0,
         }
     }
 
-    /// Returns the place of a row, and introduces the row if it is new.
-    pub(super) fn place(&mut self, page: &mut Page<'_>, row: Row) -> Place {
-        if let Some(&place) = self.known.get(&row) {
-            return place;
+    /// Returns the id of a row, introducing the row on first use.
+    pub(super) fn row_id(&mut self, page: &mut Page<'_>, row: Row) -> RowId {
+        if let Some(&row_id) = self.row_ids.get(&row) {
+            return row_id;
         }
-        let (place, sort) = match row {
-            Row::OfDevice(device, row) => (self.place_on_device(page, device, row), row.sort_index()),
+        let (row_id, sort) = match row {
+            Row::OfDevice(device, row) => (self.device_row_id(page, device, row), row.sort_index()),
             _ => {
                 let tid = self.take(match row {
                     Row::Thread(index, 0) => Some(self.trace.threads[index].identity.os_id),
@@ -77,12 +77,12 @@ impl<'a> Rows<'a> {
                 ((self.pid, tid), tid)
             }
         };
-        self.known.insert(row, place);
-        self.introduce(page, place, ("thread", &row.name(self.trace), None), sort);
-        place
+        self.row_ids.insert(row, row_id);
+        self.introduce(page, row_id, ("thread", &row.name(self.trace), None), sort);
+        row_id
     }
 
-    fn place_on_device(&mut self, page: &mut Page<'_>, device: Option<u32>, row: GpuRow) -> Place {
+    fn device_row_id(&mut self, page: &mut Page<'_>, device: Option<u32>, row: GpuRow) -> RowId {
         let pid = device.map_or(processes::OVERHEAD, u64::from);
         if self.devices.insert(device) {
             let label = device.map_or(String::new(), |device| format!("GPU {device}"));
@@ -100,17 +100,18 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Returns the place of a lane of async ranges, from 1. There may be as many as ranges: those
-    /// with neighbouring `tid`s are known together. They come in order.
-    pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> Place {
+    /// Returns the row id of a lane of async ranges, starting at 1. Lanes come in order. There may
+    /// be as many as ranges, so lanes with consecutive `tid`s share one entry.
+    pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> RowId {
         if lane <= self.lane_count {
             let run = self.lanes.partition_point(|(first, _)| *first <= lane).saturating_sub(1);
             let (first, tid) = self.lanes[run];
             return (self.pid, tid + u64::from(lane - first));
         }
-        let tid = self.make_up();
-        let follows = self.lanes.last().is_some_and(|(first, of_first)| of_first + u64::from(lane - first) == tid);
-        if !follows {
+        let tid = self.next_synthetic();
+        let continues_run =
+            self.lanes.last().is_some_and(|(first, first_tid)| first_tid + u64::from(lane - first) == tid);
+        if !continues_run {
             self.lanes.push((lane, tid));
         }
         self.lane_count = lane;
@@ -118,13 +119,13 @@ impl<'a> Rows<'a> {
         (self.pid, tid)
     }
 
-    /// Takes the wanted `tid`, if nothing else has it.
-    fn take(&mut self, wanted: Option<u64>) -> u64 {
-        let tid = wanted.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
-        tid.unwrap_or_else(|| self.make_up())
+    /// Takes the preferred `tid` if it is free, otherwise a synthetic one.
+    fn take(&mut self, preferred: Option<u64>) -> u64 {
+        let tid = preferred.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
+        tid.unwrap_or_else(|| self.next_synthetic())
     }
 
-    fn make_up(&mut self) -> u64 {
+    fn next_synthetic(&mut self) -> u64 {
         while self.taken.contains(&self.next) {
             self.next += 1;
         }
@@ -133,14 +134,14 @@ impl<'a> Rows<'a> {
     }
 
     fn is_free(&self, tid: u64) -> bool {
-        tid > 0 && !self.taken.contains(&tid) && !(FIRST_MADE_UP..self.next).contains(&tid)
+        tid > 0 && !self.taken.contains(&tid) && !(FIRST_SYNTHETIC..self.next).contains(&tid)
     }
 
-    /// Appends the label that a viewer shows beside a process or a row, and its sort index.
+    /// Writes the name, label and sort index that viewers show for a process or row.
     pub(super) fn introduce(
         &self,
         page: &mut Page<'_>,
-        place: Place,
+        place: RowId,
         (what, name, label): (&str, &str, Option<&str>),
         sort: u64,
     ) {
@@ -151,7 +152,7 @@ impl<'a> Rows<'a> {
         self.push(page, place, (what, "sort_index"), |out| push_integer(out, sort));
     }
 
-    fn push(&self, page: &mut Page<'_>, place: Place, (what, key): (&str, &str), value: impl FnOnce(&mut Vec<u8>)) {
+    fn push(&self, page: &mut Page<'_>, place: RowId, (what, key): (&str, &str), value: impl FnOnce(&mut Vec<u8>)) {
         let (out, (pid, tid)) = (&mut page.text, place);
         for part in ["{\"ph\":\"M\",\"name\":\"", what, "_", key, "\",\"ts\":"] {
             out.extend_from_slice(part.as_bytes());
@@ -166,7 +167,7 @@ impl<'a> Rows<'a> {
         }
         value(out);
         out.extend_from_slice(b"}},\n");
-        page.pause();
+        page.flush_if_full();
     }
 }
 
@@ -183,14 +184,14 @@ mod tests {
         let mut sink = Vec::new();
         let mut page = Page::new(&mut sink);
         let mut rows = Rows::new(&trace, 0);
-        let wanted = [Some(70), Some(70), Some(FIRST_MADE_UP + 1), None, None, Some(0)];
+        let wanted = [Some(70), Some(70), Some(FIRST_SYNTHETIC + 1), None, None, Some(0)];
         let tids = wanted.map(|wanted| rows.take(wanted));
         assert_eq!(tids[0], 70);
         assert_eq!(HashSet::from(tids).len(), tids.len());
-        let caller = rows.place(&mut page, Row::Caller(70));
+        let caller = rows.row_id(&mut page, Row::Caller(70));
         assert!(!tids.contains(&caller.1));
-        assert_eq!(rows.place(&mut page, Row::Caller(70)), caller, "a known row keeps its id");
-        let above = FIRST_MADE_UP + 8;
+        assert_eq!(rows.row_id(&mut page, Row::Caller(70)), caller, "a known row keeps its id");
+        let above = FIRST_SYNTHETIC + 8;
         let one = rows.lane(&mut page, 1).1;
         let taken = rows.take(Some(above));
         let lanes = [2, 3, 4].map(|lane| rows.lane(&mut page, lane).1);

@@ -1,9 +1,9 @@
-//! The threads of a recording as rows, whose pages are filled on several cores.
+//! The threads of a recording as rows, formatted on several cores.
 //!
-//! Threads are dealt to parts by how many ranges they have
+//! Threads are distributed over parts by their numbers of ranges
 //! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn:
-//! readers want neither rows together nor events in the order of time. The ranges of a row keep
-//! their order.
+//! readers require neither that rows are contiguous nor that events are sorted by time. The ranges
+//! of a row keep their order.
 
 use std::collections::VecDeque;
 
@@ -11,57 +11,57 @@ use crate::export::events::Row;
 use crate::export::events::ranges::{Part as Shows, Range};
 use crate::export::trace::buffer::{FULL, Page};
 use crate::export::trace::parallel::Stream;
-use crate::export::trace::partition::deal;
+use crate::export::trace::partition::partition;
 use crate::model::{Trace, Walk};
 
 use super::formatter::Formatter;
-use super::prefix_cache::Place;
 use super::rows::Rows;
+use super::text_cache::RowId;
 
-/// Some of the threads, one after the other.
+/// Stream of some of the threads, one after the other.
 pub(super) struct Part<'a> {
     trace: &'a Trace,
     format: Formatter<'a>,
-    /// Threads that are still to come.
-    threads: VecDeque<Shown>,
-    /// Thread that is shown now.
-    now: Option<(Walk<'a>, Shown)>,
+    /// Threads that follow.
+    threads: VecDeque<ThreadRows>,
+    /// Current thread.
+    current: Option<(Walk<'a>, ThreadRows)>,
 }
 
-/// A thread: its place in the trace, and its row and those of its lanes.
-struct Shown {
+/// A thread by index in the trace, with the ids of its row and lanes.
+struct ThreadRows {
     index: usize,
-    rows: Vec<Place>,
+    rows: Vec<RowId>,
 }
 
-/// Introduces all rows of threads, and deals those with ranges out. Each part has a `format` of its
-/// own.
+/// Introduces the rows of all threads, and distributes the threads with ranges over parts. Each
+/// part gets its own formatter.
 pub(super) fn parts<'a>(
     page: &mut Page<'_>,
     rows: &mut Rows<'a>,
     trace: &'a Trace,
     format: impl Fn() -> Formatter<'a>,
 ) -> VecDeque<Part<'a>> {
-    let mut shown = Vec::with_capacity(trace.threads.len());
+    let mut threads = Vec::with_capacity(trace.threads.len());
     for (index, thread) in trace.threads.iter().enumerate() {
-        let rows = (0..=thread.lanes).map(|lane| rows.place(page, Row::Thread(index, lane))).collect();
-        shown.push(Shown { index, rows });
+        let rows = (0..=thread.lanes).map(|lane| rows.row_id(page, Row::Thread(index, lane))).collect();
+        threads.push(ThreadRows { index, rows });
     }
-    let ranges_of = |shown: &Shown| trace.threads[shown.index].ranges;
-    shown.retain(|thread| ranges_of(thread) > 0);
-    let part = |threads| Part { trace, format: format(), threads, now: None };
-    deal(shown, ranges_of).into_iter().map(part).collect()
+    let range_count = |thread: &ThreadRows| trace.threads[thread.index].ranges;
+    threads.retain(|thread| range_count(thread) > 0);
+    let part = |threads| Part { trace, format: format(), threads, current: None };
+    partition(threads, range_count).into_iter().map(part).collect()
 }
 
 impl Stream for Part<'_> {
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
-        let Self { trace, format, threads, now } = self;
+        let Self { trace, format, threads, current } = self;
         loop {
-            if let Some((walk, Shown { rows, .. })) = now {
+            if let Some((walk, ThreadRows { rows, .. })) = current {
                 let is_full = walk.until(|slice| {
-                    // Every lane has a place: the thread was read before.
-                    let place = rows.get(slice.lane as usize).copied().unwrap_or_default();
-                    format.slice(page, &Range::new(trace, slice, Shows::Whole), place, (slice.begin, slice.end));
+                    // Every lane has a row: the first pass has read the thread.
+                    let row_id = rows.get(slice.lane as usize).copied().unwrap_or_default();
+                    format.slice(page, &Range::new(trace, slice, Shows::Whole), row_id, (slice.begin, slice.end));
                     page.len() >= FULL
                 });
                 if is_full {
@@ -69,7 +69,7 @@ impl Stream for Part<'_> {
                 }
             }
             match threads.pop_front() {
-                Some(next) => *now = Some((trace.begin_walk(next.index), next)),
+                Some(next) => *current = Some((trace.begin_walk(next.index), next)),
                 None => return false,
             }
         }

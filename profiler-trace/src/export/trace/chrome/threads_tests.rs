@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use crate::export::trace::testing::{Disk, all_sorts, crowd};
+use crate::export::trace::testing::{Disk, equal_threads, mixed_threads};
 use crate::model::Trace;
 
 fn written(workers: usize, trace: &Trace) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn written(workers: usize, trace: &Trace) -> Vec<u8> {
 
 #[test]
 fn a_trace_is_the_same_however_many_workers_fill_it() {
-    let trace = all_sorts();
+    let trace = mixed_threads();
     let alone = written(1, &trace);
     assert!(alone.len() > 2_000_000, "many pages of several threads");
     for workers in [2, 3, 4] {
@@ -29,7 +29,7 @@ fn a_trace_is_the_same_however_many_workers_fill_it() {
 
 #[test]
 fn a_row_is_introduced_before_its_slices_which_keep_their_order() {
-    let trace: Value = serde_json::from_slice(&written(4, &all_sorts())).unwrap();
+    let trace: Value = serde_json::from_slice(&written(4, &mixed_threads())).unwrap();
     let mut last_end = BTreeMap::new();
     for event in trace["traceEvents"].as_array().unwrap() {
         let tid = event["tid"].as_u64();
@@ -47,7 +47,7 @@ fn a_row_is_introduced_before_its_slices_which_keep_their_order() {
 
 #[test]
 fn ten_thousand_threads_have_every_range_once() {
-    let trace = crowd(10_000);
+    let trace = equal_threads(10_000);
     let bytes = written(4, &trace);
     // ORDERING: nothing else runs.
     assert_eq!(trace.walked.load(Ordering::Relaxed), 30_000, "progress is told of small threads too");
@@ -67,7 +67,7 @@ fn ten_thousand_threads_have_every_range_once() {
 
 #[test]
 fn a_full_disk_is_the_error_and_ends_the_walks() {
-    let mut trace = all_sorts();
+    let mut trace = mixed_threads();
     for workers in [1, 4] {
         trace.walked = Arc::default();
         let result = super::write_with(workers, &trace, "trace_rank0.json", &mut Disk(300_000));

@@ -1,13 +1,13 @@
-//! The events that are no ranges of a thread, on their way into one page after the other.
+//! Writer of the events other than ranges of threads.
 
 use crate::export::events::{Event, OnRow, Row};
 use crate::export::trace::buffer::Page;
 
 use super::formatter::Formatter;
-use super::prefix_cache::Place;
 use super::rows::Rows;
+use super::text_cache::RowId;
 
-/// Writes the events of a trace that are no ranges of a thread, each after the row that it is on.
+/// Writer of events on one page after the other; a row is introduced before its first event.
 pub(super) struct Events<'a, 'out> {
     pub(super) page: Page<'out>,
     pub(super) rows: Rows<'a>,
@@ -15,29 +15,29 @@ pub(super) struct Events<'a, 'out> {
 }
 
 impl Events<'_, '_> {
-    pub(super) fn place(&mut self, row: Row) -> Place {
-        self.rows.place(&mut self.page, row)
+    pub(super) fn row_id(&mut self, row: Row) -> RowId {
+        self.rows.row_id(&mut self.page, row)
     }
 
     pub(super) fn on_row(&mut self, event: &impl OnRow) {
-        let (row, times) = event.place();
-        let place = self.place(row);
-        self.slice(event, place, times);
+        let (row, times) = event.row_and_times();
+        let row_id = self.row_id(row);
+        self.slice(event, row_id, times);
     }
 
-    pub(super) fn slice(&mut self, event: &impl Event, place: Place, times: (u64, u64)) {
-        self.format.slice(&mut self.page.text, event, place, times);
-        self.page.pause();
+    pub(super) fn slice(&mut self, event: &impl Event, row_id: RowId, times: (u64, u64)) {
+        self.format.slice(&mut self.page.text, event, row_id, times);
+        self.page.flush_if_full();
     }
 
     pub(super) fn instant(&mut self, row: Row, event: &impl Event, at: u64) {
-        let place = self.place(row);
-        self.format.instant(&mut self.page.text, event, place, at);
-        self.page.pause();
+        let row_id = self.row_id(row);
+        self.format.instant(&mut self.page.text, event, row_id, at);
+        self.page.flush_if_full();
     }
 
-    pub(super) fn arrow_end(&mut self, ends: (&str, &str), id: u32, at: (Place, u64)) {
+    pub(super) fn arrow_end(&mut self, ends: (&str, &str), id: u32, at: (RowId, u64)) {
         self.format.arrow_end(&mut self.page.text, ends, id, at);
-        self.page.pause();
+        self.page.flush_if_full();
     }
 }

@@ -1,40 +1,40 @@
-//! Whether traces belong together.
+//! Validation that traces belong together.
 
 use super::error::MergeError;
 use super::input::Input;
 
-/// Returns notes on missing ranks and what `force` allowed, or an error if these do not fit.
-/// `ranks` are in order.
+/// Returns notes on missing ranks and on errors overridden by `force`, or an error if the traces do
+/// not belong together. `ranks` are sorted.
 pub(super) fn notes(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
     let mut notes = Vec::new();
     let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };
     for pair in ranks.windows(2) {
         let [one, other] = pair else { continue };
-        if one.head.distributed.rank == other.head.distributed.rank {
+        if one.metadata.distributed.rank == other.metadata.distributed.rank {
             let (first, second) = (one.events.file.clone(), other.events.file.clone());
-            return Err(MergeError::RankTwice { rank: one.head.distributed.rank, first, second });
+            return Err(MergeError::RankTwice { rank: one.metadata.distributed.rank, first, second });
         }
     }
     for input in ranks {
-        let (file, head) = (&input.events.file, &input.head);
-        if head.profiler.session != first.head.profiler.session {
+        let (file, metadata) = (&input.events.file, &input.metadata);
+        if metadata.profiler.session != first.metadata.profiler.session {
             let error = MergeError::Sessions {
                 file: file.clone(),
-                session: head.profiler.session.clone(),
+                session: metadata.profiler.session.clone(),
                 other_file: first.events.file.clone(),
-                other_session: first.head.profiler.session.clone(),
+                other_session: first.metadata.profiler.session.clone(),
             };
-            overlook(error, force, &mut notes)?;
+            fail_unless_forced(error, force, &mut notes)?;
         }
-        if head.profiler.clock.is_none() {
-            overlook(MergeError::NoAnchors { file: file.clone() }, force, &mut notes)?;
+        if metadata.profiler.clock.is_none() {
+            fail_unless_forced(MergeError::NoAnchors { file: file.clone() }, force, &mut notes)?;
         }
     }
     notes.extend(missing_ranks(ranks));
     Ok(notes)
 }
 
-fn overlook(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(), MergeError> {
+fn fail_unless_forced(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(), MergeError> {
     if !force {
         return Err(error);
     }
@@ -42,12 +42,14 @@ fn overlook(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(
     Ok(())
 }
 
-/// Returns a note that names the ranks of the job that are not among these.
+/// Returns a note that lists the job's ranks without a trace.
 fn missing_ranks(ranks: &[Input]) -> Option<String> {
-    let size = ranks.iter().map(|input| input.head.distributed.world_size).max().unwrap_or(0);
-    let there = |rank: &u32| ranks.iter().any(|input| input.head.distributed.rank == *rank);
-    let missing: Vec<String> = (0..size).filter(|rank| !there(rank)).take(16).map(|rank| rank.to_string()).collect();
-    let count = (size as usize).saturating_sub(ranks.iter().filter(|input| input.head.distributed.rank < size).count());
+    let size = ranks.iter().map(|input| input.metadata.distributed.world_size).max().unwrap_or(0);
+    let is_present = |rank: &u32| ranks.iter().any(|input| input.metadata.distributed.rank == *rank);
+    let missing: Vec<String> =
+        (0..size).filter(|rank| !is_present(rank)).take(16).map(|rank| rank.to_string()).collect();
+    let count =
+        (size as usize).saturating_sub(ranks.iter().filter(|input| input.metadata.distributed.rank < size).count());
     let more = if count > missing.len() { ", …" } else { "" };
     (count > 0).then(|| format!("{count} of {size} ranks are not in this file: {}{more}", missing.join(", ")))
 }

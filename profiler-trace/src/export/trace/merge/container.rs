@@ -1,5 +1,5 @@
-//! What stands around the events of a merged trace: the ranks, their places in time, and each
-//! rank's own head.
+//! The file around the events of a merged trace: the ranks, their offsets, and each rank's own
+//! metadata.
 
 use std::io;
 
@@ -9,20 +9,21 @@ use serde_json::Value;
 use crate::export::format::json::Line;
 use crate::export::trace::chrome::container;
 
-use super::align::Placed;
+use super::align::RankOffset;
 use super::input::Input;
-use super::metadata::Head;
+use super::metadata::Metadata;
 
-/// Returns `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time
-/// is negative. A rank on the other side of a week's end counts from an earlier base than its own.
-pub(super) fn base(heads: &[&Head], placed: &[Placed]) -> u64 {
-    let bases = heads.iter().zip(placed).map(|(head, placed)| head.base.saturating_add_signed(placed.offset_ns));
+/// Returns `baseTimeNanoseconds` of the merged trace: the ranks' earliest, so that no time is
+/// negative. A rank on the other side of the end of a week counts from an earlier base than its
+/// own.
+pub(super) fn base(ranks: &[&Metadata], offsets: &[RankOffset]) -> u64 {
+    let bases = ranks.iter().zip(offsets).map(|(rank, offset)| rank.base.saturating_add_signed(offset.offset_ns));
     bases.min().unwrap_or(0)
 }
 
 /// Returns the nanoseconds to add to the times of a rank.
-pub(super) fn shift(head: &Head, placed: &Placed, base: u64) -> u64 {
-    head.base.saturating_add_signed(placed.offset_ns) - base
+pub(super) fn shift(rank: &Metadata, offset: &RankOffset, base: u64) -> u64 {
+    rank.base.saturating_add_signed(offset.offset_ns) - base
 }
 
 #[derive(Serialize)]
@@ -40,8 +41,8 @@ struct Opening<'a> {
     merged: MergedReport<'a>,
 }
 
-/// The job's ranks, before any rank's own: a reader that looks for `"rank": n` in the text finds
-/// the first.
+/// Description of the job. It precedes the ranks' own metadata because readers that search the text
+/// for `"rank": n` take the first match.
 #[derive(Serialize)]
 struct Distributed {
     backend: &'static str,
@@ -69,23 +70,23 @@ struct RankReport<'a> {
 }
 
 /// Returns everything up to the bracket of `traceEvents`.
-pub(super) fn opening(ranks: &[Input], placed: &[Placed], base: u64, notes: &[String]) -> io::Result<Vec<u8>> {
-    let first = ranks.first().map(|input| &input.head);
+pub(super) fn opening(ranks: &[Input], offsets: &[RankOffset], base: u64, notes: &[String]) -> io::Result<Vec<u8>> {
+    let first = ranks.first().map(|input| &input.metadata);
     let opening = Opening {
         schema_version: 1,
         device_properties: [],
         distributed: Distributed {
             backend: "none",
-            rank: first.map_or(0, |head| head.distributed.rank),
-            world_size: ranks.iter().map(|input| input.head.distributed.world_size).max().unwrap_or(1),
+            rank: first.map_or(0, |metadata| metadata.distributed.rank),
+            world_size: ranks.iter().map(|input| input.metadata.distributed.world_size).max().unwrap_or(1),
         },
         display_time_unit: "ms",
         base,
         merged: MergedReport {
             version: env!("CARGO_PKG_VERSION"),
-            session: first.map_or("", |head| &head.profiler.session),
+            session: first.map_or("", |metadata| &metadata.profiler.session),
             notes,
-            ranks: ranks.iter().zip(placed).map(|(input, placed)| Line(report(input, placed))).collect(),
+            ranks: ranks.iter().zip(offsets).map(|(input, offset)| Line(report(input, offset))).collect(),
         },
     };
     let mut text = Vec::new();
@@ -93,14 +94,14 @@ pub(super) fn opening(ranks: &[Input], placed: &[Placed], base: u64, notes: &[St
     Ok(text)
 }
 
-fn report<'a>(input: &'a Input, placed: &Placed) -> RankReport<'a> {
+fn report<'a>(input: &'a Input, offset: &RankOffset) -> RankReport<'a> {
     RankReport {
-        rank: input.head.distributed.rank,
-        host: &input.head.host_name,
+        rank: input.metadata.distributed.rank,
+        host: &input.metadata.host_name,
         file: input.events.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        aligned_by: placed.alignment.as_str(),
-        offset_ns: placed.offset_ns,
-        uncertainty_ns: placed.uncertainty_ns,
-        head: &input.head.whole,
+        aligned_by: offset.alignment.as_str(),
+        offset_ns: offset.offset_ns,
+        uncertainty_ns: offset.uncertainty_ns,
+        head: &input.metadata.all,
     }
 }

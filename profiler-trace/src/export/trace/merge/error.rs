@@ -1,89 +1,89 @@
-//! Why traces were not merged. Every message names the file and what would be right.
+//! Errors of a merge. Each message names the file and the remedy.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// The reason why [`merge`](super::merge) refuses. Its text has the cause, so
-/// [`source`](std::error::Error::source) is empty, as with the errors of sessions.
+/// Error of [`merge`](super::merge). Its text includes the cause, so
+/// [`source`](std::error::Error::source) is `None`, as for the errors of sessions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// There is nothing to merge.
+    /// There are no inputs.
     NoInputs,
-    /// A folder without traces.
+    /// A folder contains no traces.
     NoTraces {
-        /// Folder that was given.
+        /// Folder without traces.
         folder: PathBuf,
     },
     /// A file cannot be read.
     Read {
-        /// File that was given.
+        /// File that cannot be read.
         file: PathBuf,
         /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// A file is a trace in Perfetto's format, or a folder holds no others.
+    /// A file is in Perfetto's format, or a folder contains only such files.
     Perfetto {
-        /// File that was given, or found in the folder.
+        /// File in Perfetto's format.
         file: PathBuf,
     },
     /// A file is not a trace of one rank by this profiler.
     NotOurs {
-        /// File that was given.
+        /// Rejected file.
         file: PathBuf,
-        /// What the file is or lacks.
+        /// Reason, as a predicate of the file.
         what: String,
     },
-    /// A trace ends before its end.
+    /// A trace is incomplete.
     Truncated {
-        /// File that was given.
+        /// Incomplete file.
         file: PathBuf,
     },
     /// A line of a trace is not an event.
     Malformed {
-        /// File that was given.
+        /// File with the line.
         file: PathBuf,
-        /// Number of the line, from 1.
+        /// Line number, starting at 1.
         line: u64,
-        /// What is wrong with it.
+        /// Reason why the line is not an event.
         what: String,
     },
-    /// A trace does not say what its host's clocks showed.
-    /// [`MergeOptions::force`](super::MergeOptions::force) trusts its real time.
+    /// A trace has no clock anchors. With [`MergeOptions::force`](super::MergeOptions::force) its
+    /// real time is used.
     NoAnchors {
-        /// File that was given.
+        /// File without clock anchors.
         file: PathBuf,
     },
-    /// Ranks of different sessions. [`MergeOptions::force`](super::MergeOptions::force) merges
-    /// them.
+    /// Ranks belong to different sessions. With [`MergeOptions::force`](super::MergeOptions::force)
+    /// they are merged anyway.
     Sessions {
-        /// A file.
+        /// File of another session.
         file: PathBuf,
-        /// Its session.
+        /// Session of `file`.
         session: String,
-        /// The first rank's file.
+        /// File of the first rank.
         other_file: PathBuf,
-        /// The first rank's session.
+        /// Session of the first rank.
         other_session: String,
     },
-    /// Two files are of the same rank.
+    /// Two files have the same rank.
     RankTwice {
-        /// Rank of both.
+        /// Rank of both files.
         rank: u32,
-        /// A file of it.
+        /// One of the files.
         first: PathBuf,
-        /// Another.
+        /// The other file.
         second: PathBuf,
     },
     /// The output would replace an input.
     OutputIsInput {
-        /// File that is both.
+        /// File that is both input and output.
         file: PathBuf,
     },
     /// The merged file cannot be written.
     Write {
-        /// Output that was asked for.
+        /// Requested output.
         file: PathBuf,
         /// Error of the operating system.
         source: Arc<io::Error>,
@@ -93,7 +93,7 @@ pub enum MergeError {
 impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoInputs => f.write_str("no traces were given: name the ranks' traces, or the folder they are in"),
+            Self::NoInputs => f.write_str("no traces were given: name the ranks' traces, or their folder"),
             Self::NoTraces { folder } => write!(
                 f,
                 "the folder `{}` has no `trace_rank*.json` or `trace_rank*.json.gz`: give the folder of a session, or name \
@@ -113,7 +113,7 @@ impl fmt::Display for MergeError {
                 write!(f, "`{}` {what}: give `trace_rank*.json` files as profiler-runtime wrote them", file.display())
             }
             Self::Truncated { file } => {
-                write!(f, "`{}` ends in the middle: copy it again, or give the ranks that are whole", file.display())
+                write!(f, "`{}` is truncated: copy it again, or give only complete ranks", file.display())
             }
             Self::Malformed { file, line, what } => write!(
                 f,
@@ -122,8 +122,8 @@ impl fmt::Display for MergeError {
             ),
             Self::NoAnchors { file } => write!(
                 f,
-                "`{}` has no clock anchors, so its place in time is not known: record it with this version, or use `force` \
-                 to trust its real time",
+                "`{}` has no clock anchors, so it cannot be aligned: record it with this version, or use `force` to trust \
+                 its real time",
                 file.display()
             ),
             Self::Sessions { file, session, other_file, other_session } => write!(
@@ -142,7 +142,7 @@ impl fmt::Display for MergeError {
             }
             Self::Write { file, source } => write!(
                 f,
-                "cannot write `{}`: {source}; give an output in a folder that has room and may be written to",
+                "cannot write `{}`: {source}; give an output in a writable folder with free space",
                 file.display()
             ),
         }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use super::align::Alignment;
 
-/// How ranks are merged.
+/// Options of a merge.
 #[derive(Clone, Debug, Default)]
 pub struct MergeOptions {
     pub(super) force: bool,
 }
 
 impl MergeOptions {
-    /// Merges ranks of different sessions, and traces without clock anchors, all the same;
-    /// [`MergedTrace::notes`] says so.
+    /// Merges even ranks of different sessions, and traces without clock anchors; [`MergedTrace::notes`]
+    /// mentions it.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -20,7 +20,7 @@ impl MergeOptions {
     }
 }
 
-/// A merged trace, complete and on the disk.
+/// Result of a merge, written completely to disk.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergedTrace {
@@ -28,11 +28,11 @@ pub struct MergedTrace {
     pub path: PathBuf,
     /// Size of the file.
     pub bytes: u64,
-    /// Session of its ranks; the first rank's, if they were forced together.
+    /// Session of the ranks; if different sessions were forced together, the first rank's.
     pub session: String,
-    /// The ranks, in ascending order.
+    /// MergedTrace ranks, in ascending order.
     pub ranks: Vec<MergedRank>,
-    /// Notes for the reader, in full sentences: what was forced, which ranks are missing.
+    /// Sentences about what was forced and which ranks are missing.
     pub notes: Vec<String>,
 }
 
@@ -42,17 +42,17 @@ pub struct MergedTrace {
 pub struct MergedRank {
     /// Number of the rank.
     pub rank: u32,
-    /// File that it was read from.
+    /// File that the rank was read from.
     pub file: PathBuf,
-    /// The host it ran on.
+    /// Host that the rank ran on.
     pub host: String,
     /// Number of its events, all of which are in the merged file.
     pub events: u64,
-    /// Basis on which it was placed.
+    /// Method by which it was aligned.
     pub alignment: Alignment,
-    /// Nanoseconds that were added to its times, to bring them to the first rank's clock.
+    /// Nanoseconds added to its times to convert them to the first rank's clock.
     pub offset_ns: i64,
-    /// Nanoseconds by which it may still be off against the first rank; `None` if that is unknown.
+    /// Maximum error in nanoseconds relative to the first rank; `None` if unknown.
     pub uncertainty_ns: Option<u64>,
 }
 

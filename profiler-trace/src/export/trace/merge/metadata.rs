@@ -1,22 +1,22 @@
-//! The facts that a trace states before its events: its rank, and its place in time.
+//! Metadata before the events of a trace: its rank, its session, and its clock.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::export::report_parts::clock::ClockReport;
 
-/// The keys before `traceEvents` that a merge needs.
+/// Keys before `traceEvents` that a merge reads.
 #[derive(Debug, Deserialize)]
-pub(super) struct Head {
+pub(super) struct Metadata {
     #[serde(rename = "distributedInfo")]
     pub(super) distributed: Distributed,
     pub(super) host_name: String,
     #[serde(rename = "baseTimeNanoseconds")]
     pub(super) base: u64,
     pub(super) profiler: Profiler,
-    /// All keys, for the merged file: losses and warnings of a rank are not lost with its file.
+    /// All keys, which are copied to the merged file so that losses and warnings are kept.
     #[serde(skip)]
-    pub(super) whole: Value,
+    pub(super) all: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,22 +33,22 @@ pub(super) struct Profiler {
     pub(super) clock: Option<ClockReport>,
 }
 
-impl Head {
-    /// Reads the object that the head is, or says what is wrong with it.
+impl Metadata {
+    /// Parses the metadata object; the error is a predicate of the file.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
-        let whole: Value = serde_json::from_slice(text).map_err(|error| format!("does not begin as JSON: {error}"))?;
-        if whole.get("merged").is_some() {
+        let all: Value = serde_json::from_slice(text).map_err(|error| format!("does not begin as JSON: {error}"))?;
+        if all.get("merged").is_some() {
             return Err("is already a merged trace".to_owned());
         }
-        if !whole.get("profiler").is_some_and(Value::is_object) {
+        if !all.get("profiler").is_some_and(Value::is_object) {
             return Err("has no key `profiler` before its events".to_owned());
         }
-        let head: Self =
-            Deserialize::deserialize(&whole).map_err(|error| format!("does not say whose it is: {error}"))?;
-        Ok(Self { whole, ..head })
+        let metadata: Self =
+            Deserialize::deserialize(&all).map_err(|error| format!("has incomplete metadata: {error}"))?;
+        Ok(Self { all, ..metadata })
     }
 
-    /// Returns the length of the recording, by its own times.
+    /// Returns the duration of the recording on the trace's own clock.
     pub(super) fn length_ns(&self) -> u64 {
         self.profiler.end_unix_ns.saturating_sub(self.profiler.begin_unix_ns)
     }

@@ -1,13 +1,13 @@
-//! Several ranks' traces as one file, for a viewer that shows them above each other.
+//! Merge of several ranks' traces into one file, for viewers that show them together.
 //!
 //! ```text
-//! files ─► input (head; then one event a line) ─► align (pure: whose clock is how far off) ─► rewrite (event by event) ─► sink
+//! files ─► input (metadata, then one event per line) ─► align (computes clock offsets) ─► rewrite (event by event) ─► sink
 //! ```
 //!
-//! An event is copied byte by byte but for its numbers: `pid`, `ts` and ids. So every name arrives
-//! as it was written, no slice changes its length, and memory does not grow with the trace. It lies
-//! beside the writers because it is the other half of [`chrome`](super::chrome): what that writes,
-//! this reads, and both go through the same [`sink`](crate::export::sink).
+//! An event is copied byte by byte except for its numbers: `pid`, `ts` and ids. So names stay as
+//! they were written, no slice changes its length, and memory does not grow with the traces. The
+//! merge is the counterpart of [`chrome`](super::chrome): it reads what that writes, and both write
+//! through [`sink`](crate::export::output::sink).
 
 mod align;
 mod check;
@@ -34,22 +34,21 @@ pub use align::Alignment;
 pub use error::MergeError;
 pub use merged::{MergeOptions, MergedRank, MergedTrace};
 
-use align::Placed;
+use align::RankOffset;
 use input::Input;
-use metadata::Head;
+use metadata::Metadata;
 use rewrite::Rewriter;
 
-/// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`.
-/// A pipe or a device is written into; behind a link, the link's target is replaced.
+/// Merges the traces of several ranks into the file `output`, gzip-compressed if its name ends in
+/// `.gz`. A pipe or device is written into; if `output` is a link, its target is replaced.
 ///
-/// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and
-/// `.json.gz` is taken. Processes are named and sorted by rank, ids stay apart, and times are
-/// brought to the clock of the lowest rank: ranks of one host share a monotonic clock and fit to
-/// within the reading of it; those of different hosts fit as well as their real-time clocks do.
-/// [`MergedRank`] and the file's metadata state offset and uncertainty of each.
+/// An input is a trace of this profiler, or a folder, from which every `trace_rank*.json` and
+/// `.json.gz` is taken. Processes are named and sorted by rank, ids are made unique, and times are
+/// converted to the clock of the lowest rank. Ranks on one host share a monotonic clock and align
+/// up to the error of its readings; ranks on different hosts align as well as their real-time
+/// clocks do. [`MergedRank`] and the file's metadata state the offset and uncertainty of each rank.
 ///
-/// Reads one event at a time, about 230 MB of traces per second of CPU time; memory does not grow
-/// with them.
+/// Reads one event at a time, about 230 MB of traces per second of CPU time, in constant memory.
 ///
 /// ```no_run
 /// # use profiler_trace as profiler_runtime;
@@ -64,10 +63,10 @@ use rewrite::Rewriter;
 ///
 /// # Errors
 ///
-/// Ranks of different sessions, a rank twice, a trace without clock anchors, a file that is not a
-/// trace of this profiler or is cut off; and what reading and writing may meet. The first and the
-/// third give way to [`MergeOptions::force`]. Nothing is left under the name `output` that was not
-/// there before.
+/// Returns an error for ranks of different sessions, for a rank that occurs twice, for a trace
+/// without clock anchors, for a file that is truncated or not a trace of this profiler, or if
+/// reading or writing fails. [`MergeOptions::force`] turns a session mismatch and missing clock
+/// anchors into notes. On error, an earlier file at `output` is unchanged.
 pub fn merge<P: AsRef<Path>>(
     inputs: &[P],
     output: impl AsRef<Path>,
@@ -79,13 +78,13 @@ pub fn merge<P: AsRef<Path>>(
         return Err(MergeError::OutputIsInput { file: input.clone() });
     }
     let mut ranks = files.into_iter().map(Input::open).collect::<Result<Vec<_>, _>>()?;
-    ranks.sort_by_key(|input| input.head.distributed.rank);
+    ranks.sort_by_key(|input| input.metadata.distributed.rank);
     let notes = check::notes(&ranks, options.force)?;
-    let placed = align::place(&ranks.iter().map(|input| &input.head).collect::<Vec<_>>());
-    write(ranks, &placed, output, notes)
+    let offsets = align::offsets(&ranks.iter().map(|input| &input.metadata).collect::<Vec<_>>());
+    write(ranks, &offsets, output, notes)
 }
 
-/// Returns the traces among and in the inputs.
+/// Returns the input files, and the traces in the input folders.
 fn files_of(inputs: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, MergeError> {
     let mut files = Vec::new();
     for input in inputs.iter().map(AsRef::as_ref) {
@@ -129,21 +128,21 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 
 fn write(
     ranks: Vec<Input>,
-    placed: &[Placed],
+    offsets: &[RankOffset],
     output: &Path,
     mut notes: Vec<String>,
 ) -> Result<MergedTrace, MergeError> {
-    let heads: Vec<&Head> = ranks.iter().map(|input| &input.head).collect();
-    let base = container::base(&heads, placed);
-    notes.extend(placed.iter().zip(&heads).filter_map(|(placed, head)| placed.doubt(head.distributed.rank)));
-    let session = heads.first().map_or("", |head| &head.profiler.session).to_owned();
-    let opening = container::opening(&ranks, placed, base, &notes);
+    let metadata: Vec<&Metadata> = ranks.iter().map(|input| &input.metadata).collect();
+    let base = container::base(&metadata, offsets);
+    notes.extend(offsets.iter().zip(&metadata).filter_map(|(offset, rank)| offset.doubt(rank.distributed.rank)));
+    let session = metadata.first().map_or("", |first| &first.profiler.session).to_owned();
+    let opening = container::opening(&ranks, offsets, base, &notes);
     let mut merged_ranks = Vec::with_capacity(ranks.len());
     let gzip = output.extension().is_some_and(|extension| extension == "gz");
     let written = write_file(output, gzip, |out| {
         let mut page = Page::new(out);
         page.text.extend_from_slice(&opening?);
-        merged_ranks = copy(ranks, placed, base, &mut page).map_err(io::Error::other)?;
+        merged_ranks = copy(ranks, offsets, base, &mut page).map_err(io::Error::other)?;
         close(&mut page.text, &output.to_string_lossy());
         page.finish()
     });
@@ -152,12 +151,17 @@ fn write(
     Ok(MergedTrace { path: output.to_owned(), bytes: written.bytes, session, ranks: merged_ranks, notes })
 }
 
-/// Copies every event of every rank.
-fn copy(ranks: Vec<Input>, placed: &[Placed], base: u64, page: &mut Page<'_>) -> Result<Vec<MergedRank>, MergeError> {
+/// Copies all events of all ranks.
+fn copy(
+    ranks: Vec<Input>,
+    offsets: &[RankOffset],
+    base: u64,
+    page: &mut Page<'_>,
+) -> Result<Vec<MergedRank>, MergeError> {
     let mut rewriter = Rewriter::default();
     let mut merged = Vec::with_capacity(ranks.len());
-    for (Input { head, events: mut lines }, placed) in ranks.into_iter().zip(placed) {
-        rewriter.begin_rank(&head, container::shift(&head, placed, base));
+    for (Input { metadata, events: mut lines }, offset) in ranks.into_iter().zip(offsets) {
+        rewriter.begin_rank(&metadata, container::shift(&metadata, offset, base));
         let mut events = 0;
         while let Some(event) = lines.next_event()? {
             if !merged.is_empty() || events > 0 {
@@ -166,11 +170,11 @@ fn copy(ranks: Vec<Input>, placed: &[Placed], base: u64, page: &mut Page<'_>) ->
             if let Err(what) = rewriter.event(event, &mut page.text) {
                 return Err(lines.malformed(what));
             }
-            page.pause();
+            page.flush_if_full();
             events += 1;
         }
-        let Placed { alignment, offset_ns, uncertainty_ns } = *placed;
-        let (rank, host, file) = (head.distributed.rank, head.host_name, lines.file);
+        let RankOffset { alignment, offset_ns, uncertainty_ns } = *offset;
+        let (rank, host, file) = (metadata.distributed.rank, metadata.host_name, lines.file);
         merged.push(MergedRank { rank, host, file, events, alignment, offset_ns, uncertainty_ns });
     }
     Ok(merged)

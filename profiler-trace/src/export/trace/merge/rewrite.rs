@@ -1,4 +1,4 @@
-//! One event on its way into a merged trace: copied, with other numbers in some places.
+//! Rewriting of one event for a merged trace: a copy with some numbers replaced.
 
 use std::ops::Range;
 
@@ -9,11 +9,11 @@ use crate::export::events::processes;
 use crate::export::trace::chrome::escape::push_string;
 use crate::export::trace::chrome::number::{push_integer, push_micros};
 
-use super::metadata::Head;
+use super::metadata::Metadata;
 use super::rows::Processes;
 
-/// The parts of an event that may change. They borrow from the line: their place in it is where new
-/// text goes.
+/// Parts of an event that may be replaced. They borrow from the line, so their positions in it are
+/// known.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct Event<'a> {
@@ -38,7 +38,7 @@ struct Args<'a> {
     sort_index: Option<&'a RawValue>,
 }
 
-/// Ids of all ranks so far; each rank's begin above those of the rank before.
+/// Id space of all ranks so far; each rank's ids follow those of the rank before.
 #[derive(Debug, Default)]
 struct Space {
     offset: u64,
@@ -54,36 +54,37 @@ impl Space {
     }
 }
 
-/// Rewrites the events of ranks, one rank after the other.
+/// Rewriter of events, one rank after the other.
 #[derive(Default)]
 pub(super) struct Rewriter {
     prefix: String,
     host: String,
-    /// Nanoseconds from the rank's base to the merged one's.
+    /// Nanoseconds from the merged base to the rank's base.
     shift: u64,
     processes: Processes,
     external: Space,
     /// Ids of API calls, of the work that they launched, and of the arrows between them.
     correlation: Space,
-    /// Edits in the order of the line: the place in it, and the new text's place in `texts`.
+    /// Replacements in order of position: the range in the line, and the range of the new text in
+    /// `texts`.
     edits: Vec<(Range<usize>, Range<usize>)>,
-    /// The new texts, one after the other.
+    /// New texts, concatenated.
     texts: Vec<u8>,
 }
 
 impl Rewriter {
-    /// Begins another rank: the events that follow are its.
-    pub(super) fn begin_rank(&mut self, head: &Head, shift: u64) {
-        self.prefix = processes::prefix(head.distributed.rank);
-        self.host.clone_from(&head.host_name);
+    /// Starts the next rank; following events belong to it.
+    pub(super) fn begin_rank(&mut self, metadata: &Metadata, shift: u64) {
+        self.prefix = processes::prefix(metadata.distributed.rank);
+        self.host.clone_from(&metadata.host_name);
         self.shift = shift;
-        self.processes.begin_rank(head.distributed.rank);
+        self.processes.begin_rank(metadata.distributed.rank);
         for space in [&mut self.external, &mut self.correlation] {
             space.offset = space.next;
         }
     }
 
-    /// Appends the event `line`, or says what is wrong if it is none.
+    /// Appends the rewritten event. Returns the reason if `line` is not an event.
     pub(super) fn event(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
         let event: Event<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -97,12 +98,12 @@ impl Rewriter {
         if let Some(args) = &event.args {
             self.args(text, &event, args);
         }
-        self.edits.sort_unstable_by_key(|(place, _)| place.start);
+        self.edits.sort_unstable_by_key(|(old, _)| old.start);
         let mut copied = 0;
-        for (place, new) in &self.edits {
-            out.extend_from_slice(&line[copied..place.start]);
+        for (old, new) in &self.edits {
+            out.extend_from_slice(&line[copied..old.start]);
             out.extend_from_slice(&self.texts[new.clone()]);
-            copied = place.end;
+            copied = old.end;
         }
         out.extend_from_slice(&line[copied..]);
         Ok(())
@@ -134,7 +135,7 @@ impl Rewriter {
         }
     }
 
-    /// Writes `rank 0 · name`, and ` · host` if that is asked for and known.
+    /// Replaces a name by `rank 0 · name`, with ` · host` if requested and known.
     fn with_rank(&mut self, text: &str, old: &RawValue, names_host: bool) {
         let old_text: String = serde_json::from_str(old.get()).unwrap_or_default();
         let name = old_text.strip_prefix(&self.prefix).unwrap_or(&old_text);
@@ -148,25 +149,25 @@ impl Rewriter {
         let mut texts = std::mem::take(&mut self.texts);
         let begin = texts.len();
         push(self, &mut texts);
-        self.edits.push((place(text, old), begin..texts.len()));
+        self.edits.push((range_in(text, old), begin..texts.len()));
         self.texts = texts;
     }
 }
 
-/// Returns the position of `part` in `text`.
-fn place(text: &str, part: &RawValue) -> Range<usize> {
+/// Returns the range of `part` in `text`.
+fn range_in(text: &str, part: &RawValue) -> Range<usize> {
     let part = part.get();
     let begin = part.as_ptr().addr() - text.as_ptr().addr();
     begin..begin + part.len()
 }
 
-/// Returns an id and its number, if it is a number.
+/// Returns an id with its value, if it is a number.
 fn numbered(value: Option<&RawValue>) -> Option<(&RawValue, u64)> {
     value.and_then(|value| Some((value, value.get().parse().ok()?)))
 }
 
-/// Parses microseconds with up to three decimals as nanoseconds, exactly: a float would be a
-/// nanosecond off.
+/// Parses microseconds with up to three decimals into nanoseconds. Exact, where a float could be
+/// off by a nanosecond.
 fn nanoseconds(micros: &str) -> Option<u64> {
     let (whole, decimals) = micros.split_once('.').unwrap_or((micros, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,72 +1,71 @@
-//! The `pid` of a rank's process or device in the merged trace.
+//! Assignment of `pid`s to the ranks' processes and devices in a merged trace.
 //!
-//! Ranks on different hosts, or in containers, may have the same process ids, and every rank calls
-//! its first device
-//! 0. The first rank keeps its number; the others get a number that nothing else has.
+//! Ranks on different hosts or in containers may have the same process ids, and every rank's first
+//! device is 0. The first rank keeps its numbers; the others get unused ones.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::export::trace::chrome::escape::push_string;
 
-/// Where made-up numbers begin: above process ids (at most 2^22, twice that where one would be a
-/// device's).
-const FIRST_MADE_UP: u64 = 20_000_000;
-/// Places in the order of processes for each rank.
-const PLACES: u64 = 1_000;
+/// First synthetic number: above process ids, which are at most 2^22, or twice that if they had to
+/// be changed because of a device.
+const FIRST_SYNTHETIC: u64 = 20_000_000;
+/// Number of sort indices per rank.
+const INDICES: u64 = 1_000;
 
-/// The numbers in use.
+/// Assigned numbers.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
     taken: HashSet<String>,
-    made_up: u64,
-    /// Rank that is merged now.
+    synthetic: u64,
+    /// Current rank.
     rank: u32,
-    known: HashMap<String, String>,
+    merged_pids: HashMap<String, String>,
 }
 
 impl Processes {
-    /// Begins another rank: the processes that follow are its.
+    /// Starts the next rank; following processes belong to it.
     pub(super) fn begin_rank(&mut self, rank: u32) {
         self.rank = rank;
-        self.known.clear();
+        self.merged_pids.clear();
     }
 
-    /// Returns the JSON text of the `pid` whose text in the rank's trace was `pid`.
+    /// Returns the merged `pid` for a `pid` of the rank's trace, both as JSON text.
     pub(super) fn pid(&mut self, pid: &str) -> &str {
-        if !self.known.contains_key(pid) {
+        if !self.merged_pids.contains_key(pid) {
             let merged = self.choose(pid);
-            self.known.insert(pid.to_owned(), merged);
+            self.merged_pids.insert(pid.to_owned(), merged);
         }
-        self.known.get(pid).map_or("", String::as_str)
+        self.merged_pids.get(pid).map_or("", String::as_str)
     }
 
     fn choose(&mut self, pid: &str) -> String {
         if let Ok(name) = serde_json::from_str::<String>(pid) {
-            // Kineto's rows that are no process: `Spans`, `Traces`, and one without a name.
+            // Kineto's pseudo-processes: `Spans`, `Traces`, and one without a name.
             let mut text = Vec::new();
             push_string(&mut text, format!("{name} (rank {})", self.rank).trim_start());
             return String::from_utf8(text).unwrap_or_default();
         }
         let mut merged = pid.to_owned();
         while !self.taken.insert(merged.clone()) {
-            merged = (FIRST_MADE_UP + self.made_up).to_string();
-            self.made_up += 1;
+            merged = (FIRST_SYNTHETIC + self.synthetic).to_string();
+            self.synthetic += 1;
         }
         merged
     }
 
-    /// Returns the sort index for `index` of the rank's trace: keeps the rank's program, devices
-    /// and rest together.
+    /// Returns the merged sort index for an index of the rank's trace. It keeps the rank's program,
+    /// devices and other rows together.
     pub(super) fn sort_index(&self, index: u64) -> u64 {
-        /// Where the rank's trace sorts its devices; after them come overhead and spans.
+        /// First sort index of devices in a rank's trace; overhead and spans follow the devices.
         const DEVICES: u64 = 5_000_000;
-        let place = match index {
+        let position = match index {
             0..DEVICES => 0,
-            DEVICES..20_000_000 => 1 + (index - DEVICES).min(PLACES - 4),
-            20_000_000..300_000_000 => PLACES - 2,
-            _ => PLACES - 1,
+            DEVICES..20_000_000 => 1 + (index - DEVICES).min(INDICES - 4),
+            20_000_000..300_000_000 => INDICES - 2,
+            _ => INDICES - 1,
         };
-        u64::from(self.rank) * PLACES + place
+        u64::from(self.rank) * INDICES + position
     }
 }
 

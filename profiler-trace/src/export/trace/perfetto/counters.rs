@@ -1,10 +1,10 @@
-//! Values that rise and fall: memory, with an event for every allocation and release on its thread,
-//! and the occupancy of devices.
+//! Counters: memory, with an event per allocation and release on its thread, and the occupancy of
+//! devices.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::export::events::memory::{MemoryChange, walk_reported, walk_taken};
+use crate::export::events::memory::{MemoryChange, walk_cuda, walk_program};
 use crate::export::events::occupancy;
 use crate::model::{Gpu, Memory, Trace};
 use crate::records::gpu::Work;
@@ -17,38 +17,38 @@ use super::writer::Writer;
 /// Writes all counters.
 pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
     if let Some(memory) = &trace.memory {
-        write_reported(writer, tracks, trace, memory);
+        write_program_memory(writer, tracks, trace, memory);
     }
     if let Ok(gpu) = &trace.gpu {
-        write_taken(writer, tracks, trace, gpu);
+        write_cuda_memory(writer, tracks, trace, gpu);
         write_occupancy(writer, tracks, gpu);
     }
 }
 
 /// Writes the memory that the program's allocator and its frameworks reported.
-fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, memory: &Memory) {
+fn write_program_memory(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, memory: &Memory) {
     if memory.devices.is_empty() {
         return;
     }
-    let session = tracks.of(writer, Track::Session);
+    let session = tracks.id(writer, Track::Session);
     writer.open(session, trace.begin);
     for each in &memory.devices {
-        sample(writer, tracks, Track::Counter(Counter::Reported(each.device)), trace.begin, each.at_begin);
+        sample(writer, tracks, Track::Counter(Counter::ProgramMemory(each.device)), trace.begin, each.at_begin);
     }
-    walk_reported(trace, |row, change| {
-        let thread = tracks.of(writer, Track::Row(row));
-        let counter = tracks.of(writer, Track::Counter(Counter::Reported(change.device)));
+    walk_program(trace, |row, change| {
+        let thread = tracks.id(writer, Track::Row(row));
+        let counter = tracks.id(writer, Track::Counter(Counter::ProgramMemory(change.device)));
         write_change(writer, change, thread, counter);
     });
 }
 
-/// Writes the memory that CUDA gave and took back.
-fn write_taken(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, gpu: &Gpu) {
+/// Writes the memory that CUDA allocated and freed.
+fn write_cuda_memory(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, gpu: &Gpu) {
     let mut is_first = true;
-    walk_taken(trace, gpu, |row, change| {
+    walk_cuda(trace, gpu, |row, change| {
         let Device::Cuda(device) = change.device else { return };
-        let thread = tracks.of(writer, Track::Row(row));
-        let counter = tracks.of(writer, Track::Counter(Counter::CudaMemory(u32::from(device))));
+        let thread = tracks.id(writer, Track::Row(row));
+        let counter = tracks.id(writer, Track::Counter(Counter::CudaMemory(u32::from(device))));
         if std::mem::take(&mut is_first) {
             writer.open(thread, change.at);
         }
@@ -65,7 +65,7 @@ fn write_change(writer: &mut Writer<'_>, change: &MemoryChange, thread: u64, cou
     });
 }
 
-/// Writes how full each device is of running kernels: the sum of their occupancies, at most 100.
+/// Writes how full each device is with running kernels: the sum of their occupancies, at most 100.
 fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
     for (number, device) in (0..).zip(&gpu.devices) {
         let counter = Track::Counter(Counter::Occupancy(number));
@@ -76,9 +76,9 @@ fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
             Some((placed.op.begin, Some((placed.op.end, occupancy::percent(&kernel, device)))))
         });
         let mut is_first = true;
-        for (at, begun) in kernels.chain([(u64::MAX, None)]) {
-            if std::mem::take(&mut is_first) && begun.is_some() {
-                let track = tracks.of(writer, counter);
+        for (at, started) in kernels.chain([(u64::MAX, None)]) {
+            if std::mem::take(&mut is_first) && started.is_some() {
+                let track = tracks.id(writer, counter);
                 writer.open(track, at);
             }
             while let Some(&(Reverse(end), percent)) = running.peek().filter(|(Reverse(end), _)| *end <= at) {
@@ -86,7 +86,7 @@ fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
                 sum -= percent;
                 sample(writer, tracks, counter, end, sum.min(100));
             }
-            if let Some((end, percent)) = begun {
+            if let Some((end, percent)) = started {
                 sum += percent;
                 running.push((Reverse(end), percent));
                 sample(writer, tracks, counter, at, sum.min(100));
@@ -96,7 +96,7 @@ fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
 }
 
 fn sample(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, counter: Track, at: u64, value: u64) {
-    let track = tracks.of(writer, counter);
+    let track = tracks.id(writer, counter);
     writer.event(at, event::COUNTER, |event| {
         event.track(track);
         event.sample(value);

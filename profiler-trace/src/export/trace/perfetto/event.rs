@@ -1,4 +1,4 @@
-//! One event under construction: its place, its name, and its arguments.
+//! Encoding of one event: its track, its name, and its arguments.
 
 use serde_json::Value as Json;
 
@@ -9,14 +9,14 @@ use super::interner::Interner;
 use super::schema::{argument, event};
 use super::wire::{push_fixed, push_float, push_message, push_number, push_signed, push_text};
 
-/// The writer of one event's fields.
+/// Writer of one event's fields.
 pub(super) struct TrackEvent<'w> {
     pub(super) out: &'w mut Vec<u8>,
     pub(super) interner: &'w mut Interner,
 }
 
 impl TrackEvent<'_> {
-    /// Puts the event on this track; 0 is the sequence's own.
+    /// Puts the event on a track; 0 is the sequence's own.
     #[inline]
     pub(super) fn track(&mut self, track: u64) {
         if track > 0 {
@@ -26,16 +26,16 @@ impl TrackEvent<'_> {
 
     /// Appends the name, category and arguments of an event.
     #[inline]
-    pub(super) fn describe(&mut self, said: &impl Event) {
-        let (category, name) = said.title();
+    pub(super) fn describe(&mut self, described: &impl Event) {
+        let (category, name) = described.title();
         self.category(category);
         match name {
             Name::Site(site) => push_number(self.out, event::NAME_ID, self.interner.site(site)),
             Name::Gpu(index, name) => push_number(self.out, event::NAME_ID, self.interner.gpu_name(index, name)),
             Name::Shared(name) => push_number(self.out, event::NAME_ID, self.interner.name(&name)),
-            name @ Name::Step(_) => self.own_name(&name.text()),
+            name @ Name::Step(_) => self.inline_name(&name.text()),
         }
-        said.args(self);
+        described.args(self);
     }
 
     #[inline]
@@ -43,12 +43,12 @@ impl TrackEvent<'_> {
         push_number(self.out, event::CATEGORY, self.interner.category(category));
     }
 
-    /// Appends a name that no other event has.
-    pub(super) fn own_name(&mut self, name: &str) {
+    /// Appends a name that is not interned, because no other event has it.
+    pub(super) fn inline_name(&mut self, name: &str) {
         push_text(self.out, event::NAME, name);
     }
 
-    /// Begins an arrow at the event.
+    /// Starts an arrow at the event.
     pub(super) fn flow(&mut self, id: u64) {
         push_fixed(self.out, event::FLOW, id);
     }
@@ -63,13 +63,13 @@ impl TrackEvent<'_> {
         push_number(self.out, event::VALUE, value);
     }
 
-    /// Appends the value of another counter at the same moment.
+    /// Appends the value of another counter at the same time.
     pub(super) fn counter(&mut self, track: u64, value: u64) {
         push_number(self.out, event::EXTRA_TRACKS, track);
         push_number(self.out, event::EXTRA_VALUES, value);
     }
 
-    /// Appends every member of a JSON object as an argument.
+    /// Appends each member of a JSON object as an argument.
     pub(super) fn members(&mut self, object: &Json) {
         for (name, value) in object.as_object().into_iter().flatten() {
             push_message(self.out, event::ARGUMENT, |out| {
@@ -82,11 +82,11 @@ impl TrackEvent<'_> {
     #[inline]
     fn argument(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
         let id = self.interner.key(key);
-        self.argument_called(id, push);
+        self.argument_with_id(id, push);
     }
 
     #[inline]
-    fn argument_called(&mut self, id: u64, push: impl FnOnce(&mut Vec<u8>)) {
+    fn argument_with_id(&mut self, id: u64, push: impl FnOnce(&mut Vec<u8>)) {
         push_message(self.out, event::ARGUMENT, |out| {
             push_number(out, argument::NAME_ID, id);
             push(out);
@@ -100,12 +100,12 @@ impl Args for TrackEvent<'_> {
         self.argument(key, |out| push_value(out, value.into()));
     }
 
-    fn own(&mut self, name: &'static str, value: Value<'_>) {
-        let id = match Key::of(name) {
+    fn custom(&mut self, name: &'static str, value: Value<'_>) {
+        let id = match Key::from_name(name) {
             Some(key) => self.interner.key(key),
-            None => self.interner.own_key(name),
+            None => self.interner.custom_key(name),
         };
-        self.argument_called(id, |out| push_value(out, value));
+        self.argument_with_id(id, |out| push_value(out, value));
     }
 
     fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>) {
@@ -136,21 +136,21 @@ fn push_value(out: &mut Vec<u8>, value: Value<'_>) {
     }
 }
 
-/// Appends the value of an argument: as a signed number where it fits, as in the Chrome trace.
+/// Appends an argument's value, as a signed number if it fits, as in the Chrome trace.
 #[inline]
 fn push_unsigned(out: &mut Vec<u8>, number: u64) {
     let field = if i64::try_from(number).is_ok() { argument::SIGNED } else { argument::UNSIGNED };
     push_number(out, field, number);
 }
 
-/// Appends the value of an argument that is a list.
+/// Appends an argument's value that is a list.
 fn push_list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, push: impl Fn(&mut Vec<u8>, T)) {
     for item in items {
         push_message(out, argument::ITEMS, |out| push(out, item));
     }
 }
 
-/// Appends the value of an argument, of any JSON type; nothing for a null.
+/// Appends an argument's value of any JSON type; nothing for null.
 fn push_json(out: &mut Vec<u8>, value: &Json) {
     match value {
         Json::Null => {}

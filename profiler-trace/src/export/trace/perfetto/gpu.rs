@@ -1,5 +1,5 @@
-//! What devices did: a sweep over the time of all of them, with begins and ends on the track of
-//! each row. Arrows lead from the calls, whose tracks are their threads'.
+//! GPU work: a sweep over the time of all devices, with begins and ends on each row's track. Arrows
+//! lead from the calls, which are on their threads' tracks.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use crate::export::events::OnRow;
 use crate::export::events::gpu::{Op, WaitEvent};
 use crate::model::{Annotation, Gpu, Trace};
 
-use super::open::Open;
+use super::open::OpenSlices;
 use super::schema::event;
 use super::tracks::{Track, Tracks};
 use super::writer::Writer;
@@ -18,15 +18,15 @@ pub(super) fn flow_id(trace: &Trace, correlation: u32) -> u64 {
     u64::from(trace.context.rank) << 32 | u64::from(correlation)
 }
 
-/// Writes everything of the GPU but the calls.
+/// Writes all GPU events except API calls.
 pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
     let Ok(gpu) = &trace.gpu else { return };
-    write_work(&mut Sweep { writer, tracks, open: Open::default() }, trace, gpu);
-    let mut sweep = Sweep { writer, tracks, open: Open::default() };
+    write_work(&mut Sweep { writer, tracks, open: OpenSlices::default() }, trace, gpu);
+    let mut sweep = Sweep { writer, tracks, open: OpenSlices::default() };
     sweep.write_all(&gpu.overheads);
     if trace.context.options.cuda_sync_events {
         let mut waits: Vec<WaitEvent<'_>> = WaitEvent::all(gpu).collect();
-        waits.sort_by_key(|wait| wait.place().1.0);
+        waits.sort_by_key(|wait| wait.row_and_times().1.0);
         sweep.write_all(&waits);
     }
 }
@@ -40,11 +40,11 @@ fn write_work(sweep: &mut Sweep<'_, '_, '_>, trace: &Trace, gpu: &Gpu) {
         return;
     };
     let targets: HashSet<usize> = gpu.calls.iter().filter_map(|placed| placed.launched).collect();
-    let session = sweep.tracks.of(sweep.writer, Track::Session);
+    let session = sweep.tracks.id(sweep.writer, Track::Session);
     sweep.writer.open(session, first);
     let mut spans = spans.into_iter().peekable();
     for (at, placed) in gpu.ops.iter().enumerate() {
-        // A span stands around the op that begins with it.
+        // A span encloses an op that begins at the same time.
         while let Some(span) = spans.next_if(|span| span.begin <= placed.op.begin) {
             sweep.slice(span, None);
         }
@@ -55,19 +55,19 @@ fn write_work(sweep: &mut Sweep<'_, '_, '_>, trace: &Trace, gpu: &Gpu) {
     sweep.open.end_until(sweep.writer, u64::MAX);
 }
 
-/// Slices that are written in order of begin into one sequence.
+/// Slices written in order of begin into one sequence.
 struct Sweep<'s, 'a, 'out> {
     writer: &'s mut Writer<'out>,
     tracks: &'s mut Tracks<'a>,
-    open: Open,
+    open: OpenSlices,
 }
 
 impl Sweep<'_, '_, '_> {
-    /// Writes the begin of a slice, at which an arrow may end, after the ends that are due.
+    /// Writes the begin of a slice, at which an arrow may end, after all earlier ends.
     fn slice(&mut self, slice: &impl OnRow, flow: Option<u64>) {
-        let (row, (begin, end)) = slice.place();
+        let (row, (begin, end)) = slice.row_and_times();
         self.open.end_until(self.writer, begin);
-        let track = self.tracks.of(self.writer, Track::Row(row));
+        let track = self.tracks.id(self.writer, Track::Row(row));
         self.writer.event(begin, event::BEGIN, |event| {
             event.track(track);
             event.describe(slice);
@@ -78,11 +78,11 @@ impl Sweep<'_, '_, '_> {
         self.open.begin(end, track);
     }
 
-    /// Writes slices as a sequence of their own. A row is described before the ends that are due.
+    /// Writes slices as a separate sequence. A row is described before earlier ends are written.
     fn write_all(&mut self, slices: &[impl OnRow]) {
         for (at, slice) in slices.iter().enumerate() {
-            let (row, (begin, _)) = slice.place();
-            let track = self.tracks.of(self.writer, Track::Row(row));
+            let (row, (begin, _)) = slice.row_and_times();
+            let track = self.tracks.id(self.writer, Track::Row(row));
             if at == 0 {
                 self.writer.open(track, begin);
             }

@@ -1,43 +1,41 @@
-//! Slices that have begun and whose end is known: they turn whole slices into begins and ends in
-//! the order of time.
+//! Open slices with known ends, which split whole slices into begins and ends in order of time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::writer::Writer;
 
-/// The open slices of some tracks. Memory grows with the slices that are open at the same time, no
-/// further.
+/// Open slices of some tracks. Memory grows only with the number of slices open at the same time.
 #[derive(Default)]
-pub(super) struct Open {
-    /// End, order of begin, track; the earliest end on top, and of the same ends the innermost
+pub(super) struct OpenSlices {
+    /// End, order of begin, and track. The earliest end is on top; of equal ends, the innermost
     /// slice's.
     ends: BinaryHeap<(Reverse<u64>, u64, u64)>,
-    begun: u64,
+    count: u64,
 }
 
-impl Open {
-    /// Notes that a slice has begun on `track` (0: the sequence's own), after those around it.
+impl OpenSlices {
+    /// Adds a slice that has begun on `track` (0 is the sequence's own), after the slices around
+    /// it.
     pub(super) fn begin(&mut self, end: u64, track: u64) {
-        self.begun += 1;
-        self.ends.push((Reverse(end), self.begun, track));
+        self.count += 1;
+        self.ends.push((Reverse(end), self.count, track));
     }
 
-    /// Returns whether none is open.
+    /// Returns whether no slice is open.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Closes the slice that ends next, if that is no later than `until`, and returns its end and
-    /// its track.
+    /// Removes the slice that ends next, unless it ends after `until`. Returns its end and track.
     pub(super) fn end_next(&mut self, until: u64) -> Option<(u64, u64)> {
         let (Reverse(end), _, track) = *self.ends.peek().filter(|(Reverse(end), ..)| *end <= until)?;
         self.ends.pop();
         Some((end, track))
     }
 
-    /// Ends the slices that end no later than `until`.
+    /// Writes the ends of the slices that end no later than `until`.
     pub(super) fn end_until(&mut self, writer: &mut Writer<'_>, until: u64) {
         while let Some((end, track)) = self.end_next(until) {
             writer.end(end, track);

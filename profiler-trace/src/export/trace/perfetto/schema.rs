@@ -1,9 +1,8 @@
-//! Numbers of the fields and values that a trace uses, from Perfetto's public definitions:
-//! `trace_packet.proto`,
+//! Field numbers and values from Perfetto's public definitions: `trace_packet.proto`,
 //! `track_event/{track_event,track_descriptor,counter_descriptor,debug_annotation}.proto`,
 //! `interned_data.proto` and `clock_snapshot.proto` under
-//! <https://github.com/google/perfetto/tree/main/protos/perfetto/trace>. They never change: old
-//! traces have to stay readable.
+//! <https://github.com/google/perfetto/tree/main/protos/perfetto/trace>. They never change, because
+//! old traces must stay readable.
 
 /// `Trace`.
 pub(super) mod trace {
@@ -21,8 +20,7 @@ pub(super) mod packet {
     pub(crate) const DEFAULTS: u32 = 59;
     pub(crate) const TRACK: u32 = 60;
     pub(crate) const FIRST_OF_SEQUENCE: u32 = 87;
-    /// Values of `FLAGS`: the sequence begins anew; the packet cannot be read without those before
-    /// it.
+    /// Values of `FLAGS`: the state of the sequence is cleared; the packet depends on earlier ones.
     pub(crate) const CLEARED: u64 = 1;
     pub(crate) const NEEDS_STATE: u64 = 2;
 }
@@ -43,7 +41,7 @@ pub(super) mod clock {
     pub(crate) const IS_INCREMENTAL: u32 = 3;
     /// Nanoseconds since the Unix epoch.
     pub(crate) const REALTIME: u64 = 1;
-    /// The first of the ids that belong to a sequence.
+    /// First of the clock ids that belong to a sequence.
     pub(crate) const OF_SEQUENCE: u64 = 64;
 }
 

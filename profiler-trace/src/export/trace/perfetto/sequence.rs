@@ -1,15 +1,16 @@
-//! A sequence: packets that share what need not be said again, which are the track, the words, and
-//! the clock, which counts from the packet before.
+//! A sequence of packets with shared state: the default track, the interned words, and the clock,
+//! which counts from the previous packet.
 //!
-//! So a range takes about 36 bytes, and its times are exact. A sequence is appended to whatever
-//! page it is given and knows of no other: those of several threads can be made side by side.
+//! A range therefore takes about 36 bytes, and its times are exact. A sequence is appended to any
+//! page and is independent of other sequences, so those of several threads can be encoded in
+//! parallel.
 
 use super::event::TrackEvent;
 use super::interner::Interner;
 use super::schema::{clock, defaults, event, packet, trace};
 use super::wire::{push_bytes, push_message, push_number};
 
-/// The state that the packets so far have set.
+/// State set by the packets so far.
 pub(super) struct Sequence {
     id: u64,
     now: u64,
@@ -22,8 +23,8 @@ impl Sequence {
         Self { id, now: 0, interner: Interner::default() }
     }
 
-    /// Begins a sequence, of events from `at` on (in nanoseconds since the Unix epoch), which are
-    /// on `track` unless they say otherwise. No other may have this id.
+    /// Starts a sequence of events from `at` (nanoseconds since the Unix epoch), which are on
+    /// `track` by default. The id must be unique.
     pub(super) fn open(out: &mut Vec<u8>, id: u64, track: u64, at: u64) -> Self {
         push_message(out, trace::PACKET, |out| {
             push_number(out, packet::SEQUENCE, id);
@@ -46,8 +47,7 @@ impl Sequence {
         });
     }
 
-    /// Appends an event of one of the types in [`event`]. Within a sequence time never runs
-    /// backwards.
+    /// Appends an event of a type in [`event`]. Within a sequence, time never decreases.
     #[inline]
     pub(super) fn event(&mut self, out: &mut Vec<u8>, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         let passed = at.saturating_sub(self.now);
@@ -61,21 +61,20 @@ impl Sequence {
                 push_number(out, event::TYPE, kind);
                 fill(&mut TrackEvent { out, interner });
             });
-            if !interner.gathered.is_empty() {
-                push_bytes(out, packet::INTERNED, &interner.gathered);
-                interner.gathered.clear();
+            if !interner.new_entries.is_empty() {
+                push_bytes(out, packet::INTERNED, &interner.new_entries);
+                interner.new_entries.clear();
             }
         });
     }
 
-    /// Appends the end of the innermost open slice of a track; 0 is the sequence's own.
+    /// Appends the end of the innermost open slice on a track; 0 is the sequence's own.
     pub(super) fn end(&mut self, out: &mut Vec<u8>, at: u64, track: u64) {
         self.event(out, at, event::END, |event| event.track(track));
     }
 }
 
-/// Sets the sequence's clock to `at`, to count differences from there. The trace's own clock is the
-/// real time.
+/// Sets the sequence's clock to `at`, from which differences count. The trace's clock is real time.
 fn push_clocks(out: &mut Vec<u8>, at: u64) {
     push_message(out, clock::CLOCKS, |out| {
         push_number(out, clock::ID, clock::REALTIME);

@@ -18,7 +18,7 @@ use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 
-use super::reading::{Seen, read};
+use super::reader::{Seen, read};
 
 /// A trace as the readers of both formats get it.
 fn written(trace: &Trace) -> (Seen, Value) {

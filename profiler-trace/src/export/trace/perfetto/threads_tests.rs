@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering;
 
 use crate::export::trace::buffer::FULL;
 use crate::export::trace::parallel::Stream;
-use crate::export::trace::testing::{Disk, all_sorts, crowd};
+use crate::export::trace::testing::{Disk, equal_threads, mixed_threads};
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
 use crate::records::gpu::{Api, ApiCall, GpuRecord};
 use profiler_core::site::Kind;
 
-use super::reading::read;
+use super::reader::read;
 use super::tests::{gpu_log, same};
 use super::threads::parts;
 use super::tracks::Tracks;
@@ -27,7 +27,7 @@ fn written(workers: usize, trace: &Trace) -> Vec<u8> {
 
 #[test]
 fn a_trace_is_the_same_however_many_workers_fill_it() {
-    let trace = all_sorts();
+    let trace = mixed_threads();
     let alone = written(1, &trace);
     assert!(alone.len() > 5 * FULL, "many pages of several threads");
     for workers in [2, 3, 4] {
@@ -38,7 +38,7 @@ fn a_trace_is_the_same_however_many_workers_fill_it() {
 
 #[test]
 fn three_thousand_threads_have_every_range_once() {
-    let trace = crowd(3_000);
+    let trace = equal_threads(3_000);
     let bytes = written(4, &trace);
     // ORDERING: nothing else runs.
     assert_eq!(trace.walked.load(Ordering::Relaxed), 9_000, "progress is told of small threads too");
@@ -94,7 +94,7 @@ fn calls_between_two_edges_do_not_make_a_page_longer() {
 
 #[test]
 fn a_full_disk_is_the_error_with_and_without_workers() {
-    let trace = all_sorts();
+    let trace = mixed_threads();
     for workers in [1, 4] {
         let result = super::write_with(workers, &trace, &mut Disk(3 * FULL));
         assert_eq!(result.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull), "{workers} workers");

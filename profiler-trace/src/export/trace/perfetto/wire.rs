@@ -1,16 +1,16 @@
-//! Protocol buffers' encoding, as far as a trace needs it: numbers of variable length, and fields
-//! with a length.
+//! The protocol buffer encoding, as far as a trace needs it: variable-length numbers and
+//! length-delimited fields.
 //!
-//! Written by hand, because a generated encoder would hold each message as a value before its
-//! bytes, and a trace is only small messages nested in each other: here they are appended to one
-//! buffer. The encoding is described at <https://protobuf.dev/programming-guides/encoding/>.
+//! It is written by hand, because a generated encoder would first hold each message as a value, and
+//! a trace consists of small nested messages, which are here appended to one buffer. The encoding
+//! is described at <https://protobuf.dev/programming-guides/encoding/>.
 
 /// Wire types.
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const LENGTH: u64 = 2;
 
-/// Appends a number: seven bits a byte, the lowest first.
+/// Appends a number in groups of seven bits, the lowest first.
 #[inline]
 fn push_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
@@ -34,12 +34,12 @@ pub(super) fn push_number(out: &mut Vec<u8>, field: u32, number: u64) {
     push_varint(out, number);
 }
 
-/// Appends a field with a signed number: negative ones take ten bytes.
+/// Appends a field with a signed number; negative numbers take ten bytes.
 pub(super) fn push_signed(out: &mut Vec<u8>, field: u32, number: i64) {
     push_number(out, field, number.cast_unsigned());
 }
 
-/// Appends a field with a number of eight bytes.
+/// Appends a field with a 64-bit number.
 pub(super) fn push_fixed(out: &mut Vec<u8>, field: u32, number: u64) {
     push_tag(out, field, FIXED_64);
     out.extend_from_slice(&number.to_le_bytes());
@@ -50,23 +50,23 @@ pub(super) fn push_float(out: &mut Vec<u8>, field: u32, number: f64) {
     push_fixed(out, field, number.to_bits());
 }
 
-/// Appends a field with a text of any content.
+/// Appends a field with text.
 pub(super) fn push_text(out: &mut Vec<u8>, field: u32, text: &str) {
     push_bytes(out, field, text.as_bytes());
 }
 
-/// Appends a field with bytes: a text or a message that is finished.
+/// Appends a field with bytes: text, or an encoded message.
 pub(super) fn push_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     push_tag(out, field, LENGTH);
     push_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// Appends a field with a message, whose fields `fill` appends.
+/// Appends a field with a message; `fill` appends its fields.
 #[inline]
 pub(super) fn push_message(out: &mut Vec<u8>, field: u32, fill: impl FnOnce(&mut Vec<u8>)) {
     push_tag(out, field, LENGTH);
-    // One byte is enough for nearly every length.
+    // One byte suffices for nearly all lengths.
     out.push(0);
     let start = out.len();
     fill(out);
@@ -79,7 +79,7 @@ pub(super) fn push_message(out: &mut Vec<u8>, field: u32, fill: impl FnOnce(&mut
     }
 }
 
-/// Makes room for a longer length, which moves the message.
+/// Inserts a longer length, which moves the message.
 #[cold]
 fn widen(out: &mut Vec<u8>, start: usize, length: u64) {
     let mut bytes = Vec::with_capacity(10);

@@ -1,7 +1,7 @@
-//! Packets that are being written, one [`Sequence`] after the other.
+//! Writer of packets, one [`Sequence`] after the other.
 //!
-//! Across sequences time may run backwards: Perfetto sorts by time, and leaves events of the same
-//! time in the order of the file.
+//! Time may decrease from one sequence to the next: Perfetto sorts events by time and keeps the
+//! file's order for equal times.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ use super::sequence::Sequence;
 pub(super) struct Writer<'out> {
     page: Page<'out>,
     sequence: Sequence,
-    /// Number of sequences; their ids are 1 and up.
+    /// Number of sequences; their ids start at 1.
     sequences: u64,
 }
 
@@ -25,57 +25,57 @@ impl<'out> Writer<'out> {
         Self { page: Page::new(out), sequence: Sequence::unopened(1), sequences: 1 }
     }
 
-    /// Begins a sequence, of events from `at` on (in nanoseconds since the Unix epoch), which are
-    /// on `track` unless they say otherwise.
+    /// Starts a sequence of events from `at` (nanoseconds since the Unix epoch), which are on
+    /// `track` by default.
     pub(super) fn open(&mut self, track: u64, at: u64) {
         let id = self.new_sequence();
         self.sequence = Sequence::open(&mut self.page.text, id, track, at);
-        self.page.pause();
+        self.page.flush_if_full();
     }
 
-    /// Returns the id of one more sequence, which is written elsewhere too.
+    /// Returns the id of a new sequence, which may also be written by a worker.
     pub(super) fn new_sequence(&mut self) -> u64 {
         self.sequences += 1;
         self.sequences
     }
 
-    /// Writes out the packets so far, for pages that were filled elsewhere to follow them.
+    /// Writes out the packets so far and returns the output, for pages that were filled by workers.
     ///
     /// # Errors
     ///
     /// Returns the first error so far.
-    pub(super) fn direct(&mut self) -> io::Result<&mut (dyn Write + 'out)> {
-        self.page.direct()
+    pub(super) fn flushed_output(&mut self) -> io::Result<&mut (dyn Write + 'out)> {
+        self.page.flushed_output()
     }
 
     /// Describes a track.
     pub(super) fn describe(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
         self.sequence.describe(&mut self.page.text, fill);
-        self.page.pause();
+        self.page.flush_if_full();
     }
 
-    /// Appends an event to the sequence, of one of the types in [`event`].
+    /// Appends an event of a type in [`event`] to the sequence.
     #[inline]
     pub(super) fn event(&mut self, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         self.sequence.event(&mut self.page.text, at, kind, fill);
-        self.page.pause();
+        self.page.flush_if_full();
     }
 
     /// Begins a slice on a track; 0 is the sequence's own.
-    pub(super) fn begin(&mut self, at: u64, track: u64, said: &impl Event) {
+    pub(super) fn begin(&mut self, at: u64, track: u64, event_description: &impl Event) {
         self.event(at, event::BEGIN, |event| {
             event.track(track);
-            event.describe(said);
+            event.describe(event_description);
         });
     }
 
-    /// Ends the innermost open slice of a track; 0 is the sequence's own.
+    /// Ends the innermost open slice on a track; 0 is the sequence's own.
     pub(super) fn end(&mut self, at: u64, track: u64) {
         self.sequence.end(&mut self.page.text, at, track);
-        self.page.pause();
+        self.page.flush_if_full();
     }
 
-    /// Writes out the rest, and returns the first error.
+    /// Writes out the rest. Returns the first error.
     pub(super) fn finish(self) -> io::Result<()> {
         self.page.finish()
     }

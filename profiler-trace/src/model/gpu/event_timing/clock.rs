@@ -1,24 +1,25 @@
-//! The conversion from a device's clock, as events measure it, to the ranges' clock.
+//! Conversion from a device's clock, as CUDA events measure it, to the ranges' clock.
 //!
-//! The device's time is 0 at the context's reference, whose moment is known within a bracket; a
-//! second bracket at the end of the session says how much faster or slower the device's clock runs.
+//! The device's time is 0 at the context's reference event, whose time on the host is known within
+//! a bracket. A second bracket at the end of the session shows the drift between the clocks.
 
 use crate::model::time::Timeline;
 use crate::records::events::{EventContext, Sample};
 
-/// Resolution of an event near the reference.
+/// Resolution of an event's time near the reference.
 const FINEST_NS: u64 = 500;
-/// Bits of a single-precision number.
+/// Fraction bits of a single-precision number.
 const MANTISSA: u32 = 23;
-/// Bound of plausible drift, as a fraction: at more than a thousandth the bracket at the end is
+/// Inverse of the maximum plausible drift; if the drift exceeds 0.1 %, the bracket at the end is
 /// wrong.
-const MOST_DRIFT: i128 = 1000;
+const MAX_DRIFT_INVERSE: i128 = 1000;
 
-/// The conversion of one context.
+/// Conversion of one context.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DeviceClock {
-    /// Moments on both clocks at the reference, device first.
+    /// Reference on both clocks, device first.
     from: (i128, i128),
+    /// Reading at the end on both clocks, device first; `None` if it is missing or implausible.
     to: Option<(i128, i128)>,
     uncertainty_ns: u64,
 }
@@ -38,12 +39,12 @@ impl DeviceClock {
         let last = context.ended.as_ref().map(|(device, sample)| (i128::from(*device), moment(sample)));
         let (from, to, bracket) = match (first, last) {
             (Some((host, half)), Some((device, (end, end_half)))) => {
-                let is_clock = device > 0 && (end - host - device).abs() * MOST_DRIFT <= device;
+                let is_clock = device > 0 && (end - host - device).abs() * MAX_DRIFT_INVERSE <= device;
                 ((0, host), is_clock.then_some((device, end)), if is_clock { half.max(end_half) } else { half })
             }
             (Some((host, half)), None) => ((0, host), None, half),
             (None, Some((device, (end, half)))) => ((device, end), None, half),
-            // All that is known is that it was in the window.
+            // Nothing is known except that it was in the window.
             (None, None) => ((0, i128::from(timeline.begin())), None, timeline.end().saturating_sub(timeline.begin())),
         };
         let float = context.ended.map_or(FINEST_NS, |(device, _)| resolution_ns(device));
@@ -51,7 +52,7 @@ impl DeviceClock {
         Self { from, to, uncertainty_ns }
     }
 
-    /// Returns the moment of a device's time.
+    /// Converts a device's time.
     pub(super) fn ns(&self, device: i64) -> u64 {
         let passed = i128::from(device) - self.from.0;
         let host = match self.to {
@@ -61,7 +62,7 @@ impl DeviceClock {
         u64::try_from(host).unwrap_or(0)
     }
 
-    /// Returns by how much a converted time may be off.
+    /// Returns the maximum error of a converted time.
     pub(super) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }

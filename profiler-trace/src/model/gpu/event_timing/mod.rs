@@ -1,10 +1,10 @@
-//! Ranges that CUDA events have timed: joined to their measurements, put on the ranges' clock,
-//! added to their stages.
+//! Ranges timed by CUDA events: joins them to their measurements, converts the times to the ranges'
+//! clock, and adds them to the stages.
 //!
-//! A tie in a thread's stream names the measurement of the range that began just before;
-//! measurements are in any stream, or came in after the session. Times of an event are
-//! single-precision milliseconds since the context's reference, so they are put in order where they
-//! contradict each other by no more than that.
+//! A tie in a thread's stream refers to the measurement of the range that started just before.
+//! Measurements are in any thread's stream, or arrive after the session. The time of an event is a
+//! single-precision number of milliseconds since the context's reference event. Times that
+//! contradict the order of ranges by no more than that precision are corrected.
 
 mod clock;
 #[cfg(test)]
@@ -32,36 +32,36 @@ pub(in crate::model) struct TimedRanges {
     measured: Vec<Measured>,
 }
 
-/// The range that a measurement is of.
+/// The range that a measurement belongs to.
 #[derive(Clone, Copy, Debug)]
 struct Tie {
     external_id: u64,
     name: &'static str,
-    /// Thread of the range: ranges of one thread nest.
+    /// Thread of the range; ranges of one thread nest.
     thread: u32,
     context: u32,
     stream: u64,
 }
 
-/// A range's time on its stream.
+/// Time of a range on its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     begin: u64,
     end: u64,
-    /// Bound of the error of both times.
+    /// Maximum error of both times.
     resolution: u64,
 }
 
 impl TimedRanges {
-    /// Reads a thread's ties and measurements; its first range has `first_id`. Returns the ids of
-    /// the tied ranges.
+    /// Reads a thread's ties and measurements; the id of its first range is `first_id`. Returns the
+    /// ids of the tied ranges.
     pub(in crate::model) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
         let (mut next_id, mut last) = (first_id, None);
-        let (mut tie, mut half, mut tied) = (None, None, Vec::new());
-        // Like in the decoder, ranges that are carried on come first.
+        let (mut tie, mut measured, mut tied) = (None, None, Vec::new());
+        // As in the decoder, carried-over ranges come first.
         for entry in thread.carried().iter().chain(thread.runs.iter().flat_map(|run| run.entries())) {
             match entry.tag() {
-                // The decoder counts like this.
+                // Ids count the same begins as in the decoder.
                 Some(Tag::Begin) => {
                     if let Some(site) = sites.get((entry.site() as usize).wrapping_sub(1)) {
                         last = Some((entry.site(), site.name(), next_id));
@@ -69,8 +69,8 @@ impl TimedRanges {
                     }
                 }
                 Some(Tag::Timed) => {
-                    let of = last.filter(|(site, ..)| *site == entry.site());
-                    tie = of.map(|(_, name, external_id)| {
+                    let range = last.filter(|(site, ..)| *site == entry.site());
+                    tie = range.map(|(_, name, external_id)| {
                         let (thread, context) = (thread.thread.identity().ordinal, entry.argument());
                         (entry.value(), Tie { external_id, name, thread, context, stream: 0 })
                     });
@@ -81,15 +81,15 @@ impl TimedRanges {
                         self.ties.insert(number, Tie { stream: entry.value(), ..tie });
                     }
                 }
-                Some(Tag::Measured) => half = Some((entry.value(), entry.second())),
+                Some(Tag::Measured) => measured = Some((entry.value(), entry.second())),
                 Some(Tag::MeasuredAt) => {
-                    // CAST: the writer's signed number.
-                    let whole = half.take().map(|(number, length_ns)| Measured {
+                    // CAST: the writer stored a signed number.
+                    let complete = measured.take().map(|(number, length_ns)| Measured {
                         number,
                         begin_ns: entry.value() as i64,
                         length_ns,
                     });
-                    self.measured.extend(whole);
+                    self.measured.extend(complete);
                 }
                 _ => {}
             }
@@ -97,13 +97,13 @@ impl TimedRanges {
         tied
     }
 
-    /// Returns every measured range, those of one thread and stream together, in the order in which
-    /// they began.
+    /// Returns all measured ranges, grouped by thread and stream and in order of start, and the
+    /// maximum error of the clocks.
     fn spans(self, log: &EventLog, timeline: &Timeline) -> (Vec<(Tie, Span)>, u64) {
         let clocks: Vec<DeviceClock> = log.contexts.iter().map(|context| DeviceClock::new(context, timeline)).collect();
         let mut spans: Vec<(Tie, Span)> = Vec::new();
         for Measured { number, begin_ns, length_ns } in self.measured.into_iter().chain(log.measured.iter().copied()) {
-            // A tie from before the window is not in it.
+            // A tie from before the window is not in the recording.
             let Some(tie) = self.ties.get(&number) else { continue };
             let Some(clock) = clocks.get(tie.context as usize) else { continue };
             let begin = clock.ns(begin_ns);
@@ -114,16 +114,15 @@ impl TimedRanges {
         for row in spans.chunk_by_mut(|(one, _), (other, _)| {
             (one.thread, one.context, one.stream) == (other.thread, other.context, other.stream)
         }) {
-            settle(row);
+            correct(row);
         }
         (spans, clocks.iter().map(DeviceClock::uncertainty_ns).max().unwrap_or(0))
     }
 }
 
 /// Corrects the times of one row. Ranges of one thread on one stream nest or follow each other, and
-/// so do their events: where times say otherwise by no more than their resolution, the times are
-/// wrong.
-fn settle(row: &mut [(Tie, Span)]) {
+/// so do their events. Times that contradict this by no more than their resolution are adjusted.
+fn correct(row: &mut [(Tie, Span)]) {
     let mut open: Vec<usize> = Vec::new();
     for at in 0..row.len() {
         let mut span = row[at].1;
@@ -140,7 +139,7 @@ fn settle(row: &mut [(Tie, Span)]) {
                 break;
             }
             if span.begin.saturating_add(slack) >= outer.end {
-                // The inner range follows.
+                // The range follows the outer one.
                 row[around].1.end = outer.end.min(span.begin).max(outer.begin);
                 open.pop();
                 continue;
@@ -158,8 +157,9 @@ fn settle(row: &mut [(Tie, Span)]) {
 }
 
 impl Gpu {
-    /// Adds the times of ranges to their stages. Linear but for sorting.
-    pub(in crate::model) fn of_timed(
+    /// Creates the GPU part from events, adding their times to the stages. Takes linear time except
+    /// for sorting.
+    pub(in crate::model) fn from_events(
         log: EventLog,
         timed: TimedRanges,
         timeline: &Timeline,
@@ -179,8 +179,8 @@ impl Gpu {
                 gpu.unattributed.add(begin, end);
             }
             let device = log.contexts.get(tie.context as usize).map_or(0, |context| context.device);
-            // CAST: there are fewer streams than ranges. A handle means nothing to people: streams
-            // are counted.
+            // CAST: there are fewer streams than ranges. A handle means nothing to people, so
+            // streams are numbered.
             let next = streams.len() as u32 + 1;
             let stream = *streams.entry((tie.context, tie.stream)).or_insert(next);
             let (external_id, name) = (tie.external_id, tie.name);
@@ -194,10 +194,10 @@ impl Gpu {
 }
 
 #[cfg(test)]
-mod settling {
+mod correction_tests {
     use super::*;
 
-    fn settled(spans: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    fn corrected(spans: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let mut row: Vec<_> = (1..)
             .zip(spans)
             .map(|(external_id, &(begin, end))| {
@@ -205,25 +205,25 @@ mod settling {
                 (tie, Span { begin, end, resolution: 500 })
             })
             .collect();
-        settle(&mut row);
+        correct(&mut row);
         row.iter().map(|(_, span)| (span.begin, span.end)).collect()
     }
 
     #[test]
     fn what_nests_and_follows_stays() {
         let right = [(0, 90_000), (10_000, 40_000), (40_000, 80_000), (90_000, 95_000)];
-        assert_eq!(settled(&right), right);
+        assert_eq!(corrected(&right), right);
     }
 
     #[test]
     fn times_that_contradict_by_their_resolution_give_in() {
-        assert_eq!(settled(&[(10_000, 90_000), (9_600, 90_300)]), [(10_000, 90_000), (10_000, 90_000)], "inside");
-        assert_eq!(settled(&[(0, 50_400), (50_000, 90_000)]), [(0, 50_000), (50_000, 90_000)], "one after the other");
+        assert_eq!(corrected(&[(10_000, 90_000), (9_600, 90_300)]), [(10_000, 90_000), (10_000, 90_000)], "inside");
+        assert_eq!(corrected(&[(0, 50_400), (50_000, 90_000)]), [(0, 50_000), (50_000, 90_000)], "one after the other");
     }
 
     #[test]
     fn times_that_contradict_by_more_are_left_for_rows_of_their_own() {
         let crossing = [(0, 50_000), (20_000, 90_000)];
-        assert_eq!(settled(&crossing), crossing);
+        assert_eq!(corrected(&crossing), crossing);
     }
 }

@@ -1,7 +1,8 @@
-//! The first look at requests: every one is counted and timed, and those worth keeping are picked.
+//! Collection of requests in the first pass: all are counted and timed, and a selection is kept.
 //!
-//! Their stages are gathered in a reading of their own ([`super::gather`]), once it is known which
-//! are kept: a request's duration is known at its end only, when its stages have long passed.
+//! The second pass collects the stages of the kept requests ([`super::gather`]). The first cannot:
+//! whether a request is kept depends on its duration, which is known only after its stages have
+//! passed.
 
 use crate::model::slice::Slice;
 use crate::model::tasks::{Task, Tasks};
@@ -11,17 +12,17 @@ use profiler_core::site::Kind;
 use super::selection::Selection;
 use super::{Request, Requests};
 
-/// Records requests while threads are read, in any order.
+/// Collects requests while threads are read, in any order.
 #[derive(Default)]
-pub(in crate::model) struct RequestBook {
+pub(in crate::model) struct RequestsBuilder {
     requests: Requests,
     selection: Selection,
-    /// Begin of the first request.
+    /// Start of the first request.
     first: Option<u64>,
 }
 
-impl RequestBook {
-    /// Records the request of a guard.
+impl RequestsBuilder {
+    /// Adds the request of a guard.
     pub(in crate::model) fn guard(&mut self, slice: &Slice) {
         let (clipped, finished) = (slice.clipped, slice.finished);
         self.count((slice.begin, slice.end), (clipped, finished), |times| {
@@ -54,7 +55,7 @@ impl RequestBook {
         self.selection.offer(begin, end - begin, || Request { clipped, finished, ..make(times) });
     }
 
-    /// Returns all requests, including the futures'; none has its stages yet.
+    /// Returns all requests, including those of futures, without their stages.
     pub(in crate::model) fn close(mut self, tasks: &Tasks) -> Requests {
         tasks.iter().filter(|task| task.site.kind() == Kind::Request).for_each(|task| self.task(&task));
         Requests { kept: self.selection.close(), ..self.requests }

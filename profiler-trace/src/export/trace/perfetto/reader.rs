@@ -1,18 +1,18 @@
-//! A reader of Perfetto traces for the tests: it does what the format says, packet by packet, and
-//! knows nothing of the writer.
+//! A reader of Perfetto traces for tests. It follows the format packet by packet, independently of
+//! the writer.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-/// A field: a number, or bytes behind a length.
+/// A field: a number, or length-delimited bytes.
 #[derive(Clone, Debug)]
 enum Field {
     Number(u64),
     Bytes(Vec<u8>),
 }
 
-/// The fields of a message, in order.
+/// Returns the fields of a message, in order.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
@@ -63,7 +63,7 @@ fn number(field: &Field) -> u64 {
     *number
 }
 
-/// A field of a message, where it has to be there only once.
+/// Returns a field of a message that may occur only once.
 fn one(message: &[(u64, Field)], wanted: u64) -> Option<&Field> {
     let mut found = message.iter().filter(|(field, _)| *field == wanted);
     let first = found.next().map(|(_, field)| field);
@@ -71,7 +71,7 @@ fn one(message: &[(u64, Field)], wanted: u64) -> Option<&Field> {
     first
 }
 
-/// What a reader of the format sees.
+/// Contents of a trace.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// `{name, cat, row, begin, end, depth, args}`, in order of begin; instants end when they
@@ -79,20 +79,20 @@ pub(super) struct Seen {
     pub(super) slices: Vec<Value>,
     /// Track name, time and value.
     pub(super) samples: Vec<(String, u64, u64)>,
-    /// Arrow id, and the name of the slice that it starts or ends at.
+    /// Arrow id, and the name of the slice at its start.
     pub(super) flows: Vec<(u64, String)>,
-    /// The same.
+    /// Arrow id, and the name of the slice at its end.
     pub(super) flow_ends: Vec<(u64, String)>,
-    /// All tracks, by id: name.
+    /// Names of all tracks, by id.
     pub(super) rows: HashMap<u64, String>,
 }
 
-/// What a sequence has said so far.
+/// State of a sequence.
 #[derive(Default)]
 struct Sequence {
     track: u64,
     now: u64,
-    /// By field of `InternedData`, and id.
+    /// Interned words, by field of `InternedData` and id.
     words: HashMap<(u64, u64), String>,
 }
 
@@ -127,13 +127,13 @@ pub(super) fn read(trace: &[u8]) -> Seen {
         for (field, entry) in one(&packet, 12).map(|data| fields(bytes(data))).unwrap_or_default() {
             let entry = fields(bytes(&entry));
             let id = number(one(&entry, 1).unwrap());
-            let known = sequence.words.insert((field, id), text(one(&entry, 2).unwrap()));
-            assert!(known.is_none(), "a word is told once");
+            let previous = sequence.words.insert((field, id), text(one(&entry, 2).unwrap()));
+            assert!(previous.is_none(), "a word is interned once");
         }
         sequence.now += number(one(&packet, 8).expect("a time"));
         events.push(sequence.event(&fields(bytes(one(&packet, 11).expect("an event")))));
     }
-    // Stable, as Perfetto's.
+    // Stable, as in Perfetto.
     events.sort_by_key(|event| event.at);
     seen.replay(events);
     seen

@@ -1,35 +1,34 @@
-//! Numbers of tasks, and the rank of each among all of them: values of tasks lie in a table without
-//! gaps.
+//! Ranks of task numbers, so that per-task values can be stored in a dense column.
 //!
-//! Threads take task numbers in blocks, so that those of a recording lie close together: a bit for
-//! each costs less than a map's entry, and costs no more than two words where a filter records one
-//! task in many.
+//! Threads take task numbers in blocks, so the numbers of a recording are close together: one bit
+//! per number is cheaper than a map's entry, and costs at most two words per number if a filter
+//! records only a few tasks.
 
 /// Numbers in one block.
 const BLOCK: u64 = 32;
-/// Blocks that may wait to be sorted in.
-const FEW: usize = 1 << 10;
+/// Number of unsorted blocks that are always allowed to accumulate.
+const MAX_UNSORTED: usize = 1 << 10;
 
 /// A block of neighbouring numbers.
 #[derive(Clone, Copy, Debug)]
 struct Block {
-    /// Number of the block: the leading bits that its numbers share.
+    /// Number of the block: the leading bits shared by its task numbers.
     number: u64,
-    /// A bit for each number that occurs.
+    /// One bit per task number that occurs.
     bits: u32,
-    /// Rank of the first number.
+    /// Rank of the block's first task number.
     first: u32,
 }
 
-/// Task numbers while they are gathered, in any order.
+/// Task numbers while they are collected, in any order.
 #[derive(Debug, Default)]
 pub(super) struct TaskNumbers {
     blocks: Vec<Block>,
-    /// Count of the first blocks that are in order.
+    /// Length of the sorted prefix of `blocks`.
     sorted: usize,
 }
 
-/// All task numbers of a recording.
+/// Ranks of all task numbers of a recording.
 #[derive(Debug, Default)]
 pub(super) struct TaskRanks {
     blocks: Vec<Block>,
@@ -37,25 +36,25 @@ pub(super) struct TaskRanks {
 }
 
 impl TaskNumbers {
-    /// Adds a number, which may be known already.
+    /// Adds a number, which may have been added before.
     #[inline]
     pub(super) fn add(&mut self, task: u64) {
         let (number, bit) = (task / BLOCK, 1 << (task % BLOCK));
         match self.blocks.last_mut() {
             Some(last) if last.number == number => last.bits |= bit,
-            _ => self.add_apart(Block { number, bits: bit, first: 0 }),
+            _ => self.add_block(Block { number, bits: bit, first: 0 }),
         }
     }
 
-    /// Adds a number whose block is not the last.
-    fn add_apart(&mut self, block: Block) {
-        let (sorted, waiting) = self.blocks.split_at_mut(self.sorted);
-        let waiting = waiting.len();
-        if let Ok(at) = sorted.binary_search_by_key(&block.number, |known| known.number) {
+    /// Adds a number whose block is not the last one.
+    fn add_block(&mut self, block: Block) {
+        let (sorted, unsorted) = self.blocks.split_at_mut(self.sorted);
+        let unsorted = unsorted.len();
+        if let Ok(at) = sorted.binary_search_by_key(&block.number, |sorted| sorted.number) {
             sorted[at].bits |= block.bits;
             return;
         }
-        if waiting > FEW.max(self.sorted) {
+        if unsorted > MAX_UNSORTED.max(self.sorted) {
             self.sort();
         }
         self.blocks.push(block);
@@ -71,7 +70,7 @@ impl TaskNumbers {
         self.sorted = self.blocks.len();
     }
 
-    /// Returns all numbers, ranked.
+    /// Returns the ranks of all numbers.
     pub(super) fn close(mut self) -> TaskRanks {
         self.sort();
         let (mut blocks, mut len) = (self.blocks, 0);
@@ -85,19 +84,19 @@ impl TaskNumbers {
 }
 
 impl TaskRanks {
-    /// Returns how many numbers there are.
+    /// Returns the count of distinct numbers.
     pub(super) const fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Returns the rank of a number, from 0.
+    /// Returns the rank of a number, starting at 0.
     pub(super) fn rank(&self, task: u64) -> Option<u32> {
         let at = self.blocks.binary_search_by_key(&(task / BLOCK), |block| block.number).ok()?;
         let (block, bit) = (self.blocks[at], 1_u32 << (task % BLOCK));
         (block.bits & bit != 0).then(|| block.first + (block.bits & (bit - 1)).count_ones())
     }
 
-    /// Returns the number of a rank; 0 for a rank that does not exist.
+    /// Returns the number with a rank; 0 if there is none.
     pub(super) fn number(&self, rank: u32) -> u64 {
         let at = self.blocks.partition_point(|block| block.first <= rank);
         let Some(block) = at.checked_sub(1).map(|at| self.blocks[at]) else { return 0 };
