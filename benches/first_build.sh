@@ -1,20 +1,18 @@
 #!/usr/bin/env bash
-# What the first build costs: packages, units, CPU and wall seconds, and the ten units that take
-# most of them. Compare CPU seconds: on a busy machine they grow little, while wall seconds say
-# nothing there.
-#
-# Usage: benches/first_build.sh [CARGO ARGUMENT…]; without arguments it builds the main job,
-# `test --workspace --no-run` builds the tests.
+# Measures the first build: packages, units, CPU and wall seconds, and the ten most expensive units.
+# Usage: benches/first_build.sh [CARGO ARGUMENT…]; the default builds the main example,
+# `test --workspace --no-run` the tests.
+# Compare CPU seconds: on a busy machine they grow little, while wall seconds are meaningless.
 set -euo pipefail
 
-# Cargo calls this script instead of the compiler, so that each unit's CPU time is known.
+# Cargo calls this script in place of the compiler, which gives the CPU time of each unit.
 if [[ ${FIRST_BUILD_UNITS:-} ]]; then
-  # Without a crate it only asks what the compiler can do.
+  # Without a crate name, Cargo only queries the compiler.
   [[ ${CARGO_CRATE_NAME:-} ]] || exec "$@"
   rc=0
   "$@" || rc=$?
   unit=$FIRST_BUILD_UNITS/$$
-  # In a pipe it would be the subshell's time.
+  # In a pipe, `times` would report the subshell's times.
   times >"$unit"
   echo "$CARGO_PKG_NAME $CARGO_PKG_VERSION $CARGO_CRATE_NAME" >>"$unit"
   exit $rc
@@ -33,7 +31,8 @@ CARGO_TARGET_DIR=$work/target CARGO_INCREMENTAL=0 RUSTC_WRAPPER=$script FIRST_BU
 wall=$((SECONDS - started))
 times >"$work/times"
 
-# A line `0m1.250s 0m0.100s` is user and system time; the second one of `times` is the children's.
+# A line `0m1.250s 0m0.100s` has user and system time; the second line of `times` is for child
+# processes.
 awk -v wall="$wall" -v command="cargo $*" '
   function seconds(text) { sub("s$", "", text); split(text, part, "m"); return 60 * part[1] + part[2] }
   FNR == 2 { cpu = seconds($1) + seconds($2); if (FILENAME ~ /times$/) total = cpu }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the profiler adds to a small program, by its features: packages, CPU seconds of the first
-# release build, and bytes of the program, beside one that depends on nothing. docs/build.md has the
-# table.
+# Measures what the profiler adds to a small program, per set of features: packages, CPU seconds of
+# the first release build, and bytes of the program, relative to a program without dependencies.
+# docs/build.md has the table.
 #
 # Usage: benches/weight.sh [SET…]
-# Sets: library (profiler-core as a library asks for it), recorder (with `enable`), none, default,
-# all (without `nvtx-sdk`, which needs libclang).
+# Sets: library (profiler-core as libraries use it), recorder (with `enable`), none, default, all
+# (without `nvtx-sdk`, which needs libclang).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/src"
 
-# Writes the program: a stage, and a session where the crate has them.
+# Writes the program: a stage, and a session if the crate has sessions.
 program() {
   local attribute=$1 session=$2
   cat >"$work/src/main.rs" <<RUST
@@ -27,7 +27,7 @@ fn main() {
 RUST
 }
 
-# Builds the program with these dependencies and says what it took: packages, CPU seconds, bytes.
+# Builds the program with these dependencies, and prints packages, CPU seconds and bytes.
 build() {
   cat >"$work/Cargo.toml" <<TOML
 [package]
@@ -43,7 +43,7 @@ TOML
   (
     cd "$work"
     cargo build --quiet --release
-    # In a pipe it would be another shell's.
+    # In a pipe, `times` would report another shell's times.
     times >times
     cpu=$(tail -1 times | tr 'ms' '  ' | awk '{ print 60 * ($1 + $3) + $2 + $4 }')
     packages=$(cargo tree --quiet -e normal,build --prefix none --no-dedupe | awk '{ print $1, $2 }' | sort -u | wc -l)

@@ -1,9 +1,9 @@
-//! What the profiling allocator costs beside the one that it wraps, and what the export of very
-//! many allocations takes.
+//! Cost of the profiling allocator compared with the system allocator that it wraps, and of
+//! exporting very many allocations.
 //!
-//! Both allocators are called directly, for a block of 64 bytes that is freed at once: little work
-//! of the allocator's own to hide the cost in. Then a session records a million allocations and
-//! writes every artifact.
+//! Both allocators are called directly, for a block of 64 bytes that is freed at once, so that the
+//! allocator's own work is small compared with the cost of profiling. Then a session records a
+//! million events and writes all artifacts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 use profiler_runtime::memory::ProfilingAllocator;
 use profiler_runtime::{Error, ProfilerConfig, stage, start_profile_with, stop_profile};
 
-/// Rounds of which the fastest counts.
+/// Number of rounds; the fastest counts.
 const ROUNDS: u32 = 7;
-/// Blocks a round: what is recorded of them fits into the buffers.
+/// Number of blocks per round, whose records fit into the buffers.
 const BLOCKS: u32 = 100_000;
-/// Blocks of the session that is exported; two events each.
+/// Number of blocks in the exported session, with two events each.
 const EXPORTED: u32 = 500_000;
 
 static PROFILED: ProfilingAllocator = ProfilingAllocator::new();
 
 fn main() -> Result<(), Error> {
-    // `cargo test` runs benches without `--bench`: then there is nothing to measure.
+    // `cargo test` runs benches without `--bench`; then nothing is measured.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -61,7 +61,7 @@ fn round(allocator: &impl GlobalAlloc, blocks: u32) -> Duration {
     let layout = Layout::new::<[u64; 8]>();
     let start = Instant::now();
     for _ in 0..blocks {
-        // SAFETY: the layout is not empty; the block is freed as it was allocated, and not used.
+        // SAFETY: the layout is not empty; the block is freed with the same layout and not used.
         unsafe {
             let block = black_box(allocator.alloc(layout));
             allocator.dealloc(block, layout);
@@ -70,14 +70,14 @@ fn round(allocator: &impl GlobalAlloc, blocks: u32) -> Duration {
     start.elapsed()
 }
 
-/// Time and memory of writing all artifacts.
+/// Reports the time and memory of writing all artifacts.
 fn export(config: ProfilerConfig) -> Result<(), Error> {
     start_profile_with(config)?;
     for _ in 0..100 {
         let _decode = stage("decode");
         round(&PROFILED, EXPORTED / 100);
     }
-    // The high-water mark starts anew, where the system lets it.
+    // Resets the peak of resident memory, if the system allows it.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let (before, start) = (resident_mib(), Instant::now());
     let stopped = stop_profile()?;
@@ -98,7 +98,7 @@ fn peak_mib() -> u64 {
     status("VmHWM:")
 }
 
-/// 0 where the system does not tell.
+/// Reads a field of `/proc/self/status` in MiB; 0 if the system does not report it.
 fn status(key: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(key));

@@ -1,8 +1,8 @@
-//! The table of what it costs to turn ranges into a file that a trace viewer opens, at growing
+//! The table of export costs: turning ranges into a file that a trace viewer opens, at growing
 //! sizes.
 //!
-//! Only subjects that write such a file are in it: ours, and tracing-chrome, which writes while it
-//! records.
+//! It contains only subjects that write such a file: ours, and tracing-chrome, which writes while
+//! it records.
 
 use crate::subjects;
 use profiler_benches::Result;
@@ -12,17 +12,18 @@ use profiler_benches::rounds::{self, Series};
 use profiler_benches::scenario::Scenario;
 use profiler_benches::table::{NONE, Table, figure};
 
-/// Largest export of a peer: its queue is not bounded, and 10^7 spans take it 3 GB.
-const LARGEST_OF_PEERS: u64 = 1_000_000;
+/// Maximum export of other profilers: tracing-chrome's queue is unbounded and needs 3 GB for 10^7
+/// spans.
+const MAX_PEER_SPANS: u64 = 1_000_000;
 
-/// Exports of 10^4 to 10^7 ranges, plain and compressed.
+/// Measures exports of 10^4 to 10^7 ranges, plain and compressed.
 pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
     let largest = if arguments.quick { 100_000 } else { 10_000_000 };
     let sizes = [10_000, 100_000, 1_000_000, 10_000_000];
     let mut orders = Vec::new();
     for subject in subjects::all() {
         let ours = subject.name() == subjects::OURS;
-        let fits = |spans: &u64| *spans <= if ours { largest } else { largest.min(LARGEST_OF_PEERS) };
+        let fits = |spans: &u64| *spans <= if ours { largest } else { largest.min(MAX_PEER_SPANS) };
         for scenario in Scenario::EXPORTS {
             if arguments.wants(subject.name()) && subject.work(scenario).is_some() {
                 let order = |spans| Order { warm_up: 0, ..Order::new(subject, scenario, spans) };
@@ -33,7 +34,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
     rounds::run(&orders, arguments.rounds.min(3))
 }
 
-/// The Markdown table, with a sentence on how to read it.
+/// Returns the Markdown table, with an explanation.
 pub(crate) fn table(all: &[Series]) -> String {
     let mut table = Table::new([
         "export to a trace",
@@ -54,7 +55,7 @@ pub(crate) fn table(all: &[Series]) -> String {
     format!(
         "CPU time spent outside the recording thread until the file is complete, all artifacts included; `in kernel` \
          is the part of it that the operating system took to write, in steps of 10 ms. Wall time and memory count from \
-         the end of the last span. The least of {} rounds.\n\n{table}",
+         the end of the last span. The minimum of {} rounds.\n\n{table}",
         all.first().map_or(0, |series| series.samples.len())
     )
 }
@@ -69,12 +70,12 @@ fn row(series: &Series) -> Vec<String> {
         Scenario::ExportPerfettoGzip => ", Perfetto's format, gzip",
         _ => "",
     };
-    let made = series.least(|sample| sample.made as f64);
-    let cpu_s = series.least(|sample| sample.rest_ns_per_span) * made / 1e9;
-    let kernel_s = series.least(|sample| sample.rest_kernel_ns_per_span) * made / 1e9;
-    let own_s = series.least(|sample| sample.rest_ns_per_span - sample.rest_kernel_ns_per_span) * made / 1e9;
-    let file_mb = series.least(|sample| sample.file_bytes as f64) / 1e6;
-    let text_mb = series.least(|sample| sample.text_bytes as f64) / 1e6;
+    let made = series.min(|sample| sample.made as f64);
+    let cpu_s = series.min(|sample| sample.rest_ns_per_span) * made / 1e9;
+    let kernel_s = series.min(|sample| sample.rest_kernel_ns_per_span) * made / 1e9;
+    let own_s = series.min(|sample| sample.rest_ns_per_span - sample.rest_kernel_ns_per_span) * made / 1e9;
+    let file_mb = series.min(|sample| sample.file_bytes as f64) / 1e6;
+    let text_mb = series.min(|sample| sample.text_bytes as f64) / 1e6;
     vec![
         format!("{title}{kind}"),
         format!("{made:.0}"),
@@ -83,9 +84,9 @@ fn row(series: &Series) -> Vec<String> {
         figure(made / cpu_s / 1e6),
         if kernel_s > 0.0 { figure(made / own_s / 1e6) } else { NONE.to_owned() },
         figure(text_mb / cpu_s),
-        figure(series.least(|sample| sample.finish_wall_ns as f64 / 1e6)),
+        figure(series.min(|sample| sample.finish_wall_ns as f64 / 1e6)),
         figure(file_mb),
-        figure(series.least(|sample| sample.finish_added_bytes as f64 / 1e6)),
+        figure(series.min(|sample| sample.finish_added_bytes as f64 / 1e6)),
         series.kept().map_or(NONE.to_owned(), |kept| format!("{:.0} %", kept * 100.0)),
     ]
 }

@@ -1,5 +1,5 @@
-//! `cargo bench -p profiler-benches --bench cost`: CPU time per span and per exported range, ours
-//! beside the peers'.
+//! `cargo bench -p profiler-benches --bench cost`: CPU time per span and per exported range,
+//! compared with other profilers.
 
 mod export;
 mod per_span;

@@ -1,4 +1,4 @@
-//! The table of what one span costs the thread that records it.
+//! The table of the cost of one span to the recording thread.
 
 use crate::subjects;
 use profiler_benches::Result;
@@ -9,11 +9,11 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::Subject;
 use profiler_benches::table::{NONE, Table, figure, ratio};
 
-/// Takes the samples of every wanted subject in every scenario that it has.
+/// Measures every selected subject in every scenario that it supports.
 pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
     let mut orders = Vec::new();
     for subject in subjects::all() {
-        // Ratios need the bound, whatever else is wanted.
+        // The lower bound is always measured, because the ratios refer to it.
         if arguments.wants(subject.name()) || subject.name() == subjects::LOWER_BOUND {
             let has = |scenario: &Scenario| subject.work(*scenario).is_some();
             let order = |scenario| Order::new(subject, scenario, spans(scenario, arguments.quick));
@@ -23,14 +23,14 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
     rounds::run(&orders, arguments.rounds)
 }
 
-/// Spans of one sample: many when a span costs next to nothing, few enough that tracing-chrome's
-/// queue stays small.
+/// Returns the number of spans per sample: many if a span costs almost nothing, but few enough to
+/// keep tracing-chrome's queue small.
 fn spans(scenario: Scenario, quick: bool) -> u64 {
     let spans = if scenario.records() { 200_000 } else { 5_000_000 };
     if quick { spans / 10 } else { spans }
 }
 
-/// The Markdown table, with a sentence on how to read it.
+/// Returns the Markdown table, with an explanation.
 pub(crate) fn table(all: &[Series]) -> String {
     let mut table = Table::new([
         "ns of CPU per span",
@@ -53,7 +53,7 @@ pub(crate) fn table(all: &[Series]) -> String {
     }
     let rounds = all.first().map_or(0, |series| series.samples.len());
     format!(
-        "CPU time of the recording thread per span in ns, call included: the least of {rounds} rounds that took turns. \
+        "CPU time of the recording thread per span in ns, call included: the minimum of {rounds} rounds that took turns. \
          Below a nanosecond, differences are those of code alignment. \
          `rest` is CPU time elsewhere (the tool's own threads, flush, report or export); `RSS B` is the memory that \
          recording one span added; `kept` is the share of spans found in what the tool delivered.\n\n{table}"
@@ -81,8 +81,8 @@ fn row(all: &[Series], subject: &dyn Subject) -> Vec<String> {
         shown(ns(Scenario::Shapes)),
         shown(two),
         divided(two, on),
-        shown(plain.map(|plain| plain.least(|sample| sample.rest_ns_per_span))),
-        shown(plain.map(|plain| plain.least(|sample| sample.resident_per_span))),
+        shown(plain.map(|plain| plain.min(|sample| sample.rest_ns_per_span))),
+        shown(plain.map(|plain| plain.min(|sample| sample.resident_per_span))),
         plain.and_then(Series::kept).map_or(NONE.to_owned(), |kept| format!("{:.0} %", kept * 100.0)),
     ]
 }

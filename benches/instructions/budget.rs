@@ -1,9 +1,9 @@
-//! How many instructions this product may need per span: what CI holds it to.
+//! Budgets of instructions per span, which CI enforces.
 //!
-//! Counts, not times: they repeat to a tenth on any x86-64 machine. A change that needs more has to
-//! raise the figure here, and say why. Two figures, because what is inlined across crates is not
-//! the same in the two builds: with link-time optimisation, as `cargo bench` builds, and as a plain
-//! `cargo build --release` does.
+//! These are counts, not times: they are reproducible to 0.1 on any x86-64 machine. A change that
+//! needs more must raise the figure here and explain why. There are two figures per row, because
+//! the two builds inline differently across crates: with link-time optimisation, as in
+//! `cargo bench`, and without, as in a plain `cargo build --release`.
 
 use crate::subjects::OURS;
 use crate::{Counted, bare_call};
@@ -12,7 +12,8 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::table::{NONE, Table};
 use std::collections::BTreeMap;
 
-/// The most per span, less the bare call. A compiler's next version may move an instruction or two.
+/// Maximum instructions per span, minus the bare call. A new compiler version may change them by
+/// one or two.
 struct Row {
     subject: &'static str,
     scenario: Scenario,
@@ -24,7 +25,7 @@ const fn row(subject: &'static str, scenario: Scenario, with_lto: f64, without: 
     Row { subject, scenario, with_lto, without }
 }
 
-/// A figure that is still to be set: it is counted and shown, and holds nobody.
+/// Placeholder for a budget that has not been set: the count is shown but not limited.
 const OPEN: f64 = f64::INFINITY;
 
 const BUDGET: [Row; 27] = [
@@ -56,7 +57,7 @@ const BUDGET: [Row; 27] = [
     row("library", Scenario::On, 54.7, OPEN),
     row("library", Scenario::Block, 58.8, OPEN),
 ];
-/// Allocations per span, in steady state.
+/// Maximum allocations per span, in steady state.
 const ALLOCATIONS: f64 = 0.005;
 
 /// Returns the scenarios in which the subject has a budget.
@@ -64,39 +65,41 @@ pub(crate) fn scenarios(subject: &str) -> Vec<Scenario> {
     BUDGET.iter().filter(|row| row.subject == subject).map(|row| row.scenario).collect()
 }
 
-/// Counts beside their budgets, and every row that is over its own.
+/// Table of counts and budgets, and the rows that exceed theirs.
 pub(crate) struct Verdict {
     pub(crate) table: String,
     over: Vec<String>,
 }
 
 impl Verdict {
-    /// Compares the subjects that were counted with the budget.
-    pub(crate) fn of(all: &BTreeMap<&str, Counted>, with_lto: bool) -> Self {
+    /// Compares the counted subjects with their budgets.
+    pub(crate) fn new(all: &BTreeMap<&str, Counted>, with_lto: bool) -> Self {
         let bare = bare_call(all);
         let mut table = Table::new(["instructions per span", "scenario", "counted", "budget"]);
         let mut over = Vec::new();
         for row in BUDGET {
             let Some(counted) = all.get(row.subject) else { continue };
-            let most = if with_lto { row.with_lto } else { row.without };
-            // An export is no call.
-            let less = if row.scenario.is_export() { 0.0 } else { bare };
-            let needed = counted.instructions.get(&row.scenario).map(|instructions| instructions - less);
-            if needed.is_none_or(|needed| needed > most) {
+            let budget = if with_lto { row.with_lto } else { row.without };
+            // The bare call is not subtracted from exports, which are not calls.
+            let bare = if row.scenario.is_export() { 0.0 } else { bare };
+            let needed = counted.instructions.get(&row.scenario).map(|instructions| instructions - bare);
+            if needed.is_none_or(|needed| needed > budget) {
                 let needed = needed.map_or("not counted".to_owned(), |needed| format!("{needed:.1} instructions"));
-                over.push(format!("{} {}: {needed}, the budget is {most}", row.subject, row.scenario));
+                over.push(format!("{} {}: {needed}, the budget is {budget}", row.subject, row.scenario));
             }
             let shown = needed.map_or(NONE.to_owned(), |needed| format!("{needed:.1}"));
-            table.row(vec![row.subject.to_owned(), row.scenario.to_string(), shown, most.to_string()]);
+            table.row(vec![row.subject.to_owned(), row.scenario.to_string(), shown, budget.to_string()]);
         }
         if let Some(heap) = all.get(OURS).and_then(|ours| ours.heap).filter(|heap| heap.allocations > ALLOCATIONS) {
-            over.push(format!("{} allocations a span", heap.allocations));
+            over.push(format!("{} allocations per span", heap.allocations));
         }
         Self { table: table.to_string(), over }
     }
 
+    /// Checks that no budget is exceeded.
+    ///
     /// # Errors
-    /// The budget is exceeded; all that is wrong is named.
+    /// Returns an error that lists all rows over budget.
     pub(crate) fn check(self) -> Result<()> {
         if self.over.is_empty() { Ok(()) } else { Err(format!("over budget: {}", self.over.join("; ")).into()) }
     }

@@ -1,5 +1,5 @@
-//! Instructions, from callgrind: of the recording thread inside the counted function, or of all
-//! else for an export.
+//! Instruction counts from callgrind: of the recording thread inside the counted function or, for
+//! an export, of everything else.
 
 use crate::valgrind::{self, Tool};
 use profiler_benches::Result;
@@ -9,10 +9,10 @@ use profiler_benches::subject::Subject;
 use std::collections::HashMap;
 use std::fs;
 
-/// Instructions per span, workload included.
+/// Returns the instructions per span, including the workload.
 ///
 /// # Errors
-/// When callgrind cannot run the subject.
+/// Returns an error if callgrind cannot run the subject.
 pub(crate) fn instructions(subject: &dyn Subject, scenario: Scenario) -> Result<f64> {
     let (before, counted) = if scenario.is_export() {
         valgrind::twice::<Callgrind>(subject, scenario)?
@@ -22,9 +22,9 @@ pub(crate) fn instructions(subject: &dyn Subject, scenario: Scenario) -> Result<
     Ok(valgrind::per_span(scenario, before, counted))
 }
 
-/// Returns callgrind's options for a scenario. A toggled function switches counting while it runs,
-/// on its thread alone.
-fn counting(scenario: Scenario) -> &'static [&'static str] {
+/// Returns callgrind's options for a scenario. A toggled function switches counting on its own
+/// thread while it runs.
+fn collect_options(scenario: Scenario) -> &'static [&'static str] {
     if scenario.is_export() {
         &["--collect-atstart=yes", "--toggle-collect=*counted_spans*", "--toggle-collect=*uncounted_evidence*"]
     } else {
@@ -32,7 +32,7 @@ fn counting(scenario: Scenario) -> &'static [&'static str] {
     }
 }
 
-/// Beginnings of the doubles' file names; libcuda's has the driver's own name.
+/// Prefixes of the doubles' file names; libcuda's double has the driver's own name.
 const DOUBLES: [&str; 3] = ["libnvtx_tool.", "libcupti_double.", "libcuda."];
 
 struct Callgrind;
@@ -44,7 +44,7 @@ impl Tool for Callgrind {
         let dir = tempfile::tempdir()?;
         let out = dir.path().join("callgrind.out");
         let mut wrapper = vec!["valgrind".to_owned(), "--tool=callgrind".to_owned()];
-        wrapper.extend(counting(order.scenario).iter().map(|option| (*option).to_owned()));
+        wrapper.extend(collect_options(order.scenario).iter().map(|option| (*option).to_owned()));
         wrapper.push(format!("--callgrind-out-file={}", out.display()));
         let mut child = order.command(&wrapper)?;
         subject.prepare(&mut child, dir.path())?;
@@ -60,20 +60,20 @@ impl Tool for Callgrind {
     }
 }
 
-/// Instructions of the tests' doubles, and of what these call: a real tool or driver has others.
+/// Returns the instructions of the tests' doubles and their callees, which a real tool or driver
+/// does not have.
 ///
-/// Reads a profile's calls from other objects into a double: `cob=` names the object of the
-/// function that is called, where it is another than that of the caller (`ob=`), and the line after
-/// `calls=` ends with what the calls took.
+/// Reads a profile's calls from other objects into a double. `cob=` names the callee's object if it
+/// differs from the caller's (`ob=`), and the line after `calls=` ends with the cost of the calls.
 fn in_doubles(profile: &str) -> u64 {
-    let mut known: HashMap<&str, bool> = HashMap::new();
+    let mut doubles: HashMap<&str, bool> = HashMap::new();
     let (mut within, mut into, mut counted) = (false, false, 0);
     let mut lines = profile.lines();
     while let Some(line) = lines.next() {
         if let Some(object) = line.strip_prefix("ob=") {
-            within = is_double(object, &mut known);
+            within = is_double(object, &mut doubles);
         } else if let Some(object) = line.strip_prefix("cob=") {
-            into = is_double(object, &mut known);
+            into = is_double(object, &mut doubles);
         } else if line.starts_with("calls=") {
             let cost = lines.next().and_then(|line| line.split_whitespace().nth(1)).and_then(|cost| cost.parse().ok());
             counted += if into && !within { cost.unwrap_or(0) } else { 0 };
@@ -83,10 +83,9 @@ fn in_doubles(profile: &str) -> u64 {
     counted
 }
 
-/// Returns whether an object, `(1) /a/path` where it is named first and `(1)` from there on, is a
-/// double.
-fn is_double<'a>(object: &'a str, known: &mut HashMap<&'a str, bool>) -> bool {
+/// Returns whether an object is a double. Its first mention is `(1) /a/path`, later ones are `(1)`.
+fn is_double<'a>(object: &'a str, doubles: &mut HashMap<&'a str, bool>) -> bool {
     let (number, path) = object.split_once(' ').unwrap_or((object, ""));
     let file = path.rsplit('/').next().unwrap_or(path);
-    *known.entry(number).or_insert_with(|| DOUBLES.iter().any(|double| file.starts_with(double)))
+    *doubles.entry(number).or_insert_with(|| DOUBLES.iter().any(|double| file.starts_with(double)))
 }

@@ -1,6 +1,6 @@
-//! Allocations, from valgrind's heap profiler: of all threads, from start to exit.
+//! Allocation counts from valgrind's heap profiler, of all threads from start to exit.
 //!
-//! What comes from `mmap` directly is not seen; tracy allocates like that.
+//! Memory from direct calls of `mmap` is not counted; tracy allocates that way.
 
 use crate::valgrind::{self, Tool};
 use profiler_benches::Result;
@@ -9,19 +9,19 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::Subject;
 use serde::Serialize;
 
-/// What recording one span asks of the heap.
+/// Heap usage of recording one span.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Heap {
-    /// Allocations, of any thread.
+    /// Number of allocations, on all threads.
     pub(crate) allocations: f64,
-    /// Bytes by which one more span raises the peak.
+    /// Increase of the peak per additional span, in bytes.
     pub(crate) peak_bytes: f64,
 }
 
-/// Allocations and bytes per span.
+/// Returns allocations and bytes per span.
 ///
 /// # Errors
-/// When the heap profiler cannot run the subject.
+/// Returns an error if the heap profiler cannot run the subject.
 pub(crate) fn heap(subject: &dyn Subject, scenario: Scenario) -> Result<Heap> {
     let (once, twice) = valgrind::twice::<Dhat>(subject, scenario)?;
     Ok(Heap {
@@ -48,8 +48,8 @@ impl Tool for Dhat {
         subject.prepare(&mut child, dir.path())?;
         let output = child.output()?;
         order.check(&output)?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let numbers = |label| numbers_after(&said, label).ok_or_else(|| format!("dhat printed no `{label}`"));
+        let report = String::from_utf8_lossy(&output.stderr);
+        let numbers = |label| numbers_after(&report, label).ok_or_else(|| format!("dhat printed no `{label}`"));
         let (_, blocks) = numbers("Total:")?;
         let (peak_bytes, _) = numbers("At t-gmax:")?;
         Ok(Counts { blocks, peak_bytes })
@@ -57,8 +57,8 @@ impl Tool for Dhat {
 }
 
 /// Reads `label 1,234 bytes in 56 blocks`.
-fn numbers_after(said: &str, label: &str) -> Option<(u64, u64)> {
-    let (_, rest) = said.split_once(label)?;
+fn numbers_after(report: &str, label: &str) -> Option<(u64, u64)> {
+    let (_, rest) = report.split_once(label)?;
     let line = rest.lines().next()?;
     let mut numbers = line.split_whitespace().filter_map(|word| word.replace(',', "").parse().ok());
     Some((numbers.next()?, numbers.next()?))

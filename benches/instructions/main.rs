@@ -1,10 +1,10 @@
 //! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span,
 //! counted by valgrind.
 //!
-//! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without
-//! valgrind the bench says so and succeeds. With `--budget` it counts what [`budget`] names
-//! instead, and fails if this product needs more than that allows: with link-time optimisation, or
-//! as a plain release build (`--profile release`), which `--without-lto` tells.
+//! Unlike times, these counts hardly depend on the machine, so they can have a budget. Without
+//! valgrind the bench reports that and succeeds. With `--budget` it counts the rows of [`budget`]
+//! instead, and fails if this product exceeds one. The budget applies to a build with link-time
+//! optimisation, or with `--without-lto` to a plain release build (`--profile release`).
 
 mod budget;
 mod callgrind;
@@ -39,7 +39,7 @@ struct Counted {
 }
 
 fn main() -> ExitCode {
-    report::main(&everything(), bench)
+    report::main(&all_subjects(), bench)
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
@@ -48,7 +48,7 @@ fn bench(arguments: &[String]) -> Result<()> {
         return report::section("Instructions per span: not counted, because `valgrind` is not installed.");
     }
     let mut wanted = Vec::new();
-    for subject in everything() {
+    for subject in all_subjects() {
         // What the bare call needs is taken off the others.
         let is_bare = subject.name() == subjects::BARE;
         let scenarios = if arguments.budget && !is_bare { budget::scenarios(subject.name()) } else { columns(subject) };
@@ -62,7 +62,7 @@ fn bench(arguments: &[String]) -> Result<()> {
         report::save(file, "instructions", &all)?;
     }
     if arguments.budget {
-        let verdict = budget::Verdict::of(&all, !arguments.without_lto);
+        let verdict = budget::Verdict::new(&all, !arguments.without_lto);
         report::section(&verdict.table)?;
         verdict.check()
     } else {
@@ -70,23 +70,24 @@ fn bench(arguments: &[String]) -> Result<()> {
     }
 }
 
-/// All that can be counted: the tools that are compared, and what only the budget is about.
-fn everything() -> Vec<&'static dyn Subject> {
+/// Returns all subjects: the compared tools, and those that only have budgets.
+fn all_subjects() -> Vec<&'static dyn Subject> {
     subjects::all().into_iter().chain(guarded::all()).collect()
 }
 
-/// Returns the columns of the comparison that a subject has.
+/// Returns the columns of a subject in the comparison.
 fn columns(subject: &dyn Subject) -> Vec<Scenario> {
     let is_compared = subjects::all().iter().any(|compared| compared.name() == subject.name());
     SCENARIOS.into_iter().filter(|scenario| is_compared && subject.work(*scenario).is_some()).collect()
 }
 
-/// What the call itself needs, which is taken off every other subject's count.
+/// Returns the instructions of the bare call, which are subtracted from those of the other
+/// subjects.
 fn bare_call(all: &BTreeMap<&str, Counted>) -> f64 {
     all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0)
 }
 
-/// Counts as many at a time as there are processors: an instruction is one, whoever runs beside it.
+/// Counts as many scenarios at a time as there are processors; counts do not depend on the load.
 fn count_all(wanted: &[(&'static dyn Subject, Scenario)]) -> Result<BTreeMap<&'static str, Counted>> {
     let next = AtomicUsize::new(0);
     let all = Mutex::new(BTreeMap::new());
@@ -113,7 +114,7 @@ fn count_all(wanted: &[(&'static dyn Subject, Scenario)]) -> Result<BTreeMap<&'s
 fn count(subject: &dyn Subject, scenario: Scenario) -> Result<(f64, Option<Heap>)> {
     write!(io::stderr(), ".")?;
     let instructions = callgrind::instructions(subject, scenario)?;
-    // What is recorded elsewhere, or described, allocates no other way.
+    // Other scenarios, and subjects outside of the comparison, allocate in the same way.
     let has_heap = scenario == Scenario::On && !columns(subject).is_empty();
     Ok((instructions, if has_heap { Some(dhat::heap(subject, scenario)?) } else { None }))
 }

@@ -1,9 +1,7 @@
-//! Runs a child under one of valgrind's tools: once, or twice where what happens once must not
-//! count.
+//! Runs of a child under a valgrind tool: one run, or two where one-time work must not count.
 //!
-//! Twice is with n and with 2n spans: the difference has no start-up in it, and nothing else that
-//! happens once. A tool that counts nothing but the recording after its warm-up needs no second
-//! run.
+//! Two runs use n and 2n spans, so that the difference excludes start-up and all other one-time
+//! work. A tool that only counts the recording after its warm-up needs one run.
 
 use profiler_benches::Result;
 use profiler_benches::child::Order;
@@ -11,43 +9,43 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::Subject;
 use std::process::{Command, Stdio};
 
-/// Spans of the shorter run, and of the warm-up: enough that a tool's rare work, such as a new
-/// chunk, is in the average.
+/// Number of spans of the shorter run and of the warm-up, enough to average a tool's rare work,
+/// such as a new chunk.
 const SPANS: u64 = 20_000;
-/// Ranges of the shorter export.
+/// Number of ranges of the shorter export.
 const EXPORTED: u64 = 50_000;
 
-/// Whether valgrind can be run here.
+/// Returns whether valgrind can be run.
 pub(crate) fn is_installed() -> bool {
     let mut version = Command::new("valgrind");
     version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success())
 }
 
-/// What one run counted, by the tool's own words.
+/// A valgrind tool.
 pub(crate) trait Tool {
-    /// The figures that are read.
+    /// Counts of one run.
     type Counts;
 
-    /// Runs the order's child on the subject's machine and reads what the tool wrote.
+    /// Runs a child with the order, and parses the tool's output.
     ///
     /// # Errors
-    /// When the child fails or the tool's output is not understood.
+    /// Returns an error if the child fails or the output cannot be parsed.
     fn count(subject: &dyn Subject, order: &Order) -> Result<Self::Counts>;
 }
 
-/// Counts once, after a warm-up.
+/// Counts one run, after a warm-up.
 ///
 /// # Errors
-/// When the run fails.
+/// Returns an error if the run fails.
 pub(crate) fn once<T: Tool>(subject: &dyn Subject, scenario: Scenario) -> Result<T::Counts> {
     T::count(subject, &Order { warm_up: SPANS, ..Order::new(subject, scenario, SPANS) })
 }
 
-/// Counts twice.
+/// Counts two runs.
 ///
 /// # Errors
-/// When one of the runs fails.
+/// Returns an error if a run fails.
 pub(crate) fn twice<T: Tool>(subject: &dyn Subject, scenario: Scenario) -> Result<(T::Counts, T::Counts)> {
     let spans = spans(scenario);
     let warm_up = if scenario.is_export() { 0 } else { spans };
@@ -59,7 +57,7 @@ fn spans(scenario: Scenario) -> u64 {
     if scenario.is_export() { EXPORTED } else { SPANS }
 }
 
-/// The part of a difference that one span caused.
+/// Returns the difference between two runs per span.
 pub(crate) fn per_span(scenario: Scenario, once: u64, twice: u64) -> f64 {
     (twice as f64 - once as f64) / spans(scenario) as f64
 }

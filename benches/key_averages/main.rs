@@ -1,19 +1,19 @@
-//! The operator table of a session with very many ops: from the stop to the table, one core.
+//! Time from stopping a session with very many ops to its operator table, on one core.
 //!
-//! With `profiler: none` and a performance report nothing else is written, so that the time is that
-//! of decoding the stream twice, grouping and a report of a few hundred bytes: an upper bound for
-//! `key_averages`. Each row is the best of three; time per op that does not rise with their number
-//! is what "linear" means.
+//! With `profiler: none` and a performance report, nothing else is written. The time then consists
+//! of decoding the stream twice, grouping, and writing a few hundred bytes, which is an upper bound
+//! for `key_averages`. Each row is the minimum of three rounds. The table is linear if the time per
+//! op does not grow with their number.
 
 use std::time::{Duration, Instant};
 
 use profiler_runtime::artifacts::GroupBy;
 use profiler_runtime::{Error, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
 
-/// Rounds of which the fastest counts.
+/// Number of rounds; the fastest counts.
 const ROUNDS: u32 = 3;
 const SIZES: [usize; 4] = [100_000, 500_000, 1_000_000, 2_000_000];
-/// Different shapes of the inputs.
+/// Number of different input shapes.
 const SHAPES: usize = 50;
 
 #[profiled_op("linear", shapes(x, weight), flops = 2 * x.len() * weight.len())]
@@ -27,7 +27,7 @@ fn relu(x: usize) -> usize {
 }
 
 fn main() -> Result<(), Error> {
-    // `cargo test` runs benches without `--bench`: then there is nothing to measure.
+    // `cargo test` runs benches without `--bench`; then nothing is measured.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -53,7 +53,7 @@ fn best(ops: usize, shapes: bool) -> Result<Duration, Error> {
     Ok(best)
 }
 
-/// Records half of the ops with a description and half without, and takes the time of the table.
+/// Records ops, half of them with a description, and returns the time of the table.
 fn round(ops: usize, shapes: bool) -> Result<Duration, Error> {
     let folder = std::env::temp_dir().join(format!("profiler-key-averages-{}", std::process::id()));
     let config = ProfilerConfig::default()

@@ -1,10 +1,10 @@
-//! The files that a recording becomes: two formats, each plain and compressed.
+//! The forms of a trace file: two formats, each plain and compressed.
 
 use profiler_benches::Result;
 use profiler_runtime::config::TraceFormat;
 use serde::{Deserialize, Serialize};
 
-/// A format of the trace, and whether it is compressed.
+/// A format of the trace, plain or compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Form {
@@ -17,7 +17,7 @@ pub(crate) enum Form {
 impl Form {
     pub(crate) const ALL: [Self; 4] = [Self::Chrome, Self::ChromeGzip, Self::Perfetto, Self::PerfettoGzip];
 
-    /// The argument that selects it.
+    /// Returns the name on the command line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Chrome => "chrome",
@@ -27,7 +27,7 @@ impl Form {
         }
     }
 
-    /// What people read.
+    /// Returns the name for people.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Chrome => "Chrome's JSON",
@@ -37,11 +37,11 @@ impl Form {
         }
     }
 
-    /// The one with this name.
+    /// Returns the form with this name.
     ///
     /// # Errors
-    /// When there is none.
-    pub(crate) fn named(name: &str) -> Result<Self> {
+    /// Returns an error if there is none.
+    pub(crate) fn from_name(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|form| form.name() == name);
         found.ok_or_else(|| format!("unknown format `{name}`").into())
     }

@@ -1,10 +1,10 @@
-//! `cargo bench -p profiler-benches --bench scale`: what a range costs from its recording to its
-//! file, from ten thousand ranges to a hundred million.
+//! `cargo bench -p profiler-benches --bench scale`: the cost of a range from recording to file, for
+//! ten thousand to a hundred million ranges.
 //!
-//! A cost per range that stays the same is a cost that is linear. Every size and format runs in a
-//! process of its own, because the most memory that a process ever had is part of the result.
-//! Prints the table, and writes it with its picture to `docs/scale.md` and `docs/scale.svg`.
-//! `-- --largest 100000000` goes up to a hundred million.
+//! A constant cost per range means linear total cost. Each size and format runs in a new process,
+//! because the result includes the peak memory of a process. The bench prints the table, and writes
+//! it with a picture to `docs/scale.md` and `docs/scale.svg`. `-- --largest 100000000` extends it
+//! to a hundred million ranges.
 
 mod form;
 mod options;
@@ -22,7 +22,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-/// The first argument of a child.
+/// First argument of a child.
 const CHILD: &str = "--child";
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn bench(arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     let mut samples = Vec::new();
     for (ranges, form) in options.runs() {
-        samples.push(least_of(options.rounds(ranges), || child(form, ranges))?);
+        samples.push(min_of(options.rounds(ranges), || child(form, ranges))?);
         write!(io::stderr(), ".")?;
     }
     writeln!(io::stderr())?;
@@ -57,28 +57,28 @@ fn bench(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The least of several: noise only ever adds.
-fn least_of(rounds: u32, mut sample: impl FnMut() -> Result<Sample>) -> Result<Sample> {
-    let mut least = sample()?;
+/// Returns the minimum of several samples; noise only adds to them.
+fn min_of(rounds: u32, mut sample: impl FnMut() -> Result<Sample>) -> Result<Sample> {
+    let mut min = sample()?;
     for _ in 1..rounds {
-        least = least.least(&sample()?);
+        min = min.min(&sample()?);
     }
-    Ok(least)
+    Ok(min)
 }
 
-/// Runs this program again, for one sample.
+/// Runs this program again for one sample.
 fn child(form: Form, ranges: u64) -> Result<Sample> {
     let mut command = Command::new(env::current_exe()?);
     command.args([CHILD, form.name(), &ranges.to_string()]).env_remove("PROFILER_CONFIG").stdin(Stdio::null());
     let output = command.output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{ranges} ranges as {}: {}: {}", form.name(), output.status, said.trim()).into());
+        let message = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{ranges} ranges as {}: {}: {}", form.name(), output.status, message.trim()).into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn serve(form: &str, ranges: &str) -> Result<()> {
-    let sample = sample::take(Form::named(form)?, ranges.parse()?)?;
+    let sample = sample::take(Form::from_name(form)?, ranges.parse()?)?;
     Ok(writeln!(io::stdout().lock(), "{}", serde_json::to_string(&sample)?)?)
 }

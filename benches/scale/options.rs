@@ -1,27 +1,27 @@
-//! How far the sizes go.
+//! Options of the bench: the sizes to measure.
 
 use crate::form::Form;
 use profiler_benches::Result;
 
-/// Ten thousand.
+/// Smallest number of ranges.
 const SMALLEST: u64 = 10_000;
-/// What takes a minute.
+/// Default largest number of ranges, which takes a minute.
 const LARGEST: u64 = 10_000_000;
-/// Above it only compressed files are written: plain JSON of a hundred million ranges takes 13 GB
-/// of the disk.
+/// Number of ranges above which only compressed files are written: plain JSON of a hundred million
+/// ranges takes 13 GB of disk space.
 const LARGEST_PLAIN: u64 = 10_000_000;
 
-/// What the person asked for.
+/// Parsed options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Options {
     largest: u64,
 }
 
 impl Options {
-    /// Parses what follows the program's name.
+    /// Parses the arguments after the program's name.
     ///
     /// # Errors
-    /// When an argument is unknown or lacks its value.
+    /// Returns an error for an unknown argument or a missing value.
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self { largest: LARGEST };
         let mut rest = arguments.iter();
@@ -35,13 +35,13 @@ impl Options {
                         .filter(|&number| number >= SMALLEST)
                         .ok_or("`--largest` needs a number of ranges, from 10000")?;
                 }
-                other => return Err(format!("unknown argument `{other}`: this bench knows `--largest RANGES`").into()),
+                other => return Err(format!("unknown argument `{other}`: the option is `--largest RANGES`").into()),
             }
         }
         Ok(options)
     }
 
-    /// Sizes and formats, in the order in which they run.
+    /// Returns sizes and formats in the order in which they run.
     pub(crate) fn runs(self) -> impl Iterator<Item = (u64, Form)> {
         let sizes = std::iter::successors(Some(SMALLEST), |size| size.checked_mul(10))
             .take_while(move |&size| size <= self.largest);
@@ -51,7 +51,7 @@ impl Options {
         })
     }
 
-    /// How often a size is measured: a small one is over before the machine has settled.
+    /// Returns the number of rounds for a size: a small one ends before the machine has settled.
     pub(crate) const fn rounds(self, ranges: u64) -> u32 {
         match ranges {
             0..1_000_000 => 7,
@@ -60,7 +60,7 @@ impl Options {
         }
     }
 
-    /// A look at small sizes is no result to keep.
+    /// Returns whether the results are published; small sizes alone are only a quick check.
     pub(crate) const fn writes_docs(self) -> bool {
         self.largest >= LARGEST
     }

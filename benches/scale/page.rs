@@ -1,9 +1,9 @@
-//! The table, and the page of the documentation around it.
+//! The table, and its page in the documentation.
 
 use crate::sample::Sample;
 use profiler_benches::table::{NONE, Table, figure};
 
-/// Before the table.
+/// Text before the table.
 const INTRODUCTION: &str = "\
 # From ten thousand ranges to a hundred million
 
@@ -14,7 +14,7 @@ takes. Every session costs some milliseconds once, which is why ranges of a smal
 
 ";
 
-/// After it.
+/// Text after the table.
 const NOTES: &str = "
 A stage with nine ops in it, over and over, on one thread; each row is a process of its own. Times
 are CPU time of all threads, the kernel's part included, which is what the disk costs; wall time
@@ -30,12 +30,12 @@ cargo bench -p profiler-benches --bench scale -- --largest 100000000
 ```
 ";
 
-/// The whole page.
+/// Returns the page.
 pub(crate) fn text(samples: &[Sample]) -> String {
     format!("{INTRODUCTION}{}{NOTES}", table(samples))
 }
 
-/// A row for each size and format.
+/// Returns the table, one row per size and format.
 pub(crate) fn table(samples: &[Sample]) -> Table {
     let mut table = Table::new([
         "file",
@@ -64,7 +64,7 @@ fn row(sample: &Sample) -> Vec<String> {
         per_range(sample.record_ns),
         figure(sample.stop_ns as f64 / 1e6),
         per_range(sample.export_ns),
-        // Its clock ticks a hundred times a second.
+        // The kernel's clock ticks a hundred times per second.
         if sample.export_ns > 100_000_000 { per_range(sample.export_kernel_ns) } else { NONE.to_owned() },
         figure(1e3 / sample.per_range(sample.export_ns)),
         per_range(sample.export_wall_ns),
@@ -75,7 +75,7 @@ fn row(sample: &Sample) -> Vec<String> {
     ]
 }
 
-/// `10,000,000`.
+/// Formats a number with separators: `10,000,000`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

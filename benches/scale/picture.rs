@@ -1,5 +1,5 @@
-//! The picture of the documentation: cost per range and memory, both axes logarithmic. Linear cost
-//! is a flat line.
+//! The picture in the documentation: cost per range, and memory, on logarithmic axes. A linear
+//! total cost is a flat line.
 
 use crate::form::Form;
 use crate::page::grouped;
@@ -14,7 +14,7 @@ const COLOURS: [RGBColor; 4] =
     [RGBColor(32, 74, 135), RGBColor(114, 159, 207), RGBColor(206, 92, 0), RGBColor(252, 175, 62)];
 const RECORDING: RGBColor = RGBColor(78, 154, 6);
 
-/// A line of a panel: its name, and a value for each number of ranges.
+/// A line of a panel: its name, and a value per number of ranges.
 struct Line {
     name: String,
     colour: RGBColor,
@@ -24,7 +24,7 @@ struct Line {
 /// Draws both panels.
 ///
 /// # Errors
-/// When a value is none that a logarithmic axis has.
+/// Returns an error if a value does not fit a logarithmic axis.
 pub(crate) fn draw(samples: &[Sample]) -> Result<String> {
     let mut svg = String::new();
     {

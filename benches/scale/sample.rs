@@ -1,5 +1,5 @@
-//! One recording in this process: recorded on one thread, stopped, exported, with the cost of each
-//! part.
+//! Measurement of one recording in this process: recorded on one thread, stopped and exported, with
+//! the cost of each part.
 
 use crate::form::Form;
 use cpu_time::{ProcessTime, ThreadTime};
@@ -12,38 +12,40 @@ use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// From here on the recording goes to a file instead of memory.
+/// Number of ranges from which the recording goes to a file instead of memory.
 const SPOOLED: u64 = 10_000_000;
-/// Ranges of one call of [`stage`].
+/// Number of ranges per call of [`stage`].
 const PER_STAGE: u64 = 10;
 
-/// What a child measured; times in nanoseconds, sizes in bytes.
+/// Measurements of a child; times in nanoseconds, sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) form: Form,
     pub(crate) ranges: u64,
     /// CPU time of the recording thread.
     pub(crate) record_ns: u64,
-    /// Wall time of `stop_profile`, and CPU time of the whole process meanwhile.
+    /// Wall time of `stop_profile`.
     pub(crate) stop_ns: u64,
+    /// CPU time of the process during `stop_profile`.
     pub(crate) stop_cpu_ns: u64,
-    /// CPU time of all threads from there until every artifact is on the disk, and the kernel's
-    /// part in it.
+    /// CPU time of all threads from then until all artifacts are on disk.
     pub(crate) export_ns: u64,
+    /// Kernel's part of it.
     pub(crate) export_kernel_ns: u64,
     pub(crate) export_wall_ns: u64,
-    /// The trace as it lies on the disk.
+    /// Size of the trace on disk.
     pub(crate) trace_bytes: u64,
-    /// Most memory that the process ever had, and how much of it came with the export.
+    /// Peak memory of the process.
     pub(crate) peak_bytes: u64,
+    /// Increase of memory during the export.
     pub(crate) added_bytes: u64,
-    /// Memory that the recording may take; `None` where it is in a file.
+    /// Memory budget of the recording; `None` if it is in a file.
     pub(crate) budget_bytes: Option<u64>,
 }
 
 impl Sample {
-    /// The lesser of two, figure by figure.
-    pub(crate) fn least(self, other: &Self) -> Self {
+    /// Returns the minimum of each figure.
+    pub(crate) fn min(self, other: &Self) -> Self {
         Self {
             record_ns: self.record_ns.min(other.record_ns),
             stop_ns: self.stop_ns.min(other.stop_ns),
@@ -57,20 +59,20 @@ impl Sample {
         }
     }
 
-    /// A time of all ranges, for one.
+    /// Returns a total per range.
     pub(crate) fn per_range(&self, total: u64) -> f64 {
         total as f64 / self.ranges as f64
     }
 }
 
-/// Records so many ranges and writes them.
+/// Records a number of ranges and exports them.
 ///
 /// # Errors
-/// When the session fails, or has lost a range.
+/// Returns an error if the session fails or loses a range.
 pub(crate) fn take(form: Form, ranges: u64) -> Result<Sample> {
-    // Beside what is built, not in `/tmp`, which may be memory.
-    let beside = std::env::current_exe()?;
-    let folder = tempfile::tempdir_in(beside.parent().ok_or("this program has no folder")?)?;
+    // In the build folder, because `/tmp` may be in memory.
+    let program = std::env::current_exe()?;
+    let folder = tempfile::tempdir_in(program.parent().ok_or("this program has no folder")?)?;
     let spooled = ranges >= SPOOLED;
     let config = ProfilerConfig::torch(folder.path())
         .torch_profiler_use_gzip(form.is_compressed())
@@ -79,17 +81,17 @@ pub(crate) fn take(form: Form, ranges: u64) -> Result<Sample> {
     let budget = config.max_buffer_mb << 20;
     start_profile_with(config)?;
     let recorded = thread::spawn(move || record(ranges)).join().map_err(|_| "the recording thread panicked")?;
-    let peak_of_recording = memory::peak();
-    memory::forget_peak();
+    let recording_peak = memory::peak();
+    memory::reset_peak();
     let before = memory::resident();
     let (clock, cpu) = (Instant::now(), ProcessTime::now());
     let stopped = stop_profile()?;
     let (stop, stop_cpu) = (clock.elapsed(), cpu.elapsed());
-    let kernel = kernel_time::of_process();
+    let kernel = kernel_time::process();
     let (clock, cpu) = (Instant::now(), ProcessTime::now());
     let manifest = stopped.wait()?;
     let (wall, export) = (clock.elapsed(), cpu.elapsed());
-    let kernel = kernel_time::of_process().saturating_sub(kernel);
+    let kernel = kernel_time::process().saturating_sub(kernel);
     let peak = memory::peak();
     Ok(Sample {
         form,
@@ -100,15 +102,15 @@ pub(crate) fn take(form: Form, ranges: u64) -> Result<Sample> {
         export_ns: nanos(export)?,
         export_kernel_ns: nanos(kernel)?,
         export_wall_ns: nanos(wall)?,
-        trace_bytes: written(&manifest)?,
-        peak_bytes: peak.max(peak_of_recording),
+        trace_bytes: trace_size(&manifest)?,
+        peak_bytes: peak.max(recording_peak),
         added_bytes: peak.saturating_sub(before),
         budget_bytes: (!spooled).then_some(budget),
     })
 }
 
-/// Bytes of the trace: proof that it is there, with everything.
-fn written(manifest: &Manifest) -> Result<u64> {
+/// Returns the size of the trace, after checking that it is complete.
+fn trace_size(manifest: &Manifest) -> Result<u64> {
     if manifest.ranges_lost > 0 || !manifest.errors.is_empty() {
         return Err(format!("{} ranges are lost: {}", manifest.ranges_lost, manifest.errors.join("; ")).into());
     }
@@ -119,7 +121,7 @@ fn nanos(time: Duration) -> Result<u64> {
     Ok(u64::try_from(time.as_nanos())?)
 }
 
-/// CPU time of so many ranges.
+/// Records a number of ranges, and returns the CPU time.
 fn record(ranges: u64) -> Duration {
     let cpu = ThreadTime::now();
     for x in 0..ranges / PER_STAGE {

@@ -1,32 +1,30 @@
-//! The command line of a bench: `cargo bench -p profiler-benches -- --rounds 7 --json FILE`.
+//! Command line of a bench: `cargo bench -p profiler-benches -- --rounds 7 --json FILE`.
 
 use crate::Result;
 use std::path::PathBuf;
 
-/// What the person asked for.
+/// Parsed arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
-    /// Rounds of samples.
+    /// Number of rounds.
     pub rounds: u32,
-    /// Fewer spans and smaller exports: a look, not a result to quote.
+    /// Fewer spans and smaller exports: a quick check, not results to publish.
     pub quick: bool,
-    /// Where the samples go as JSON.
+    /// File for the samples as JSON.
     pub json: Option<PathBuf>,
-    /// Only these subjects, by short name; empty means all.
+    /// Short names of the selected subjects; empty for all.
     pub only: Vec<String>,
-    /// Fail if this product needs more than it may: only where something is counted, never where it
-    /// is timed.
+    /// Fails if this product exceeds its budget; only for benches that count rather than time.
     pub budget: bool,
-    /// This program was built without link-time optimisation, for which the budget has figures of
-    /// its own.
+    /// Selects the budget for a program that was built without link-time optimisation.
     pub without_lto: bool,
 }
 
 impl Arguments {
-    /// Parses what follows the program's name.
+    /// Parses the arguments after the program's name.
     ///
     /// # Errors
-    /// When an argument is unknown or lacks its value.
+    /// Returns an error for an unknown argument or a missing value.
     pub fn parse(arguments: &[String]) -> Result<Self> {
         let mut parsed =
             Self { rounds: 7, quick: false, json: None, only: Vec::new(), budget: false, without_lto: false };
@@ -43,9 +41,9 @@ impl Arguments {
                 "--json" => parsed.json = Some(PathBuf::from(value()?)),
                 "--only" => parsed.only.extend(value()?.split(',').map(str::to_owned)),
                 other => {
-                    let known =
+                    let options =
                         "`--rounds N`, `--quick`, `--only NAME,NAME`, `--budget`, `--without-lto` and `--json FILE`";
-                    return Err(format!("unknown argument `{other}`: a bench knows {known}").into());
+                    return Err(format!("unknown argument `{other}`: the options are {options}").into());
                 }
             }
         }
@@ -55,7 +53,7 @@ impl Arguments {
         Ok(parsed)
     }
 
-    /// Whether the subject with this short name is wanted.
+    /// Returns whether the subject with this short name is selected.
     pub fn wants(&self, subject: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == subject)
     }

@@ -1,5 +1,5 @@
-//! One sample in a process of its own: the bench runs itself again with an order, and reads one
-//! line of JSON back.
+//! Sampling in child processes: the bench runs its own program again with an order, and reads one
+//! line of JSON.
 
 use crate::Result;
 use crate::measure::{self, Sample};
@@ -9,33 +9,32 @@ use std::env;
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 
-/// The first argument of a child.
+/// First argument of a child.
 const CHILD: &str = "--child";
 
-/// What a child is told to measure.
+/// Order of a measurement to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// Short name of the subject.
     pub subject: String,
-    /// The situation.
+    /// Scenario to measure.
     pub scenario: Scenario,
-    /// Spans that are counted, per thread.
+    /// Number of counted spans, per thread.
     pub spans: u64,
-    /// Spans made before the counting starts, per thread.
+    /// Number of spans before the counting starts, per thread.
     pub warm_up: u64,
 }
 
 impl Order {
-    /// An order with a tenth of the spans as warm-up.
+    /// Creates an order with a tenth of the spans as warm-up.
     pub fn new(subject: &dyn Subject, scenario: Scenario, spans: u64) -> Self {
         Self { subject: subject.name().to_owned(), scenario, spans, warm_up: spans / 10 }
     }
 
-    /// The command line of this program's child that carries the order out, behind `wrapper` where
-    /// there is one.
+    /// Returns the command that runs a child with this order, under `wrapper` unless it is empty.
     ///
     /// # Errors
-    /// When this program cannot find itself.
+    /// Returns an error if the path of this program is unknown.
     pub fn command(&self, wrapper: &[String]) -> Result<Command> {
         let program = env::current_exe()?;
         let mut command = match wrapper {
@@ -49,9 +48,9 @@ impl Order {
         command
             .args([CHILD, &self.subject, &self.scenario.to_string()])
             .args([self.spans.to_string(), self.warm_up.to_string()])
-            // No sockets in a benchmark; hotpath serves its figures over HTTP unless told not to.
+            // No sockets in a benchmark: by default hotpath serves its figures over HTTP.
             .env("HOTPATH_METRICS_SERVER_OFF", "true")
-            // A user's own settings must not decide what is measured.
+            // The user's settings must not affect the measurement.
             .env_remove("PROFILER_CONFIG")
             .stdin(Stdio::null());
         Ok(command)
@@ -60,7 +59,7 @@ impl Order {
     /// Runs the child and reads its sample.
     ///
     /// # Errors
-    /// When the child fails; its own words are in the message.
+    /// Returns an error if the child fails, with its output.
     pub fn run(&self) -> Result<Sample> {
         let output = self.command(&[])?.output()?;
         self.check(&output)?;
@@ -73,13 +72,13 @@ impl Order {
     /// Turns a child's failure into an error.
     ///
     /// # Errors
-    /// When `output` is that of a child that failed.
+    /// Returns an error if `output` is that of a failed child.
     pub fn check(&self, output: &Output) -> Result<()> {
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(format!("the child for {self:?} failed with {}: {}", output.status, said.trim()).into())
+        let message = String::from_utf8_lossy(&output.stderr);
+        Err(format!("the child for {self:?} failed with {}: {}", output.status, message.trim()).into())
     }
 
     fn parse(arguments: &[String]) -> Result<Self> {
@@ -95,10 +94,10 @@ impl Order {
     }
 }
 
-/// If this process is a child, carries its order out and returns true.
+/// Carries out the order if this process is a child. Returns whether it is.
 ///
 /// # Errors
-/// When the order is malformed or the sample cannot be taken.
+/// Returns an error if the order is malformed or the measurement fails.
 pub fn serve(subjects: &[&dyn Subject], arguments: &[String]) -> Result<bool> {
     let [first, order @ ..] = arguments else {
         return Ok(false);

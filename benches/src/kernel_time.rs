@@ -1,22 +1,25 @@
-//! CPU time spent inside the kernel, which in an export is the disk's share and not the exporter's.
+//! CPU time spent inside the kernel. In an export this is the cost of the disk, not of the
+//! exporter.
 //!
-//! Counted in ticks of 10 ms, so it means something only for work of a good part of a second.
+//! It is counted in ticks of 10 ms, so it is only meaningful for work of at least several hundred
+//! milliseconds.
 
 use std::fs;
 use std::time::Duration;
 
-/// Of the whole process, its ended threads included; zero where the kernel does not tell.
-pub fn of_process() -> Duration {
+/// Returns the time of the process, including its ended threads; zero if the kernel does not report
+/// it.
+pub fn process() -> Duration {
     read("/proc/self/stat")
 }
 
-/// Of the calling thread.
-pub fn of_thread() -> Duration {
+/// Returns the time of the calling thread.
+pub fn thread() -> Duration {
     read("/proc/thread-self/stat")
 }
 
-/// Reads the field `stime` of proc_pid_stat(5). The second field is a name in parentheses that may
-/// contain anything.
+/// Reads the field `stime` of proc_pid_stat(5). The second field is a name in parentheses, which
+/// may contain any character.
 fn read(stat: &str) -> Duration {
     const AFTER_NAME: usize = 12;
     const TICK: Duration = Duration::from_millis(10);

@@ -1,12 +1,12 @@
-//! What one span costs: ours beside the peers', measured in one run.
+//! Benchmarks of the cost of one span, compared with other profilers in one run.
 //!
-//! `cargo bench -p profiler-benches` prints the tables of `docs/costs.md`. Every sample is taken
-//! in a fresh child process, because most profilers are one global state per process; the children
-//! of all subjects take turns, round after round, so that a noisy machine favours none of them. A
-//! subject that cannot show that it recorded is an error: nothing is ever compared with a no-op.
+//! `cargo bench -p profiler-benches` prints the tables of `docs/costs.md`. Each sample is taken in a new
+//! child process, because most profilers have one global state per process. The subjects alternate
+//! within each round, so that a noisy machine favours none. A subject that cannot prove that it
+//! recorded is an error, so nothing is compared with a no-op.
 //!
-//! This library knows no peer. The peers are dev-dependencies of the bench targets (`subjects/`),
-//! so that building or testing the workspace builds none of them.
+//! This library does not depend on the other profilers. They are dev-dependencies of the bench
+//! targets (`subjects/`), so building or testing the workspace does not build them.
 
 pub mod arguments;
 pub mod child;
@@ -20,5 +20,5 @@ pub mod subject;
 pub mod table;
 pub mod workload;
 
-/// Every failure of a bench is a sentence for the person who ran it.
+/// Result of a bench; errors are sentences for the user.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

@@ -1,9 +1,9 @@
-//! One sample: one subject in one scenario, in this process, with the clocks that count CPU time of
-//! a thread.
+//! Measurement of one subject in one scenario, in this process, by clocks that count the CPU time
+//! of a thread.
 //!
-//! CPU time of the recording thread is what the annotated program loses; everything else that the
-//! tool burns, in its own threads or when it is told to finish, is counted apart as the rest. Wall
-//! time is used for exports only.
+//! The CPU time of the recording thread is the cost to the annotated program. All other CPU time of
+//! the tool, in its own threads and in its finish, is counted separately as the rest. Wall time is
+//! used only for exports.
 
 use crate::Result;
 use crate::child::Order;
@@ -17,33 +17,32 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a child measured; all times in nanoseconds, all sizes in bytes.
+/// Measurements of a child; all times in nanoseconds, all sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sample {
-    /// CPU time of the recording thread per span; the mean over the threads where there are
-    /// several.
+    /// CPU time of the recording thread per span; with several threads, their mean.
     pub ns_per_span: f64,
-    /// CPU time of everything else per span: the tool's threads, and its finish.
+    /// All other CPU time per span: the tool's threads, and its finish.
     pub rest_ns_per_span: f64,
-    /// The part of it that the kernel spent, in steps of 10 ms over all spans.
+    /// Kernel's part of the rest; measured in steps of 10 ms over all spans.
     pub rest_kernel_ns_per_span: f64,
-    /// Memory that the recording added, per span.
+    /// Memory added by the recording, per span.
     pub resident_per_span: f64,
-    /// Spans that were made, warm-up included.
+    /// Number of spans, including the warm-up.
     pub made: u64,
-    /// Spans that the tool shows it kept; `None` where it cannot show.
+    /// Number of spans that the tool provably kept; `None` if it cannot prove it.
     pub kept: Option<u64>,
-    /// Size of the trace file, 0 without one.
+    /// Size of the trace file; 0 if there is none.
     pub file_bytes: u64,
-    /// Size of what is in it, before any compression.
+    /// Size of its contents before compression.
     pub text_bytes: u64,
     /// Wall time from the end of the work to the end of the finish.
     pub finish_wall_ns: u64,
-    /// Highest memory during the finish above that before it.
+    /// Peak memory during the finish, relative to the memory before it.
     pub finish_added_bytes: u64,
 }
 
-/// What the recording threads measured.
+/// Measurements of the recording threads.
 struct Recorded {
     per_span: Vec<f64>,
     cpu: Duration,
@@ -51,10 +50,10 @@ struct Recorded {
     resident: u64,
 }
 
-/// Carries out `order` on `subject`.
+/// Measures `subject` as ordered.
 ///
 /// # Errors
-/// When the subject has no such scenario, cannot record, or shows that it did not.
+/// Returns an error if the subject does not support the scenario, cannot record, or did not record.
 pub fn sample(subject: &dyn Subject, order: &Order) -> Result<Sample> {
     let missing = || format!("`{}` has no scenario `{}`", subject.name(), order.scenario);
     let work = subject.work(order.scenario).ok_or_else(missing)?;
@@ -62,11 +61,11 @@ pub fn sample(subject: &dyn Subject, order: &Order) -> Result<Sample> {
     let recording = if order.scenario.records() { Some(subject.start(order.scenario, made)?) } else { None };
 
     let process = ProcessTime::now();
-    let kernel = kernel_time::of_process();
+    let kernel = kernel_time::process();
     let recorded = record(order, work)?;
-    let finish = Finish::of(recording)?;
+    let finish = Finish::run(recording)?;
     let rest = process.elapsed().saturating_sub(recorded.cpu);
-    let rest_kernel = kernel_time::of_process().saturating_sub(kernel + recorded.kernel);
+    let rest_kernel = kernel_time::process().saturating_sub(kernel + recorded.kernel);
     let evidence = uncounted_evidence(finish.kept.as_ref())?;
     prove(subject, order, evidence, recorded.resident, made)?;
     Ok(Sample {
@@ -83,7 +82,7 @@ pub fn sample(subject: &dyn Subject, order: &Order) -> Result<Sample> {
     })
 }
 
-/// The end of a recording, and what it took.
+/// Measurements of the end of a recording.
 struct Finish {
     kept: Box<dyn Kept>,
     wall: Duration,
@@ -91,8 +90,8 @@ struct Finish {
 }
 
 impl Finish {
-    fn of(recording: Option<Box<dyn Recording>>) -> Result<Self> {
-        memory::forget_peak();
+    fn run(recording: Option<Box<dyn Recording>>) -> Result<Self> {
+        memory::reset_peak();
         let before = memory::resident();
         let started = Instant::now();
         let kept = match recording {
@@ -104,8 +103,7 @@ impl Finish {
     }
 }
 
-/// Runs the work on as many threads as the scenario wants, all starting together after their
-/// warm-up.
+/// Runs the work on the scenario's number of threads, which start together after their warm-up.
 fn record(order: &Order, work: fn(u64)) -> Result<Recorded> {
     let threads = order.scenario.threads();
     let ready = Barrier::new(usize::try_from(threads)?);
@@ -116,8 +114,8 @@ fn record(order: &Order, work: fn(u64)) -> Result<Recorded> {
             let whole = ThreadTime::now();
             work(order.warm_up);
             ready.wait();
-            let per_span = quickest_pass(work, order);
-            (per_span, whole.elapsed(), kernel_time::of_thread())
+            let per_span = fastest_pass(work, order);
+            (per_span, whole.elapsed(), kernel_time::thread())
         };
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
         for handle in handles {
@@ -132,8 +130,8 @@ fn record(order: &Order, work: fn(u64)) -> Result<Recorded> {
     Ok(recorded)
 }
 
-/// Nanoseconds per span of the quickest pass.
-fn quickest_pass(work: fn(u64), order: &Order) -> f64 {
+/// Returns the nanoseconds per span of the fastest pass.
+fn fastest_pass(work: fn(u64), order: &Order) -> f64 {
     let passes = order.scenario.passes();
     let spans = order.spans / passes;
     let one = |_| {
@@ -144,26 +142,26 @@ fn quickest_pass(work: fn(u64), order: &Order) -> f64 {
     (0..passes).map(one).fold(f64::INFINITY, f64::min)
 }
 
-/// The only function whose instructions are counted under callgrind, which finds it by this name.
+/// Runs the counted work; callgrind finds this function by its name.
 #[inline(never)]
 pub fn counted_spans(work: fn(u64), spans: u64) {
     work(spans);
-    // Keeps the call above from becoming a jump, which would end the counting before it began.
+    // Prevents a tail call, which would end the counting before it starts.
     black_box(());
 }
 
-/// Asks for the evidence, whose instructions callgrind leaves out by this name where it counts all
-/// else.
+/// Requests the evidence; callgrind finds this function by its name and excludes its instructions
+/// where it counts everything else.
 #[inline(never)]
 fn uncounted_evidence(kept: &dyn Kept) -> Result<Evidence> {
     let evidence = kept.evidence();
-    // As above.
+    // Prevents a tail call, as above.
     black_box(());
     evidence
 }
 
-/// Refuses a sample of a tool that did not record: half of the spans must be there, or half a cache
-/// line of memory for each where the tool counts nothing.
+/// Rejects a sample of a tool that did not record: it must have kept half of the spans, or, if it
+/// has no count, have used half a cache line of memory per span.
 fn prove(subject: &dyn Subject, order: &Order, evidence: Evidence, resident: u64, made: u64) -> Result<()> {
     if !order.scenario.records() {
         return Ok(());

@@ -1,21 +1,21 @@
-//! How much memory this process has, and how much it had at most, as the kernel counts it.
+//! Resident memory of this process and its peak, as the kernel reports them.
 
 use std::fs;
 
-/// Resident memory now, in bytes; 0 where the kernel does not tell.
+/// Returns the resident memory in bytes; 0 if the kernel does not report it.
 pub fn resident() -> u64 {
     field("VmRSS:")
 }
 
-/// Highest resident memory since the last [`forget_peak`], in bytes; 0 where the kernel does not
-/// tell.
+/// Returns the peak of resident memory since the last [`reset_peak`] in bytes; 0 if the kernel does
+/// not report it.
 pub fn peak() -> u64 {
     field("VmHWM:")
 }
 
-/// Makes the present the start of [`peak`]. Where the kernel refuses, the peak is that of the whole
+/// Restarts the measurement of [`peak`]. If the kernel refuses, the peak remains that of the whole
 /// process.
-pub fn forget_peak() {
+pub fn reset_peak() {
     // Documented in proc_pid_clear_refs(5): 5 resets the high-water mark.
     let _unsupported = fs::write("/proc/self/clear_refs", "5");
 }

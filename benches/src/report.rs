@@ -1,4 +1,4 @@
-//! Where results go: Markdown to standard output, and JSON into a file that several benches share.
+//! Output of results: Markdown to standard output, and JSON into a file shared by several benches.
 
 use crate::Result;
 use crate::child;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The main function of a bench: a child serves its order, any other process runs `bench`.
+/// Runs the main function of a bench: a child serves its order, any other process runs `bench`.
 pub fn main(subjects: &[&dyn Subject], bench: impl FnOnce(&[String]) -> Result<()>) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match child::serve(subjects, &arguments) {
@@ -30,16 +30,16 @@ pub fn main(subjects: &[&dyn Subject], bench: impl FnOnce(&[String]) -> Result<(
 /// Prints one section of Markdown.
 ///
 /// # Errors
-/// When standard output is closed.
+/// Returns an error if standard output is closed.
 pub fn section(text: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
-/// Puts `results` under `bench` into the JSON object in `file`, and leaves what other benches put
-/// there.
+/// Stores `results` under the key `bench` in the JSON object in `file`, keeping other benches'
+/// results.
 ///
 /// # Errors
-/// When the file cannot be written, or holds something that is not a JSON object.
+/// Returns an error if the file cannot be written, or is not a JSON object.
 pub fn save(file: &Path, bench: &str, results: &impl Serialize) -> Result<()> {
     let mut all: Map<String, Value> = match fs::read_to_string(file) {
         Ok(text) => {

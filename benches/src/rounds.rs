@@ -1,5 +1,5 @@
-//! Takes the samples in turns and reduces them: A B C, A B C, and so on, so that no subject has the
-//! quiet minute.
+//! Rounds of samples and their reduction. The subjects alternate (A B C, A B C, …), so that none
+//! gets all quiet periods of the machine.
 
 use crate::Result;
 use crate::child::Order;
@@ -13,44 +13,45 @@ use std::io::{self, Write};
 pub struct Series {
     /// Short name of the subject.
     pub subject: String,
-    /// The situation.
+    /// Scenario of the samples.
     pub scenario: Scenario,
-    /// Spans counted per sample and thread.
+    /// Number of counted spans per sample and thread.
     pub spans: u64,
-    /// One per round.
+    /// Samples, one per round.
     pub samples: Vec<Sample>,
 }
 
 impl Series {
-    /// The least CPU time of the recording thread per span, in nanoseconds: noise only ever adds to
-    /// it.
+    /// Returns the minimum CPU time of the recording thread per span, in nanoseconds. The minimum
+    /// is used because noise only adds time.
     pub fn ns_per_span(&self) -> f64 {
-        self.least(|sample| sample.ns_per_span)
+        self.min(|sample| sample.ns_per_span)
     }
 
-    /// The median of the same.
+    /// Returns the median CPU time of the recording thread per span, in nanoseconds.
     pub fn median_ns_per_span(&self) -> f64 {
         let mut all: Vec<f64> = self.samples.iter().map(|sample| sample.ns_per_span).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
-    /// The least of `figure` over the samples.
-    pub fn least(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
+    /// Returns the minimum of `figure` over the samples.
+    pub fn min(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
         self.samples.iter().map(figure).fold(f64::INFINITY, f64::min)
     }
 
-    /// The worst share of spans that the tool kept, from 0 to 1; `None` where it cannot show.
+    /// Returns the lowest share of spans that the tool kept, from 0 to 1; `None` if it cannot prove
+    /// it.
     pub fn kept(&self) -> Option<f64> {
         let share = |sample: &Sample| sample.kept.map(|kept| kept as f64 / sample.made as f64);
         self.samples.iter().map(share).try_fold(1.0, |worst, share| share.map(|share| f64::min(worst, share)))
     }
 }
 
-/// Runs every order once per round.
+/// Runs all orders once per round.
 ///
 /// # Errors
-/// When a child fails.
+/// Returns an error if a child fails.
 pub fn run(orders: &[Order], rounds: u32) -> Result<Vec<Series>> {
     let empty = |order: &Order| Series {
         subject: order.subject.clone(),
@@ -70,7 +71,7 @@ pub fn run(orders: &[Order], rounds: u32) -> Result<Vec<Series>> {
     Ok(all)
 }
 
-/// Finds the series of `subject` in `scenario`.
+/// Returns the series of `subject` in `scenario`.
 pub fn find<'a>(all: &'a [Series], subject: &str, scenario: Scenario) -> Option<&'a Series> {
     all.iter().find(|series| series.subject == subject && series.scenario == scenario)
 }

@@ -1,44 +1,44 @@
-//! The situations in which a span's cost is measured.
+//! Scenarios in which the cost of a span is measured.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// One situation; a subject that has no such thing is left out of its column.
+/// A scenario. A subject that does not support one is left out of its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// The tool is linked in and not recording.
+    /// The tool is linked in but not recording.
     Off,
     /// One span after the other on one thread.
     On,
-    /// Eight spans inside each other, on one thread.
+    /// Eight nested spans on one thread.
     Nested,
     /// A span that records the shape of a tensor.
     Shapes,
-    /// As `On`, with a guard in the function instead of an attribute on it.
+    /// Like `On`, with a guard in the function instead of an attribute.
     Block,
-    /// As `On`, on two threads at the same time.
+    /// Like `On`, on two threads at the same time.
     TwoThreads,
-    /// As `On`, and what follows until a trace viewer can open the file.
+    /// Like `On`, plus everything until a trace viewer can open the file.
     Export,
-    /// As `Export`, of spans with shapes.
+    /// Like `Export`, for spans with shapes.
     ExportShapes,
-    /// As `Export`, compressed.
+    /// Like `Export`, compressed.
     ExportGzip,
-    /// As `Export`, in Perfetto's own format.
+    /// Like `Export`, in Perfetto's native format.
     ExportPerfetto,
-    /// As `ExportShapes`, in Perfetto's own format.
+    /// Like `ExportShapes`, in Perfetto's native format.
     ExportPerfettoShapes,
-    /// As `ExportPerfetto`, compressed.
+    /// Like `ExportPerfetto`, compressed.
     ExportPerfettoGzip,
 }
 
 impl Scenario {
-    /// The five columns of the table of costs per span.
+    /// Columns of the table of costs per span.
     pub const PER_SPAN: [Self; 5] = [Self::Off, Self::On, Self::Nested, Self::Shapes, Self::TwoThreads];
 
-    /// The rows that a subject may have in the table of exports.
+    /// Possible rows of a subject in the table of exports.
     pub const EXPORTS: [Self; 6] = [
         Self::Export,
         Self::ExportShapes,
@@ -63,30 +63,30 @@ impl Scenario {
         (Self::ExportPerfettoGzip, "export-perfetto-gzip"),
     ];
 
-    /// Whether the tool records in this situation.
+    /// Returns whether the tool records in this scenario.
     pub fn records(self) -> bool {
         self != Self::Off
     }
 
-    /// Whether the file is in Perfetto's own format.
+    /// Returns whether the file is in Perfetto's native format.
     pub fn is_perfetto(self) -> bool {
         matches!(self, Self::ExportPerfetto | Self::ExportPerfettoShapes | Self::ExportPerfettoGzip)
     }
 
-    /// Returns whether the export is measured, and not the recording.
+    /// Returns whether the export is measured instead of the recording.
     pub fn is_export(self) -> bool {
         Self::EXPORTS.contains(&self)
     }
 
-    /// Parts that the work is cut into, of which the quickest counts.
+    /// Returns the number of passes into which the work is divided; the fastest counts.
     ///
-    /// Only where nothing grows from one to the next: a span that is not recorded takes as long as
-    /// two instructions, so that the clock speed of the moment matters most.
+    /// There are several only where no state grows between passes: a span that is not recorded
+    /// takes two instructions, so the momentary clock speed dominates.
     pub fn passes(self) -> u64 {
         if self == Self::Off { 10 } else { 1 }
     }
 
-    /// Threads that record at the same time.
+    /// Returns the number of threads that record at the same time.
     pub fn threads(self) -> u64 {
         if self == Self::TwoThreads { 2 } else { 1 }
     }

@@ -1,72 +1,70 @@
-//! What a tool must offer to be compared: work that is annotated as its users would, and proof that
-//! it recorded.
+//! The interface of compared tools: annotated work in the style of their users, and evidence that
+//! it was recorded.
 
 use crate::Result;
 use crate::scenario::Scenario;
 use std::path::Path;
 use std::process::Command;
 
-/// One tool, or one bound to compare with.
+/// A tool, or a bound for comparison.
 pub trait Subject: Sync {
-    /// The short name that selects it, such as `fastrace`.
+    /// Returns the short name that selects it, such as `fastrace`.
     fn name(&self) -> &'static str;
 
-    /// The name in the tables, with the version that was measured.
+    /// Returns the name for tables, with the measured version.
     fn title(&self) -> &'static str;
 
-    /// The annotated work for `scenario`, as a function of the number of spans; `None` where the
-    /// tool has no such thing.
+    /// Returns the annotated work for `scenario` as a function of the number of spans; `None` if
+    /// the tool does not support the scenario.
     fn work(&self, scenario: Scenario) -> Option<fn(u64)>;
 
-    /// Switches recording on for `scenario`, which will make about `spans` spans.
+    /// Starts recording for `scenario`, which will create about `spans` spans.
     ///
     /// # Errors
-    /// When the tool cannot record here.
+    /// Returns an error if the tool cannot record here.
     fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>>;
 
-    /// Sets up what a child finds on its machine; `folder` is empty, and stays until the child
-    /// ends.
+    /// Prepares the environment of a child. `folder` is empty and exists until the child exits.
     ///
     /// # Errors
-    /// When the machine cannot be set up.
+    /// Returns an error if the environment cannot be prepared.
     fn prepare(&self, _child: &mut Command, _folder: &Path) -> Result<()> {
         Ok(())
     }
 }
 
-/// A tool that records.
+/// A recording in progress.
 pub trait Recording {
-    /// Ends the recording, waits until nothing of it is in flight, and counts what was kept.
+    /// Ends the recording, and waits until all of it has been delivered.
     ///
     /// # Errors
-    /// When the tool failed to deliver.
+    /// Returns an error if the tool fails to deliver.
     fn finish(self: Box<Self>) -> Result<Box<dyn Kept>>;
 }
 
-/// What a tool kept; asked after the clocks have stopped, because counting can mean reading a file
-/// again.
+/// Output of a finished recording. Evidence is counted after the clocks have stopped, because it
+/// may require reading a file.
 pub trait Kept {
-    /// Counts it.
+    /// Counts the kept spans.
     ///
     /// # Errors
-    /// When the tool's output cannot be read.
+    /// Returns an error if the tool's output cannot be read.
     fn evidence(&self) -> Result<Evidence>;
 }
 
-/// The proof that a tool recorded.
+/// Evidence that a tool recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// Spans found in what the tool delivered; `None` where a tool delivers to nobody but its own
-    /// viewer.
+    /// Number of spans found in the tool's output; `None` if only its own viewer can read that.
     pub spans: Option<u64>,
-    /// Size of the trace file in bytes; 0 without one.
+    /// Size of the trace file in bytes; 0 if there is none.
     pub file_bytes: u64,
-    /// Size of what is in it, before any compression.
+    /// Size of its contents before compression.
     pub text_bytes: u64,
 }
 
 impl Evidence {
-    /// A tool that wrote no file.
+    /// Creates the evidence of a tool without a file.
     pub fn spans(spans: u64) -> Self {
         Self { spans: Some(spans), file_bytes: 0, text_bytes: 0 }
     }
@@ -78,10 +76,10 @@ impl Kept for Evidence {
     }
 }
 
-/// Finds a subject by its short name.
+/// Returns the subject with this short name.
 ///
 /// # Errors
-/// When there is none.
+/// Returns an error if there is none.
 pub fn find<'a>(subjects: &[&'a dyn Subject], name: &str) -> Result<&'a dyn Subject> {
     let found = subjects.iter().copied().find(|subject| subject.name() == name);
     found.ok_or_else(|| format!("unknown subject `{name}`").into())

@@ -1,15 +1,15 @@
-//! Markdown tables, aligned so that they can be read in a terminal as well.
+//! Markdown tables that are also readable in a terminal.
 
 use std::fmt;
 
-/// A table that is filled row by row; the first column is text, the others are figures.
+/// A table filled row by row; the first column is text, the others are figures.
 #[derive(Debug, Clone)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with its header.
+    /// Creates a table with this header.
     pub fn new<const N: usize>(header: [&str; N]) -> Self {
         Self { rows: vec![header.map(str::to_owned).to_vec()] }
     }
@@ -51,10 +51,10 @@ impl fmt::Display for Table {
     }
 }
 
-/// What stands in a cell that has no figure.
+/// Content of a cell without a figure.
 pub const NONE: &str = "–";
 
-/// A figure with as many decimals as its size deserves.
+/// Formats a figure with decimals that suit its size.
 pub fn figure(value: f64) -> String {
     match value.abs() {
         size if size < 10.0 => format!("{value:.1}"),
@@ -63,7 +63,7 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// A ratio to the lower bound.
+/// Formats a ratio to the lower bound.
 pub fn ratio(value: f64, bound: f64) -> String {
     let ratio = value / bound;
     if ratio < 10.0 { format!("{ratio:.2}") } else { format!("{ratio:.0}") }

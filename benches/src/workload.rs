@@ -1,18 +1,17 @@
-//! The function body that every subject annotates, small enough that what is measured is the
-//! annotation.
+//! The workload that all subjects annotate, small enough that the annotation dominates the
+//! measurement.
 
 use std::hint::black_box;
 
-/// Spans between two of a tool's own units: a root span of fastrace, a frame of puffin.
+/// Number of spans per unit of a tool: a root span of fastrace, a frame of puffin.
 ///
-/// Their users have such a unit per request or frame, and fastrace drops what exceeds 10,240 spans
-/// in one.
+/// Their users have one unit per request or frame, and fastrace drops spans above 10,240 per unit.
 pub const SPANS_PER_UNIT: u64 = 1_000;
 
-/// Nested spans per outermost call in the nested scenario.
+/// Number of nested spans per outermost call in the nested scenario.
 pub const DEPTH: u32 = 8;
 
-/// One multiplication that the optimiser cannot see through: about a nanosecond.
+/// Performs one multiplication that cannot be optimised away, which takes about a nanosecond.
 #[inline(always)]
 pub fn work(x: u64) -> u64 {
     black_box(x.wrapping_mul(0x9E37_79B9_7F4A_7C15))
@@ -26,7 +25,7 @@ pub fn flat(spans: u64, span: impl Fn(u64) -> u64) {
     }
 }
 
-/// Calls `nested` so often that it makes `spans` spans, `DEPTH` of them inside each other.
+/// Calls `nested` often enough for `spans` spans, `DEPTH` of them nested in each call.
 #[inline(always)]
 pub fn nested(spans: u64, nested: impl Fn(u32, u64) -> u64) {
     for x in 0..spans / u64::from(DEPTH) {
@@ -34,13 +33,13 @@ pub fn nested(spans: u64, nested: impl Fn(u32, u64) -> u64) {
     }
 }
 
-/// Cuts `spans` into units and runs `unit` for each with its number of spans.
+/// Divides `spans` into units, and calls `unit` with the number of spans of each.
 #[inline(always)]
 pub fn in_units(spans: u64, unit: impl Fn(u64)) {
-    let mut left = spans;
-    while left > 0 {
-        let now = left.min(SPANS_PER_UNIT);
-        unit(now);
-        left -= now;
+    let mut remaining = spans;
+    while remaining > 0 {
+        let size = remaining.min(SPANS_PER_UNIT);
+        unit(size);
+        remaining -= size;
     }
 }

@@ -1,11 +1,11 @@
-//! The workload without any annotation: what a call costs anyway.
+//! The workload without annotation: the cost of the call itself.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::{Recording, Subject};
 use profiler_benches::workload::{self, work};
 
-/// A call, and nothing else; it exists in the scenario `off` only.
+/// A bare call; supports only the scenario `off`.
 pub(crate) struct Bare;
 
 impl Subject for Bare {

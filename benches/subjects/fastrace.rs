@@ -1,4 +1,4 @@
-//! fastrace: a root span per unit, and a reporter that counts what reaches it.
+//! fastrace, with one root span per unit and a reporter that counts spans.
 
 use fastrace::Span;
 use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
@@ -9,8 +9,8 @@ use profiler_benches::workload::{self, work};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The tracing library of the `fast` family. Off means: no root span. (A root without a reporter
-/// costs as much as recording.)
+/// The tracing library of the `fast` family. When off, there is no root span. (A root span without
+/// a reporter costs as much as recording.)
 pub(crate) struct Fastrace;
 
 impl Subject for Fastrace {
@@ -38,7 +38,7 @@ impl Subject for Fastrace {
     }
 }
 
-/// A reporter that keeps the number of spans.
+/// Reporter that counts spans.
 struct Counting(Arc<AtomicU64>);
 
 impl Reporter for Counting {
@@ -47,7 +47,7 @@ impl Reporter for Counting {
     }
 }
 
-/// The number of spans that were reported.
+/// Number of reported spans.
 struct Reported(Arc<AtomicU64>);
 
 impl Recording for Reported {

@@ -1,4 +1,4 @@
-//! hotpath: its guard alive, and its report read back as JSON.
+//! hotpath, with its guard alive and its report read back as JSON.
 
 use hotpath::{Format, HotpathGuard, HotpathGuardBuilder};
 use profiler_benches::Result;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
 
-/// The profiler that keeps statistics per function, not spans. Off means: linked with its feature
-/// on, no guard.
+/// A profiler that keeps statistics per function instead of spans. When off, it is linked with its
+/// feature on, without a guard.
 pub(crate) struct Hotpath;
 
 impl Subject for Hotpath {
@@ -39,7 +39,7 @@ impl Subject for Hotpath {
 
 const REPORT: &str = "report.json";
 
-/// hotpath writes its report when the guard goes.
+/// Recording of hotpath, which writes its report when the guard is dropped.
 struct Guarded {
     guard: HotpathGuard,
     dir: TempDir,
@@ -52,7 +52,7 @@ impl Recording for Guarded {
     }
 }
 
-/// The folder with the report.
+/// Folder with the report.
 struct Report(TempDir);
 
 impl Kept for Report {
@@ -62,7 +62,7 @@ impl Kept for Report {
     }
 }
 
-/// Adds up the calls of this bench's functions, wherever the report lists them.
+/// Sums the calls of this bench's functions at any depth of the report.
 fn calls(report: &Value) -> u64 {
     match report {
         Value::Array(all) => all.iter().map(calls).sum(),

@@ -1,8 +1,8 @@
-//! What no profiler of this kind can go below.
+//! The lower bound of the cost of a profiler of this kind.
 //!
 //! Off: one relaxed load and a branch. On: two clock reads and two records of 16 bytes in a ring
-//! that every page of was touched before, owned by the thread, never read. The clock is the one
-//! that fastrace uses, an `rdtsc` behind a predictable branch where the counter is invariant.
+//! owned by the thread, whose pages have all been touched and which is never read. The clock is
+//! fastrace's: an `rdtsc` after a predictable branch if the counter is invariant.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
@@ -16,7 +16,7 @@ use tick_counter::aarch64_tick_counter as now;
 #[cfg(target_arch = "x86_64")]
 use tick_counter::x86_64_tick_counter as now;
 
-/// The bound that the ratios are taken of.
+/// The subject that ratios refer to.
 pub(crate) struct LowerBound;
 
 impl Subject for LowerBound {
@@ -43,7 +43,7 @@ impl Subject for LowerBound {
     }
 }
 
-/// The gate is open.
+/// Recording while the gate is open.
 struct Ring;
 
 impl Recording for Ring {
@@ -53,7 +53,7 @@ impl Recording for Ring {
     }
 }
 
-/// One record: which site and whether it begins, and when.
+/// One record: the site with a begin flag, and the time.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Record {
@@ -61,13 +61,13 @@ struct Record {
     at: u64,
 }
 
-/// Records of one thread's ring; 64 KiB stay in the second cache of any machine.
+/// Number of records in a thread's ring; 64 KiB fit the second-level cache of any machine.
 const CAPACITY: usize = 4096;
 const SITE: u64 = 7;
 const BEGIN: u64 = 1 << 63;
 
 static GATE: AtomicU32 = AtomicU32::new(0);
-/// Records of all threads that have ended their work.
+/// Number of records of all threads that have finished their work.
 static RECORDS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -89,7 +89,7 @@ fn span(x: u64) -> u64 {
     if GATE.load(Ordering::Relaxed) == 0 { work(x) } else { recorded(x) }
 }
 
-/// Out of line, so that what recording needs costs nothing while the gate is closed.
+/// Runs the work recorded. Out of line, so that recording costs nothing while the gate is closed.
 #[inline(never)]
 fn recorded(x: u64) -> u64 {
     push(SITE | BEGIN);
@@ -130,8 +130,7 @@ fn counted_nested(spans: u64) {
     publish();
 }
 
-/// Adds what this thread recorded to the total, and shows the ring to the optimiser as something
-/// that is read.
+/// Adds this thread's records to the total, and reads the ring so that it is not optimised away.
 fn publish() {
     RING.with(|ring| black_box(ring.iter().any(|record| record.get().what == 0)));
     RECORDS.fetch_add(HEAD.replace(0) as u64, Ordering::Relaxed);

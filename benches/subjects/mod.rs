@@ -1,4 +1,4 @@
-//! The tools that are compared, each set up and used as its own documentation tells its users to.
+//! The compared tools, each set up as its own documentation recommends.
 
 mod bare;
 mod fastrace;
@@ -16,14 +16,14 @@ mod tracy;
 
 use profiler_benches::subject::Subject;
 
-/// Short name of the call without any annotation.
+/// Short name of the call without annotation.
 pub(crate) const BARE: &str = "bare";
 /// Short name of this product.
 pub(crate) const OURS: &str = "ours";
-/// Short name of the subject that the ratios are taken of.
+/// Short name of the subject that ratios refer to.
 pub(crate) const LOWER_BOUND: &str = "lower-bound";
 
-/// All subjects, in the order of the tables.
+/// Returns all subjects, in the order of the tables.
 pub(crate) fn all() -> Vec<&'static dyn Subject> {
     vec![
         &bare::Bare,

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::thread;
 use tempfile::TempDir;
 
-/// The profiler that all this is about. Off means: linked with its feature `enable`, no session.
+/// This product. When off, it is linked with its feature `enable`, without a session.
 pub(crate) struct Ours;
 
 impl Subject for Ours {
@@ -35,8 +35,8 @@ impl Subject for Ours {
     }
 }
 
-/// The same in a process that has had a session before: its memory is there already, so no page is
-/// touched for the first time. A recording that goes on for long, or comes again, is like this.
+/// This product in a process that has had a session before. Its memory is already allocated, so no
+/// page is touched for the first time, as in long or repeated recordings.
 pub(crate) struct OursAgain;
 
 impl Subject for OursAgain {
@@ -55,7 +55,7 @@ impl Subject for OursAgain {
 
     fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>> {
         let first = Session::start(scenario, spans)?;
-        // On a thread of its own, as the session that is measured.
+        // On a separate thread, like the measured session.
         thread::spawn(move || work_of(scenario)(spans)).join().map_err(|_| "the first session's thread panicked")?;
         Box::new(first).finish()?;
         Ok(Box::new(Session::start(scenario, spans)?))
@@ -71,15 +71,16 @@ pub(super) fn work_of(scenario: Scenario) -> fn(u64) {
     }
 }
 
-/// A begin and an end of 16 bytes.
+/// Size of the begin and end entries of a span.
 const BYTES_PER_SPAN: u64 = 32;
-/// The same, an entry per input, and one for every two of its dimensions.
+/// Size of the entries of a span with shapes: one more per input, and one per two of its
+/// dimensions.
 const BYTES_WITH_SHAPES: u64 = BYTES_PER_SPAN + 5 * 16;
 
-/// What every slice of this bench has in its trace, and no other.
+/// Text that occurs in each slice of this bench's traces, and nowhere else.
 pub(crate) const MARK: &str = "\"bench.";
 
-/// A session that records.
+/// A recording session.
 pub(crate) struct Session {
     dir: TempDir,
     mark: &'static str,
@@ -90,7 +91,8 @@ impl Session {
         Self::start_with(scenario, spans, |config, _| config)
     }
 
-    /// Starts one that `change` has configured; it is also told how many bytes everything takes.
+    /// Starts a session with a configuration changed by `change`, which also gets the size of all
+    /// entries in bytes.
     pub(crate) fn start_with(
         scenario: Scenario,
         spans: u64,
@@ -111,7 +113,7 @@ impl Session {
         Ok(Self { dir, mark: MARK })
     }
 
-    /// The same, if something else than [`MARK`] stands in its trace once per span.
+    /// Returns the session with another text that occurs once per span in its trace.
     #[allow(dead_code, reason = "not every bench that has these subjects needs it")]
     pub(crate) fn marked(self, mark: &'static str) -> Self {
         Self { mark, ..self }
@@ -156,7 +158,7 @@ fn block(x: u64) -> u64 {
     work(x)
 }
 
-/// What an operator sees of its inputs.
+/// A tensor, as an operator sees it.
 struct Tensor {
     dims: &'static [usize],
 }

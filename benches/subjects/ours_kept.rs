@@ -1,4 +1,4 @@
-//! This product where what it records is kept elsewhere: in a ring, or in a file.
+//! This product with other storage for the recording: a ring, or a file.
 
 use super::ours::{Session, work_of};
 use profiler_benches::Result;
@@ -6,22 +6,22 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::{Recording, Subject};
 use profiler_runtime::ProfilerConfig;
 
-/// The options that decide where entries go.
+/// This product with options that select the storage.
 pub(crate) struct OursKept {
     name: &'static str,
     title: &'static str,
-    /// The configuration, and how many bytes everything takes.
+    /// Change of the configuration, given the size of all entries in bytes.
     change: fn(ProfilerConfig, u64) -> ProfilerConfig,
 }
 
-/// With room for three quarters of everything: so that it does overwrite.
+/// Ring with space for three quarters of the entries, so that it overwrites.
 pub(crate) const RING: OursKept = OursKept {
     name: "ours-ring",
     title: "**ours**, `ring`",
     change: |config, bytes| config.ring(true).max_buffer_mb(((bytes / 4 * 3) >> 20).max(1)),
 };
 
-/// In a file that is mapped into memory.
+/// Memory-mapped file.
 pub(crate) const SPOOL: OursKept =
     OursKept { name: "ours-spool", title: "**ours**, `spool`", change: |config, _| config.spool(true) };
 

@@ -1,5 +1,5 @@
-//! This product's ranges that name a CUDA stream, on a machine without one: the stream is never
-//! looked at.
+//! This product's ranges that name a CUDA stream, on a machine without CUDA, where the stream is
+//! never used.
 
 use super::ours::Session;
 use profiler_benches::Result;
@@ -10,7 +10,7 @@ use profiler_runtime::cuda::BorrowedStream;
 use profiler_runtime::stage_on;
 use std::ptr;
 
-/// `stage_on!` around the work.
+/// The macro `stage_on!` around the work.
 pub(crate) struct OursOnStream;
 
 impl Subject for OursOnStream {

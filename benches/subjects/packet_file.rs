@@ -1,4 +1,4 @@
-//! A trace in Perfetto's own format on disk, and how many slices begin in it.
+//! A trace file in Perfetto's native format, and the number of its slices.
 
 use flate2::read::MultiGzDecoder;
 use profiler_benches::Result;
@@ -8,16 +8,16 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The field of a packet that holds an event, with its wire type.
+/// Tag of the packet field with an event.
 const EVENT: u8 = 11 << 3 | 2;
-/// The first field of an event, its type, with the value of a begin.
+/// First field of an event, which is its type, with the value of a begin.
 const BEGIN: [u8; 2] = [9 << 3, 1];
 
-/// A file in a folder that goes away with this.
+/// A trace file in a temporary folder.
 pub(crate) struct PacketFile {
     #[expect(dead_code, reason = "owns the folder that `path` is in")]
     pub(crate) dir: TempDir,
-    /// The trace; compressed if its name ends in `.gz`.
+    /// Path of the trace; compressed if it ends in `.gz`.
     pub(crate) path: PathBuf,
 }
 
@@ -37,12 +37,12 @@ impl Kept for PacketFile {
             text_bytes += 1 + width + length;
             spans += u64::from(begins(&packet));
         }
-        // One more slice is the recording itself.
+        // One slice is the recording itself.
         Ok(Evidence { spans: Some(spans - 1), file_bytes: fs::metadata(&self.path)?.len(), text_bytes })
     }
 }
 
-/// Whether the packet is the begin of a slice. Numbers come before the event in it.
+/// Returns whether the packet is the begin of a slice. Numbers precede the event in a packet.
 fn begins(packet: &[u8]) -> bool {
     let mut rest = packet;
     while let Some((&tag, after)) = rest.split_first() {
@@ -59,7 +59,7 @@ fn begins(packet: &[u8]) -> bool {
     false
 }
 
-/// A number, and the bytes that it took.
+/// Reads a variable-length number. Returns it with its length in bytes.
 fn varint(bytes: &mut impl Read) -> Result<(u64, u64)> {
     let (mut number, mut width) = (0, 0);
     loop {

@@ -1,5 +1,5 @@
-//! puffin: scopes on, a frame per unit with one outer scope, and a sink that counts, as a viewer's
-//! server would read.
+//! puffin, with scopes on, one frame and outer scope per unit, and a sink that counts scopes in
+//! place of a viewer's server.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
@@ -40,7 +40,7 @@ impl Subject for Puffin {
     }
 }
 
-/// The number of scopes that reached the sink.
+/// Number of scopes that reached the sink.
 struct Sink(Arc<AtomicU64>);
 
 impl Recording for Sink {

@@ -1,4 +1,4 @@
-//! A Chrome trace on disk, and how many slices it holds.
+//! A Chrome trace file, and the number of its slices.
 
 use flate2::read::MultiGzDecoder;
 use profiler_benches::Result;
@@ -8,13 +8,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A file in a folder that goes away with this.
+/// A trace file in a temporary folder.
 pub(crate) struct TraceFile {
     #[expect(dead_code, reason = "owns the folder that `path` is in")]
     pub(crate) dir: TempDir,
-    /// The trace; compressed if its name ends in `.gz`.
+    /// Path of the trace; compressed if it ends in `.gz`.
     pub(crate) path: PathBuf,
-    /// What stands in it once per span, on one line.
+    /// Text that occurs once per span, within one line.
     pub(crate) mark: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl Kept for TraceFile {
         let gzip = self.path.extension().is_some_and(|extension| extension == "gz");
         let text: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut text = BufReader::new(text);
-        // One buffer for all lines: this runs in the process whose allocations are counted.
+        // One buffer for all lines, because the allocations of this process are counted.
         let mut line = String::new();
         let (mut spans, mut text_bytes) = (0, 0);
         while text.read_line(&mut line)? > 0 {

@@ -1,4 +1,4 @@
-//! tracing with the tracing-chrome layer, writing to a file as its guard's drop leaves it.
+//! tracing with the tracing-chrome layer, whose file is complete when the guard is dropped.
 
 use super::trace_file::TraceFile;
 use profiler_benches::Result;
@@ -9,7 +9,7 @@ use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The common way to a Chrome trace from Rust. Off means: no subscriber.
+/// The common way to a Chrome trace from Rust. When off, there is no subscriber.
 pub(crate) struct TracingChrome;
 
 impl Subject for TracingChrome {
@@ -39,7 +39,7 @@ impl Subject for TracingChrome {
     }
 }
 
-/// The layer's own thread writes until the guard goes.
+/// Recording of the layer, whose thread writes until the guard is dropped.
 struct Writing {
     guard: FlushGuard,
     file: TraceFile,

@@ -1,6 +1,6 @@
-//! tracy's client with no viewer attached: it keeps every zone in memory until one comes.
+//! tracy's client without a viewer: it keeps all zones in memory until one connects.
 //!
-//! Its lifetime is manual, so that it does not start in the processes of the other subjects.
+//! Its lifetime is manual, so that it does not start in the processes of other subjects.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
@@ -8,7 +8,7 @@ use profiler_benches::subject::{Evidence, Kept, Recording, Subject};
 use profiler_benches::workload::{self, work};
 use tracy_client::{Client, Span, span_location};
 
-/// The frame profiler in C++. Off means: client not started.
+/// The frame profiler in C++. When off, the client is not started.
 pub(crate) struct Tracy;
 
 impl Subject for Tracy {
@@ -33,7 +33,7 @@ impl Subject for Tracy {
     }
 }
 
-/// The client, whose zones only tracy's own viewer can count.
+/// The started client, whose zones only tracy's viewer can count.
 struct Started(Client);
 
 impl Recording for Started {
@@ -44,7 +44,7 @@ impl Recording for Started {
     }
 }
 
-/// What `span!` does, without its panic when there is no client.
+/// Opens a zone like `span!`, but does not panic without a client.
 macro_rules! zone {
     ($name:literal) => {
         Client::running().map(|client| client.span(span_location!($name), 0))

@@ -1,9 +1,7 @@
-//! A library that annotates its functions and leaves it to the application whether they are
-//! recorded.
+//! A library that annotates its functions; the application decides whether they are recorded.
 //!
-//! The attributes expand in this crate and not in the bench's, so every call into the profiler
-//! crosses the borders that it crosses in a real library. The bodies do what the bench's own
-//! workload does.
+//! The attributes expand in this crate instead of the bench's, so calls into the profiler cross the
+//! same crate boundaries as in a real library. The bodies do the same work as the bench's own.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! The tests' doubles, put where a child finds NVIDIA's libraries; what is counted leaves their own
-//! instructions out.
+//! Machines with the tests' doubles in place of NVIDIA's libraries. The doubles' own instructions
+//! are not counted.
 
 use libloading::{Library, Symbol};
 use profiler_benches::Result;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, ptr};
 
-/// Tools and libraries that a child finds on its machine.
+/// Tools and libraries available to a child.
 #[derive(Clone, Copy)]
 pub(super) enum Machine {
-    /// Nothing.
+    /// None.
     Plain,
-    /// A tool that is attached through NVTX.
+    /// A tool attached through NVTX.
     Nvtx,
     /// A driver and CUPTI.
     Cupti,
@@ -21,11 +21,11 @@ pub(super) enum Machine {
     Events,
 }
 
-/// The double of libcuda.
+/// File name of libcuda's double.
 const DRIVER: &str = "libcuda.so.1";
 
 impl Machine {
-    /// Lets `child` find the doubles; `folder` stays until it ends.
+    /// Makes the doubles available to `child`; `folder` exists until it exits.
     pub(super) fn prepare(self, child: &mut Command, folder: &Path) -> Result<()> {
         match self {
             Self::Plain => {}
@@ -44,22 +44,22 @@ impl Machine {
     }
 }
 
-/// The path of a double's library, which Cargo builds beside this program.
+/// Returns the path of a double, which Cargo builds in this program's folder.
 fn double(name: &str) -> Result<PathBuf> {
     use env::consts::{DLL_PREFIX, DLL_SUFFIX};
     let path = env::current_exe()?.with_file_name(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
     if path.exists() { Ok(path) } else { Err(format!("`{}` is not built", path.display()).into()) }
 }
 
-/// Makes the device's primary context current on this thread, and a stream in it; null where there
-/// is no device.
+/// Creates a stream in the device's primary context, which becomes current on this thread; null if
+/// there is no device.
 pub(super) fn stream() -> *mut c_void {
-    make_stream().unwrap_or(ptr::null_mut())
+    try_stream().unwrap_or(ptr::null_mut())
 }
 
-fn make_stream() -> Option<*mut c_void> {
+fn try_stream() -> Option<*mut c_void> {
     let (mut context, mut stream) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the functions have CUDA's signatures, and the places are locals.
+    // SAFETY: the functions have CUDA's signatures, and the pointers are to locals.
     unsafe {
         let driver = Library::new(DRIVER).ok()?;
         let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = driver.get(b"cuInit\0").ok()?;

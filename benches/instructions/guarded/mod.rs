@@ -1,8 +1,8 @@
-//! Subjects that only the budget counts: this product in situations that the comparison with its
-//! peers leaves out.
+//! Subjects that only have budgets: this product in situations outside of the comparison with other
+//! profilers.
 //!
-//! Each is a subject of its own, recorded as every other; where it needs a tool or a GPU, the
-//! tests' doubles stand in.
+//! Each is a separate subject that records like any other. The tests' doubles stand in for tools
+//! and GPUs.
 
 mod machine;
 mod work;
@@ -20,18 +20,18 @@ use crate::subjects::ours::{MARK, Session};
 /// A workload that makes a given number of spans.
 type Work = fn(u64);
 
-/// One situation.
+/// This product in one situation.
 pub(crate) struct Guarded {
     name: &'static str,
     title: &'static str,
     work: fn(Scenario) -> Option<Work>,
     change: fn(ProfilerConfig) -> ProfilerConfig,
     machine: Machine,
-    /// Text that stands in the trace at least once per span.
+    /// Text that occurs in the trace at least once per span.
     mark: &'static str,
 }
 
-/// Annotated as any other, on a machine without anything.
+/// Default situation: plain stages, no tool and no GPU.
 const PLAIN: Guarded = Guarded {
     name: "",
     title: "",
@@ -68,10 +68,10 @@ static ALL: [Guarded; 8] = [
         mark: "\"[memory]\"",
         ..PLAIN
     },
-    Guarded { name: "library", title: "a library that is annotated", work: work::of_library, ..PLAIN },
+    Guarded { name: "library", title: "an annotated library", work: work::library_work, ..PLAIN },
 ];
 
-/// All situations, in the order of the budget.
+/// Returns all situations, in the order of the budget.
 pub(crate) fn all() -> impl Iterator<Item = &'static dyn Subject> {
     ALL.iter().map(|guarded| guarded as &dyn Subject)
 }

@@ -1,4 +1,4 @@
-//! The annotated work of the budget's own rows.
+//! Annotated work of the subjects that only have budgets.
 
 use super::machine;
 use profiler_benches::scenario::Scenario;
@@ -42,7 +42,7 @@ fn stage_on_gpu(stream: *mut c_void, x: u64) -> u64 {
 }
 
 thread_local! {
-    /// Made in the warm-up, and no part of what is counted.
+    /// Stream of the thread, created during the warm-up and therefore not counted.
     static STREAM: *mut c_void = machine::stream();
 }
 
@@ -51,19 +51,19 @@ pub(super) fn on_gpu(spans: u64) {
     workload::in_units(spans, |unit| workload::flat(unit, |x| stage_on_gpu(stream, x)));
 }
 
-/// A task that is polled once per span, and once more.
+/// Runs as a task that is polled once per span, and once more.
 #[profiled_stage("bench.task")]
 async fn task(spans: u64) {
     for x in 0..spans {
         black_box(work(black_box(x)));
-        pause().await;
+        yield_once().await;
     }
 }
 
-/// Pending once.
-fn pause() -> impl Future<Output = ()> {
-    let mut is_over = false;
-    poll_fn(move |_| if mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+/// Returns a future that is pending once.
+fn yield_once() -> impl Future<Output = ()> {
+    let mut has_yielded = false;
+    poll_fn(move |_| if mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending })
 }
 
 pub(super) fn polls(spans: u64) {
@@ -93,6 +93,6 @@ fn library_blocks(spans: u64) {
     workload::in_units(spans, |unit| workload::flat(unit, profiler_annotated::block));
 }
 
-pub(super) fn of_library(scenario: Scenario) -> Option<fn(u64)> {
+pub(super) fn library_work(scenario: Scenario) -> Option<fn(u64)> {
     Some(if scenario == Scenario::Block { library_blocks } else { library })
 }
