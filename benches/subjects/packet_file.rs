@@ -42,7 +42,7 @@ impl Kept for PacketFile {
     }
 }
 
-/// Returns whether the packet is the begin of a slice. Numbers precede the event in a packet.
+/// Returns whether the packet is the start of a slice. Numbers precede the event in a packet.
 fn begins(packet: &[u8]) -> bool {
     let mut rest = packet;
     while let Some((&tag, after)) = rest.split_first() {

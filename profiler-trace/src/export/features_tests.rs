@@ -9,7 +9,8 @@ use profiler_core::site::Kind;
 
 use super::{Gauge, Manifest, write_session};
 
-/// Writes a session that asks for everything; `no_stacks` as the runtime says it.
+/// Writes a session with every output requested; `no_stacks` is the runtime's reason for having no
+/// stacks.
 fn everything(no_stacks: Option<&'static str>) -> Manifest {
     let folder = tempfile::tempdir().unwrap();
     let mut script = Script::new();

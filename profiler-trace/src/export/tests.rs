@@ -56,7 +56,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// D2: an allocator that reports nothing is not taken for one that is not installed.
+/// D2: an allocator that reports nothing is distinguished from one that is not installed.
 #[test]
 fn an_installed_allocator_is_not_asked_for_again() {
     let base = tempfile::tempdir().unwrap();
@@ -71,7 +71,8 @@ fn an_installed_allocator_is_not_asked_for_again() {
     assert!(installed.starts_with("no block of 1024 bytes or more was allocated or freed: lower"), "{installed}");
 }
 
-/// E12: the summary fits the terminal, whatever is in it, and leaves out what matters least.
+/// E12: the summary fits the terminal whatever its content, and leaves out the least important
+/// parts.
 #[test]
 fn the_printed_summary_fits_its_width_and_tells_all() {
     let base = tempfile::tempdir().unwrap();
@@ -122,7 +123,7 @@ fn a_torch_session_is_five_files_and_the_manifest_tells_the_truth_about_them() {
     assert_eq!(file["config"]["profiler"], "torch");
 }
 
-/// E1, E2: TensorBoard wants names of its own, HTA a folder with nothing but traces.
+/// E1, E2: TensorBoard requires its own names, HTA a folder that contains only traces.
 #[test]
 fn a_trace_has_a_second_name_where_only_traces_are() {
     for gzip in [false, true] {
@@ -230,7 +231,7 @@ fn every_rank_has_a_performance_report_of_its_own() {
     }
     assert_eq!(names(base.path()), ["perf.json", "perf_rank1.json"]);
     let report = json_of(base.path().join("perf.json"));
-    // One stage encloses everything, so the pipeline's stages are those inside it.
+    // One stage encloses all others, so the pipeline's stages are the ones inside it.
     let steps: Vec<&Value> = report["steps"].as_array().unwrap().iter().map(|step| &step["name"]).collect();
     assert_eq!(steps, ["text_encoder.forward", "diffuse"]);
     assert_eq!(report["steps"][0]["duration_ms"], 0.004, "both calls");

@@ -8,7 +8,7 @@ use super::stages::StageNode;
 use super::testing::{LENGTH, Script};
 use super::{StageTree, Trace};
 
-/// A poll of a task, with nothing in it.
+/// An empty poll of a task.
 fn poll(script: &mut Script, site: u32, task: u64, first: bool, (begin, end): (u64, u64)) {
     begin_poll(script, site, task, first, begin);
     script.end(site, end);
@@ -26,7 +26,7 @@ fn node<'a>(tree: &'a StageTree, name: &str) -> &'a StageNode {
     tree.in_order().into_iter().find(|(_, node)| node.name() == name).map(|(_, node)| node).unwrap()
 }
 
-/// `outer` polls two lives `a` and `b` that wait side by side, then computes.
+/// `outer` polls two futures `a` and `b` that wait at the same time, then computes.
 fn joined(script: &mut Script, outer: u32, around: u64) {
     let [a, b] = ["a", "b"].map(|name| script.site(Kind::Stage, name));
     begin_poll(script, outer, 1, true, around);
@@ -53,7 +53,7 @@ fn a_life_is_on_the_lane_of_the_one_it_lies_in() {
     assert_eq!(lanes, [("outer", 1), ("a", 1), ("b", 2)]);
 }
 
-/// A2: children that wait side by side are counted once.
+/// A2: children that wait at the same time are counted once.
 #[test]
 fn own_time_is_the_life_without_the_union_of_lives_in_it() {
     let mut script = Script::new();
@@ -70,7 +70,7 @@ fn own_time_is_the_life_without_the_union_of_lives_in_it() {
     assert_eq!(trace.unaccounted_ns, LENGTH - 720);
 }
 
-/// A2: the same where a sync stage drives the futures, and beside a sync stage in it.
+/// A2: the same if a sync stage drives the futures, and next to a sync stage inside it.
 #[test]
 fn own_time_of_a_blocking_stage_is_without_the_lives_in_it() {
     let mut script = Script::new();
@@ -88,7 +88,7 @@ fn own_time_of_a_blocking_stage_is_without_the_lives_in_it() {
     assert_eq!((node(&trace.stages, "fetch").cancelled, node(&trace.stages, "fetch").sum_ns), (1, 100));
 }
 
-/// A life that goes on elsewhere takes only what lies in the stage that it began in.
+/// A future that continues elsewhere takes only the time inside the stage that it began in.
 #[test]
 fn a_life_that_outlasts_its_stage_is_clipped_to_it() {
     let mut script = Script::new();
@@ -104,7 +104,7 @@ fn a_life_that_outlasts_its_stage_is_clipped_to_it() {
     assert_eq!(trace.unaccounted_ns, LENGTH - 410);
 }
 
-/// A5: what is in no stage is the same however many calls there were.
+/// A5: the time outside all stages does not depend on the number of calls.
 #[test]
 fn unaccounted_of_a_request_counts_every_life() {
     let mut script = Script::new();
@@ -129,7 +129,7 @@ fn unaccounted_of_a_request_counts_every_life() {
     assert_eq!(trace.unaccounted_ns, LENGTH - (calls * 100 + 50));
 }
 
-/// The own times of a request's stages are those of the session's.
+/// The self times of a request's stages are those of the session's.
 #[test]
 fn own_times_of_a_request_are_those_of_the_session() {
     let mut script = Script::new();

@@ -52,7 +52,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Returns the tick that lies the given time before the end.
+    /// Returns the tick that is the given time before the end.
     pub fn ticks_before_end(&self, long: Duration) -> u64 {
         self.end.ticks.saturating_sub(self.pace().ticks_of(long))
     }
@@ -96,8 +96,8 @@ pub struct Context {
     /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls drove
     /// it, or nothing did.
     pub step_site: Option<u32>,
-    /// Iterations that passed between start and the begin of the recording: the number of the first
-    /// recorded step.
+    /// Iterations that passed between the session's start and that of the recording: the number of
+    /// the first recorded step.
     pub first_step: u64,
     /// Iterations passed at the end of the recording, if the first ones may be overwritten; the
     /// last step has this number minus one.

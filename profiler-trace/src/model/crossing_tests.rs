@@ -10,7 +10,7 @@ use profiler_core::stream::key::Key;
 use super::testing::{EPOCH, LENGTH, Script};
 use super::{Slice, StageNode, Trace};
 
-/// `(name, begin, end, self time)` of every slice of a thread, in order of begin.
+/// `(name, start, end, self time)` of every slice of a thread, by start.
 fn slices(trace: &Trace, thread: usize) -> Vec<(&'static str, u64, u64, u64)> {
     let mut slices = Vec::new();
     trace.walk(thread, |slice| {
@@ -45,14 +45,14 @@ fn a_site_open_twice_ends_by_identity() {
     let mut script = Script::new();
     let a = script.site(Kind::Stage, "a");
     script.guard(a, 100).guard(a, 200).drop_guard(a, 100, 400).drop_guard(a, 200, 900).thread("main");
-    // One within the other.
+    // One inside the other.
     script.guard(a, 100).guard(a, 200).drop_guard(a, 200, 400).drop_guard(a, 100, 900).thread("other");
     let trace = Trace::build(script.finish());
     assert_eq!(slices(&trace, 0), [("a", 100, 400, 300), ("a", 200, 900, 700)]);
     assert_eq!(slices(&trace, 1), [("a", 100, 900, 600), ("a", 200, 400, 200)]);
 }
 
-/// A1: the identity wraps around: of two that have the same, the innermost ends.
+/// A1: the identity wraps around; of two with the same one, the innermost ends.
 #[test]
 fn of_two_guards_of_one_identity_the_innermost_ends() {
     const WRAP: u64 = 1 << 31;
@@ -136,8 +136,8 @@ fn a_guard_over_awaits_is_in_its_task_and_around_what_it_does() {
     assert_eq!(trace.ops.busy_ns, 70 + 90, "waiting is no time of the thread, and each moment counts once");
 }
 
-/// A3: of two guards that wait together, each has the time in which neither it waited nor the other
-/// ran.
+/// A3: of two guards that wait together, each has the time in which it did not wait and the other
+/// did not run.
 #[test]
 fn guards_that_wait_together_have_their_own_times() {
     let mut script = Script::new();
@@ -157,7 +157,7 @@ fn guards_that_wait_together_have_their_own_times() {
     assert_eq!(own, expected.concat());
 }
 
-/// A future that is polled elsewhere than at first has one place.
+/// A future that is polled in several places belongs where it was polled first.
 #[test]
 fn a_task_has_the_place_of_its_first_poll() {
     let mut script = Script::new();
@@ -185,7 +185,7 @@ fn guards_end_between_polls_and_after_their_task() {
     assert_eq!(tree, expected);
 }
 
-/// A1: what a cancelled future held is no time of its own.
+/// A1: what a cancelled future held is not its self time.
 #[test]
 fn a_guard_that_ends_between_polls_covers_its_task() {
     let mut script = Script::new();
@@ -193,7 +193,7 @@ fn a_guard_that_ends_between_polls_covers_its_task() {
     script.poll(task, 1, 10).guard(a, 20).guard(b, 25).end(task, 30);
     script.drop_guard(b, 25, 60).drop_guard(a, 20, 100);
     script.entry(Tag::Task, 0, task, 1).entry(Tag::TaskEnd, 0, task, 101).thread("main");
-    // Alive at the end, and what it holds too.
+    // Both the task and what it holds are alive at the end.
     script.poll(task, 2, 200).guard(a, 250).end(task, 300).thread("other");
     let trace = Trace::build(script.finish());
     let first = stages(&trace);
@@ -201,7 +201,7 @@ fn a_guard_that_ends_between_polls_covers_its_task() {
     assert_eq!(first[1..], [("a", 1, 80 + LENGTH - 250, 45 + LENGTH - 250), ("b", 2, 35, 35)]);
 }
 
-/// A1: stages of a request that cross cover it once.
+/// A1: crossing stages of a request cover it once.
 #[test]
 fn stages_that_cross_cover_their_request_once() {
     let mut script = Script::new();
@@ -213,7 +213,7 @@ fn stages_that_cross_cover_their_request_once() {
     assert_eq!(trace.requests.kept[0].unaccounted_ns, 30);
 }
 
-/// A1: a stage in one that outlives the request is directly in the request.
+/// A1: a stage inside one that outlives the request belongs to the request directly.
 #[test]
 fn a_stage_around_that_outlives_the_request_is_no_stage_of_it() {
     let mut script = Script::new();
@@ -225,7 +225,7 @@ fn a_stage_around_that_outlives_the_request_is_no_stage_of_it() {
     assert_eq!(trace.requests.kept[0].unaccounted_ns, 70);
 }
 
-/// A1: leaked guards are open to the end, and what ran in them is theirs.
+/// A1: leaked guards stay open to the end, and what ran in them belongs to them.
 #[test]
 fn a_leaked_guard_ends_with_the_recording() {
     let mut script = Script::new();
@@ -238,13 +238,13 @@ fn a_leaked_guard_ends_with_the_recording() {
     assert_eq!(trace.unaccounted_ns, 10);
 }
 
-/// One range as the rule sees it.
+/// One range in the form that the rule needs.
 #[derive(Clone, Debug)]
 struct Range {
     kind: Kind,
     begin: u64,
     end: u64,
-    /// Places of its begin and end among all: what orders those of one moment.
+    /// Positions of its start and end among all, which order those of the same time.
     at: (usize, usize),
 }
 
@@ -254,13 +254,14 @@ impl Range {
     }
 }
 
-/// The innermost of the kind around a range, by its place in `all`, which are in order of begin.
+/// Returns the innermost range of the kind around a range; `of` is its index in `all`, which is
+/// sorted by start.
 fn around(all: &[Range], of: usize, is: impl Fn(&Range) -> bool) -> Option<usize> {
     let range = &all[of];
     (0..of).rev().find(|&at| is(&all[at]) && all[at].at.0 < range.at.0 && all[at].at.1 > range.at.1)
 }
 
-/// Duration without the union of what lies directly inside.
+/// Returns `length` without the union of the ranges directly inside.
 fn own(all: &[Range], of: Option<usize>, is: impl Fn(&Range) -> bool + Copy, length: u64) -> u64 {
     let mut inside: Vec<_> = (0..all.len())
         .filter(|&at| is(&all[at]) && around(all, at, is) == of)
@@ -270,7 +271,7 @@ fn own(all: &[Range], of: Option<usize>, is: impl Fn(&Range) -> bool + Copy, len
     length - super::intervals::union_length(vec![inside.into_iter()])
 }
 
-/// The moves of a thread: begins a range of one of six sites, or ends one of those that are open.
+/// Moves of a thread: begins a range of one of six sites, or ends one of the open ones.
 fn moves() -> impl Strategy<Value = Vec<(bool, u8, u8, u16)>> {
     prop::collection::vec((any::<bool>(), any::<u8>(), any::<u8>(), 0u16..300), 0..120)
 }
@@ -278,7 +279,7 @@ fn moves() -> impl Strategy<Value = Vec<(bool, u8, u8, u16)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// A1: whatever the order in which guards are dropped.
+    /// A1: holds for any order in which guards are dropped.
     #[test]
     fn random_guards_are_where_the_rule_puts_them(moves in moves()) {
         const KINDS: [Kind; 6] = [Kind::Stage, Kind::Stage, Kind::Op, Kind::Op, Kind::Request, Kind::Step];
@@ -289,7 +290,7 @@ proptest! {
             now += u64::from(pause);
             if begins || open.is_empty() {
                 let site = usize::from(which) % sites.len();
-                // Two of one site and moment cannot be told apart, and need not.
+                // Two with the same site and time are indistinguishable, which is correct.
                 now += 1;
                 script.guard(sites[site], now);
                 open.push((all.len(), site));
@@ -324,8 +325,8 @@ proptest! {
         prop_assert_eq!(trace.unaccounted_ns, own(&all, None, Range::is_stage, LENGTH));
         let depth = |at: usize| std::iter::successors(Some(at), |at| around(&all, *at, Range::is_stage)).count();
         let depths: usize = stages().map(|(_, at)| depth(at) - 1).sum();
-        let told: u64 = trace.stages.in_order().iter().map(|(_, node)| node.calls * u64::from(node.depth)).sum();
-        prop_assert_eq!(told, depths as u64);
+        let depth_sum: u64 = trace.stages.in_order().iter().map(|(_, node)| node.calls * u64::from(node.depth)).sum();
+        prop_assert_eq!(depth_sum, depths as u64);
         check_rows(&shown)?;
         check_edges(&trace)?;
     }
@@ -343,7 +344,7 @@ fn check_rows(shown: &[Slice]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// On every lane an end belongs to the innermost begin that has none yet.
+/// On every lane, an end belongs to the innermost open start.
 fn check_edges(trace: &Trace) -> Result<(), TestCaseError> {
     let (mut lanes, mut is_right) = (vec![Vec::new(); 1 + trace.threads[0].lanes as usize], true);
     trace.begin_edges(0).until(|edge| {

@@ -147,7 +147,7 @@ mod tests {
             (30, 40, Some(2)),
             (30, 40, None),
             (60, 90, Some(0)),
-            // It outlives what it lies in.
+            // It outlives the slice around it.
             (95, 110, Some(0)),
             (100, 101, None),
             // Two that last no time.

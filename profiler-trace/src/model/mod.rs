@@ -11,7 +11,7 @@
 //!                                         └─ losses   counts of what is missing
 //! ```
 //!
-//! The room does no I/O, reads no clock and has no features. The runtime builds a [`Trace`];
+//! This module does no I/O, reads no clock and has no features. The runtime builds a [`Trace`];
 //! `export` reads it. Slices are never all in memory at once: an exporter walks a thread with
 //! `Trace::walk`, which decodes its stream again, because decoding is cheaper than storing the
 //! result.

@@ -55,7 +55,7 @@ pub(crate) struct Slice {
     pub(crate) device_memory: NetBytes,
     /// True if it ended before the recording did; otherwise `end` is the end of the recording.
     pub(crate) finished: bool,
-    /// True if it began before the kept part of the recording; then `begin` is the begin of that
+    /// True if it began before the kept part of the recording; then `begin` is the start of that
     /// part.
     pub(crate) clipped: bool,
     /// Task that the slice polled, if it is a poll.

@@ -68,7 +68,7 @@ pub(crate) struct StageNode {
 /// Maximum number of calls of a node that are kept individually.
 pub(crate) const MAX_OCCURRENCES: usize = 1000;
 
-/// Maximum depth of a stage with a node of its own. Deeper recursion shares one node.
+/// Maximum depth of a stage with its own node. Deeper recursion shares one node.
 const MAX_DEPTH: u32 = 512;
 
 /// Site of the node that stands for all stages below [`MAX_DEPTH`]. Its calls nest, so its sum is

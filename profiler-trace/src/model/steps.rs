@@ -23,7 +23,7 @@ pub(crate) struct Step {
     /// True if it began after all earlier steps of its loop had ended, or replaced one of them.
     /// Consumers need steps that do not overlap, so only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
-    /// End, or the begin of the guard that replaced it.
+    /// End, or the start of the guard that replaced it.
     until: u64,
     finished: bool,
 }

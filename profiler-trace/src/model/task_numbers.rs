@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// G1: dense numbers, sparse ones, and those that a damaged spool may tell of.
+        /// G1: dense numbers, sparse ones, and those that a damaged spool may contain.
         #[test]
         fn a_rank_says_how_many_numbers_are_smaller(
             numbers in vec((0..4_u64, 0..200_u64), 0..4000),

@@ -1,4 +1,4 @@
-//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window
+//! Recordings made by hand, for tests of `model` and `export`. 1 tick is 1 ns; the window
 //! is 0 to 1,000,000 ns after [`EPOCH`].
 
 use crate::records::frames::Symbols;
@@ -18,9 +18,9 @@ use profiler_core::stream::segment::Run;
 use super::context::{Context, Recording, Window};
 use super::memory::MemoryLog;
 
-/// The window's begin, in nanoseconds since the Unix epoch.
+/// Start of the window, in nanoseconds since the Unix epoch.
 pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
-/// The window's length.
+/// Length of the window.
 pub(crate) const LENGTH: u64 = 1_000_000;
 
 /// A recording under construction.
@@ -28,16 +28,16 @@ pub(crate) struct Script {
     sites: Vec<&'static Site>,
     threads: Vec<ThreadLog>,
     entries: Vec<Entry>,
-    /// What the GPU did.
+    /// The GPU's record.
     pub(crate) gpu: GpuRecord,
-    /// Goes into the recording as it is.
+    /// Context of the recording.
     pub(crate) context: Context,
-    /// The same.
+    /// Memory of the recording.
     pub(crate) memory: Option<MemoryLog>,
 }
 
 impl Script {
-    /// An empty recording.
+    /// Creates an empty recording.
     pub(crate) fn new() -> Self {
         Self {
             sites: Vec::new(),
@@ -49,9 +49,9 @@ impl Script {
         }
     }
 
-    /// One thread, `main`, on which three stages begin and end in any order: `moves` are what
-    /// happens (below 3 a begin, else an end) and how long after the move before.
-    pub(crate) fn of_any_order(moves: &[(u32, u64)]) -> Self {
+    /// Creates one thread, `main`, on which three stages begin and end in any order. Each of
+    /// `moves` is an action (below 3 a start, else an end) and the time since the previous one.
+    pub(crate) fn from_moves(moves: &[(u32, u64)]) -> Self {
         let mut script = Self::new();
         let sites: Vec<u32> = (0..3).map(|site| script.site(Kind::Stage, &format!("site {site}"))).collect();
         let mut now = 0;
@@ -68,26 +68,26 @@ impl Script {
         script
     }
 
-    /// A site; the result goes to the other methods.
+    /// Adds a site and returns its number for the other methods.
     pub(crate) fn site(&mut self, kind: Kind, name: &str) -> u32 {
         let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
         self.sites.push(Box::leak(Box::new(Site::new(kind, name, "src/lib.rs", 1, "test"))));
         self.sites.len() as u32
     }
 
-    /// Any entry.
+    /// Adds an entry.
     pub(crate) fn entry(&mut self, tag: Tag, argument: u32, site: u32, value: u64) -> &mut Self {
         self.entries.push(Entry::new(tag, site, value).with_argument(argument));
         self
     }
 
-    /// The next range of the site has this number.
+    /// Gives the next range of the site this number.
     pub(crate) fn number(&mut self, key: Key, site: u32, value: u64) -> &mut Self {
         self.entries.push(Entry::argument_of(key, 0, site, value));
         self
     }
 
-    /// The next range of the site has this argument of several words.
+    /// Gives the next range of the site this argument of several words.
     pub(crate) fn words(&mut self, key: Key, site: u32, first: u64, words: &[u64]) -> &mut Self {
         self.entries.push(Entry::argument_of(key, words.len() as u8, site, first));
         let pairs = words.chunks(2).map(|pair| Entry::pair(Tag::More, pair[0], pair.get(1).copied().unwrap_or(0)));
@@ -95,12 +95,12 @@ impl Script {
         self
     }
 
-    /// The next range of the site has an input.
+    /// Gives the next range of the site an input.
     pub(crate) fn input(&mut self, site: u32, dtype: Dtype, dims: &[u64]) -> &mut Self {
         self.words(Key::INPUT, site, dtype as u64, dims)
     }
 
-    /// The next request has this id.
+    /// Gives the next request this id.
     pub(crate) fn request_id(&mut self, site: u32, id: &str) -> &mut Self {
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         let pairs = id.as_bytes().chunks(15).map(|piece| piece.split_at(piece.len().min(8)));
@@ -108,7 +108,7 @@ impl Script {
         self.words(Key::REQUEST_ID, site, id.len() as u64, &words)
     }
 
-    /// A range begins.
+    /// Begins a range.
     pub(crate) fn begin(&mut self, site: u32, at: u64) -> &mut Self {
         self.entry(Tag::Begin, 0, site, at)
     }
@@ -135,19 +135,19 @@ impl Script {
         self.entry(Tag::Task, 0, site, task).entry(Tag::TaskEnd, COMPLETED, site, at)
     }
 
-    /// A range ends.
+    /// Ends a range.
     pub(crate) fn end(&mut self, site: u32, at: u64) -> &mut Self {
         self.entry(Tag::End, 0, site, at)
     }
 
-    /// An allocation or release on a device, by its number.
+    /// Adds an allocation or release on a device, given by its number.
     pub(crate) fn memory(&mut self, action: Action, device: u32, at: u64, (address, bytes): (u64, u64)) -> &mut Self {
         self.entry(Tag::Memory, action as u32, device, at);
         self.entries.push(Entry::pair(Tag::Block, address, bytes));
         self
     }
 
-    /// What was written so far is the stream of this thread.
+    /// Ends the stream of a thread with what was added so far.
     pub(crate) fn thread(&mut self, name: &str) -> &mut Self {
         let ordinal = self.threads.len() as u32 + 1;
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: name.to_owned() };
@@ -160,7 +160,7 @@ impl Script {
         self
     }
 
-    /// The recording.
+    /// Returns the recording.
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20, asleep_ns: 0 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH), later: None };

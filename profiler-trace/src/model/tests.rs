@@ -10,7 +10,7 @@ use profiler_core::stream::key::Key;
 use super::Trace;
 use super::testing::{EPOCH, LENGTH, Script};
 
-/// `(name, begin, end, lane)` of every slice of a thread, in order of begin.
+/// `(name, start, end, lane)` of every slice of a thread, by start.
 fn slices(trace: &Trace, thread: usize) -> Vec<(&'static str, u64, u64, u32)> {
     let mut slices = Vec::new();
     trace.walk(thread, |slice| slices.push((slice.site.name(), slice.begin - EPOCH, slice.end - EPOCH, slice.lane)));
@@ -204,8 +204,8 @@ fn shapes_flops_and_strides_reach_the_op_they_were_said_of() {
     assert_eq!(seen, [("other", None, vec![]), ("linear", Some(240), vec![vec![4, 5, 6]]), ("linear", None, vec![])]);
 }
 
-/// A random thread: `true` begins a range of one of four sites, `false` ends one of the open ones,
-/// not always the innermost.
+/// A random thread: `true` begins a range of one of four sites, `false` ends an open one, not
+/// always the innermost.
 fn thread_of(moves: &[(bool, u8, u16)], script: &mut Script, sites: &[u32]) -> u64 {
     let (mut now, mut open, mut begun) = (0u64, Vec::new(), 0);
     for &(begins, which, pause) in moves {

@@ -81,7 +81,7 @@ impl Timeline {
         i128::from(self.start_ns) + (passed.saturating_mul(self.rate.into()) >> FRACTION)
     }
 
-    /// Returns the begin of the recording.
+    /// Returns the start of the recording.
     pub(crate) const fn begin(&self) -> u64 {
         self.start_ns
     }

@@ -40,7 +40,7 @@ pub(crate) struct GpuTimes {
 }
 
 impl GpuTimes {
-    /// Returns the time from the begin of the first op to the end of the last.
+    /// Returns the time from the start of the first op to the end of the last.
     pub(crate) const fn span_ns(&self) -> u64 {
         self.until - self.first
     }

@@ -40,7 +40,7 @@ pub(super) trait Event {
     fn args(&self, args: &mut impl Args);
 }
 
-/// An event with a row of its own. Ranges of a thread do not implement this: their row is known
+/// An event with its own row. Ranges of a thread do not implement this: their row is known
 /// before they are read.
 pub(super) trait OnRow: Event {
     /// Returns the row, and the start and end in nanoseconds since the Unix epoch.

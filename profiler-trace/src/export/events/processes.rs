@@ -1,6 +1,6 @@
 //! Process names and numbers in a trace, the same in both formats and in a merged trace.
 //!
-//! Viewers show each device as a process of its own, next to the program. Other pseudo-processes
+//! Viewers show each device as its own process, next to the program. Other pseudo-processes
 //! get numbers above every real process id, not words, because speedscope and other tools only read
 //! numbers.
 

@@ -44,7 +44,7 @@ const SNAPSHOT: OneFile = memory_file(
 
 const CHART: OneFile = memory_file(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
 
-/// Exporters of this room, in the order in which they write.
+/// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];
 
 /// Advice if nothing reports allocations.

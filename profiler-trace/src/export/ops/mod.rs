@@ -39,5 +39,5 @@ const TABLE: OneFile = OneFile {
     )
 };
 
-/// Exporters of this room, in the order in which they write.
+/// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&WORKBOOK, &TABLE];

@@ -10,7 +10,7 @@ use profiler_core::shape::Dtype;
 use profiler_core::site::Kind;
 use profiler_core::stream::key::Key;
 
-/// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
+/// Two linear layers of different shapes, one with FLOPs, inside a stage; and a norm without FLOPs.
 fn layers(folder: &Path) -> Script {
     let mut script = Script::new();
     script.context.options = ExportOptions {
@@ -21,7 +21,7 @@ fn layers(folder: &Path) -> Script {
         torch_profiler_dump_cuda_time_total: true,
         ..ExportOptions::default()
     };
-    // Not rank 0, which prints its table.
+    // Only rank 0 prints its table.
     script.context.rank = 3;
     let (stage, linear, norm) =
         (script.site(Kind::Stage, "forward\n=1+1"), script.site(Kind::Op, "linear"), script.site(Kind::Op, "norm"));

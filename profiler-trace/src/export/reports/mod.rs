@@ -35,5 +35,5 @@ const SUMMARY: OneFile = OneFile::always(
     Ok(|trace, manifest, out| summary::write(trace, &manifest.missing, out)),
 );
 
-/// Exporters of this room, in the order in which they write.
+/// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&TIMING, &perf_dump::PerfDumps, &SUMMARY, &pipeline::Pipeline];

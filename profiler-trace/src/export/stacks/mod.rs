@@ -37,7 +37,7 @@ const CUDA: Stacks = Stacks {
     fold: Folded::gpu,
 };
 
-/// Exporters of this room, in the order in which they write.
+/// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&CPU, &CUDA];
 
 impl Exporter for Stacks {

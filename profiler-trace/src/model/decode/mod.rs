@@ -20,7 +20,7 @@
 //! The parent of `held` is known only at its end, after everything inside it has been emitted. So a
 //! thread is read twice, unless a survey (`survey`) showed that all its ranges nest. The first
 //! reading (`crossing`) finds the few ranges that cross another. It records which stage and which
-//! request enclose each of them until its end, and gives it a lane of its own, so that the slices
+//! request enclose each of them until its end, and gives it its own lane, so that the slices
 //! of a row nest. The second reading, the [`Decoder`], then knows at each start (`begin`) where the
 //! range belongs, and at each end (`end`) what it covers of its parent: its whole duration or,
 //! where ranges cross, the part that no other has covered (`cover`). Both readings keep the open

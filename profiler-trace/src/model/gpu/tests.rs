@@ -9,7 +9,7 @@ use profiler_core::site::Kind;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 
-/// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
+/// A log under construction; 1 ns of CUPTI's clock is 1 ns of the recording's.
 pub(in crate::model) struct Device(pub(in crate::model) GpuLog);
 
 impl Device {
@@ -18,7 +18,7 @@ impl Device {
         Self(GpuLog { clocks: [clock; 2], names: vec!["kernel".into(), "cuLaunchKernel".into()], ..GpuLog::default() })
     }
 
-    /// A call on the only thread, inside the range that began at `position`; returns its
+    /// Adds a call on the only thread, inside the range that began at `position`, and returns its
     /// correlation.
     pub(in crate::model) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
         let correlation = self.0.calls.len() as u32 + 1;
@@ -40,7 +40,7 @@ fn gpu(trace: &Trace) -> &Gpu {
     trace.gpu.as_ref().unwrap()
 }
 
-fn of(trace: &Trace, name: &str) -> GpuTimes {
+fn gpu_times(trace: &Trace, name: &str) -> GpuTimes {
     trace.stages.in_order().into_iter().find(|(_, node)| node.name() == name).unwrap().1.gpu
 }
 
@@ -64,12 +64,12 @@ fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() 
     device.kernel(in_op, 7, (300, 310));
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = Trace::build(script.finish());
-    let (inner, outer) = (of(&trace, "inner"), of(&trace, "outer"));
+    let (inner, outer) = (gpu_times(&trace, "inner"), gpu_times(&trace, "outer"));
     assert_eq!((inner.ops, inner.busy_ns, inner.span_ns()), (2, 150, 150));
     assert_eq!((outer.ops, outer.busy_ns, outer.span_ns()), (3, 160, 210));
     assert_eq!(gpu(&trace).unattributed, GpuTimes::default());
     let ids: Vec<_> = gpu(&trace).ops.iter().map(|placed| placed.external_id).collect();
-    assert_eq!(ids, [3, 3, 2], "ranges are numbered in the order of their begins");
+    assert_eq!(ids, [3, 3, 2], "ranges are numbered in the order of their starts");
     assert_eq!(
         spans(&trace),
         [
@@ -82,14 +82,14 @@ fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() 
     );
 }
 
-/// A14: an annotation spans what was launched anywhere inside its range, and rows nest whatever
-/// crosses.
+/// A14: an annotation spans what was launched anywhere inside its range, and rows nest even if
+/// ranges cross.
 #[test]
 fn a_span_holds_everything_launched_inside_its_range() {
     let mut script = Script::new();
     let [a, b, c, op] = [("a", Kind::Stage), ("b", Kind::Step), ("c", Kind::Stage), ("op", Kind::Op)]
         .map(|(name, kind)| script.site(kind, name));
-    // Positions: 0 a, 1 b, 2 op, 3 c, 7 b, 8 op. Nothing is launched by `a` or by a `b` itself.
+    // Positions: 0 a, 1 b, 2 op, 3 c, 7 b, 8 op. Neither `a` nor a `b` launches anything itself.
     script.begin(a, 0).begin(b, 10).begin(op, 20).begin(c, 30).end(c, 40).end(op, 50).end(b, 60);
     script.begin(b, 70).begin(op, 80).end(op, 90).end(b, 95).end(a, 100).thread("main");
     let mut device = Device::new();
@@ -116,13 +116,13 @@ fn a_span_holds_everything_launched_inside_its_range() {
     assert!(gpu(&trace).annotations.iter().all(|span| span.lane == 0), "nothing crosses");
 }
 
-/// A14: an async range has one span for its life, and what takes turns on a stream keeps rows of
-/// its own.
+/// A14: an async range has one span for its whole life, and interleaved ranges on one stream have
+/// their own rows.
 #[test]
 fn the_span_of_an_async_range_is_that_of_all_its_polls() {
     let mut script = Script::new();
     let (work, inner) = (script.site(Kind::Stage, "work"), script.site(Kind::Stage, "inner"));
-    // Positions of the inner ranges: 2, 7, 12, 17, after the task's note and the poll.
+    // Positions of the inner ranges are 2, 7, 12 and 17, after the task's entry and the poll.
     for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
         let at = at as u64 * 100;
         script.entry(Tag::Task, flags, work, task);
@@ -164,7 +164,7 @@ fn work_of_no_range_has_a_row_of_its_own_and_is_never_spread() {
     device.kernel(99, 7, (300, 301));
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = Trace::build(script.finish());
-    assert_eq!(of(&trace, "stage").busy_ns, 10);
+    assert_eq!(gpu_times(&trace, "stage").busy_ns, 10);
     assert_eq!((gpu(&trace).unattributed.ops, gpu(&trace).unattributed.busy_ns), (2, 51));
     assert_eq!(gpu(&trace).total.busy_ns, 61);
 }
@@ -181,7 +181,7 @@ fn polls_and_descriptions_do_not_move_the_place_of_a_begin() {
     device.kernel(call, 7, (40, 50));
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = Trace::build(script.finish());
-    assert_eq!((of(&trace, "async").ops, of(&trace, "step").ops), (1, 1));
+    assert_eq!((gpu_times(&trace, "async").ops, gpu_times(&trace, "step").ops), (1, 1));
 }
 
 #[test]
@@ -206,14 +206,14 @@ fn requests_have_the_gpu_times_of_their_own_stages() {
         (stage, stages.node(crate::model::StageTree::ROOT).gpu.busy_ns)
     };
     assert_eq!((busy(0), busy(1)), ((5, 5), (7, 107)));
-    assert_eq!(of(&trace, "stage").busy_ns, 12);
+    assert_eq!(gpu_times(&trace, "stage").busy_ns, 12);
 }
 
 #[test]
 fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
     let mut script = Script::new();
     let (request, stage) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "stage"));
-    // Two requests in turns, two polls each: position 1 + 5n is a poll, the one behind it its
+    // Two interleaved requests with two polls each: position 1 + 5n is a poll, the next one its
     // stage.
     for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
         let at = at as u64 * 1000;

@@ -13,7 +13,7 @@ use super::{MemoryEvent, MemoryLog, Reporter, StageMemory};
 
 const CPU: u32 = 0;
 
-/// With so much on the host before and after.
+/// Builds the trace with this many bytes of host memory before and after.
 fn recorded(mut script: Script, begin: i64, end: i64) -> Trace {
     let levels = |bytes| Levels { devices: vec![(Device::Cpu, bytes)], has_allocator: true, ..Levels::default() };
     script.memory = Some(MemoryLog { begin: levels(begin), end: levels(end) });
@@ -37,7 +37,7 @@ fn a_stages_peak_is_of_the_process_its_usage_of_its_thread() {
     script.begin(outer, 0).memory(Action::Alloc, CPU, 10, (0x100, 100));
     script.begin(inner, 20).begin(op, 21).memory(Action::Alloc, CPU, 30, (0x200, 50)).end(op, 31);
     script.memory(Action::Free, CPU, 60, (0x200, 50)).end(inner, 70).end(outer, 100).thread("main");
-    // Another thread, between the inner stage's allocation and its release, and after it.
+    // Another thread: between the inner stage's allocation and its release, and after it.
     script.memory(Action::Alloc, CPU, 40, (0x300, 1000)).memory(Action::Free, CPU, 50, (0x300, 1000));
     script.memory(Action::Alloc, CPU, 80, (0x400, 1100)).thread("other");
     let trace = recorded(script, 7, 1207);
@@ -120,19 +120,19 @@ fn half_an_allocation_is_counted_as_unreadable() {
     assert_eq!((trace.losses.unreadable, host(&trace).usage.allocs), (1, 1));
 }
 
-/// Something that CUPTI told of device 0's memory.
-fn taken(correlation: u32, is_free: bool, (address, bytes): (u64, u64), at: u64) -> MemoryOp {
+/// A memory operation of device 0 as CUPTI reports it.
+fn memory_op(correlation: u32, is_free: bool, (address, bytes): (u64, u64), at: u64) -> MemoryOp {
     MemoryOp { is_free, kind: MemoryKind::Device, address, bytes, at: EPOCH + at, device: 0, correlation }
 }
 
-/// A13: what CUPTI saw has its peaks per stage and session, beside the host's and apart from the
-/// program's reports.
+/// A13: CUDA memory that CUPTI reported has its peaks per stage and session, next to the host's and
+/// separate from the program's reports.
 #[test]
 fn memory_taken_from_cuda_has_peaks_per_stage() {
     let mut script = Script::new();
     let (outer, inner, op) =
         (script.site(Kind::Stage, "outer"), script.site(Kind::Stage, "inner"), script.site(Kind::Op, "op"));
-    // Positions: 0 outer, 1 inner, 2 op; then the host's and a framework's allocation.
+    // Positions: 0 outer, 1 inner, 2 op; then an allocation of the host and one of a framework.
     script.begin(outer, 0).begin(inner, 20).begin(op, 30).end(op, 40).end(inner, 60);
     script.memory(Action::Alloc, CPU, 65, (0x100, 7)).memory(Action::Alloc, 1, 66, (0x200, 5));
     script.end(outer, 100).thread("main");
@@ -140,14 +140,14 @@ fn memory_taken_from_cuda_has_peaks_per_stage() {
     let [in_op, in_outer, back] =
         [((31, 33), 2), ((61, 63), 0), ((70, 71), 0)].map(|(time, position)| device.call(time, Some(position)));
     device.0.memory = vec![
-        // CUPTI's clock puts it before its range: it lies in its call.
-        taken(in_op, false, (0x1000, 1000), 29),
-        taken(in_outer, false, (0x2000, 50), 61),
-        taken(back, true, (0x1000, 0), 70),
-        // Taken before the recording; pinned memory of the host; a call that nobody saw.
-        taken(back, true, (0x9000, 64), 70),
-        MemoryOp { kind: MemoryKind::Pinned, ..taken(back, false, (0xa000, 1 << 20), 70) },
-        taken(999, false, (0x3000, 30), 80),
+        // CUPTI's clock puts it before its range, but its call is inside.
+        memory_op(in_op, false, (0x1000, 1000), 29),
+        memory_op(in_outer, false, (0x2000, 50), 61),
+        memory_op(back, true, (0x1000, 0), 70),
+        // Allocated before the recording; pinned host memory; a call without a record.
+        memory_op(back, true, (0x9000, 64), 70),
+        MemoryOp { kind: MemoryKind::Pinned, ..memory_op(back, false, (0xa000, 1 << 20), 70) },
+        memory_op(999, false, (0x3000, 30), 80),
     ];
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = recorded(script, 0, 7);

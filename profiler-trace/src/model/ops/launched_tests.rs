@@ -21,7 +21,7 @@ fn row(trace: &Trace, name: &str, is_async: bool) -> KeyAverage {
     rows.into_iter().find(|row| row.name == name && row.is_async == is_async && !row.is_cuda).unwrap()
 }
 
-/// Own and total GPU time of a row, in nanoseconds.
+/// Self and total GPU time of a row, in nanoseconds.
 fn times(row: &KeyAverage) -> (u128, u128) {
     (row.self_cuda_time.unwrap().as_nanos(), row.cuda_time.unwrap().as_nanos())
 }
@@ -79,7 +79,7 @@ fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
     let mut script = Script::new();
     let [on_gpu, mixed, on_host] = ["gpu", "mixed", "host"].map(|name| script.site(Kind::Op, name));
     for (at, op) in [on_gpu, mixed, mixed, on_host].into_iter().enumerate() {
-        // Positions of the begins: 1, 4, 7, 10.
+        // Positions of the starts: 1, 4, 7, 10.
         let begin = 100 * at as u64;
         script.number(Key::FLOPS, op, 1000).begin(op, begin).end(op, begin + 50);
     }

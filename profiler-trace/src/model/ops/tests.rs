@@ -35,7 +35,7 @@ fn call(script: &mut Script, op: u32, dims: (u64, u64), flops: Option<u64>, (beg
     script.begin(op, begin).end(op, end);
 }
 
-/// A3: a total is never more than the threads had, whatever is open at the same time.
+/// A3: a total never exceeds the threads' time, whatever is open at the same time.
 #[test]
 fn siblings_that_overlap_count_once_in_the_total() {
     let mut script = Script::new();
@@ -107,7 +107,7 @@ fn an_op_without_a_formula_is_told_from_one_that_did_nothing() {
     assert_eq!(flops("stage"), (None, 0, 0, None), "only ops can give one");
 }
 
-/// A3: a future's wait is no CPU time, and its polls are not calls of their own.
+/// A3: a future's waiting is not CPU time, and its polls are not separate calls.
 #[test]
 fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     let mut script = Script::new();
@@ -125,8 +125,7 @@ fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     assert_eq!((trace.ops.rows(GroupBy::Name).len(), trace.ops.busy_ns), (2, 30), "what the thread was busy");
 }
 
-/// A3: the polls of a described call count where the call was described, on whichever thread they
-/// ran.
+/// A3: the polls of a described call count where the call was described, on any thread.
 #[test]
 fn polls_count_with_the_shapes_of_their_call() {
     let mut script = Script::new();
@@ -141,7 +140,7 @@ fn polls_count_with_the_shapes_of_their_call() {
     assert_eq!((rows.len(), rows[0].cpu_time), (1, Duration::from_nanos(30)));
 }
 
-/// A9: a stage and an op of one name are not calls of one thing.
+/// A9: a stage and an op of the same name are not calls of one thing.
 #[test]
 fn two_kinds_of_one_name_are_two_rows() {
     let mut script = Script::new();
@@ -218,7 +217,7 @@ proptest! {
                 script.begin(site, now);
                 open.push(site);
             } else {
-                // A quarter of the ends are not the innermost range's.
+                // A quarter of the ends do not end the innermost range.
                 let site = open.remove(if which % 4 == 0 { usize::from(which) % open.len() } else { open.len() - 1 });
                 script.end(site, now);
             }

@@ -12,14 +12,14 @@ use profiler_core::site::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::stream::key::Key;
 
-/// The file as a reader gets it.
+/// Parses the file as a reader does.
 fn written(script: Script) -> Value {
     let mut out = Vec::new();
     super::write(&Trace::build(script.finish()), "trace_rank0.json", &mut out).unwrap();
     serde_json::from_slice(&out).unwrap()
 }
 
-/// The slices of ranges.
+/// Returns the slices of ranges.
 fn slices(trace: &Value) -> Vec<&Value> {
     let events = trace["traceEvents"].as_array().unwrap().iter();
     events.filter(|event| event["ph"] == "X" && event["cat"] != "Trace").collect()
@@ -29,14 +29,14 @@ fn named<'a>(trace: &'a Value, name: &str) -> &'a Value {
     slices(trace).into_iter().find(|slice| slice["name"] == name).unwrap()
 }
 
-/// What the row `tid` is called.
+/// Returns the name of the row `tid`.
 fn row_name<'a>(trace: &'a Value, tid: &Value) -> &'a str {
     let mut events = trace["traceEvents"].as_array().unwrap().iter();
     let row = events.find(|event| event["name"] == "thread_name" && event["tid"] == *tid).unwrap();
     row["args"]["name"].as_str().unwrap()
 }
 
-/// `(begin, end)` in nanoseconds, through doubles as most readers do it.
+/// `(start, end)` in nanoseconds, converted through doubles as most readers do.
 fn window(slice: &Value) -> (u64, u64) {
     let (begin, duration) = (slice["ts"].as_f64().unwrap(), slice["dur"].as_f64().unwrap());
     ((begin * 1000.0).round() as u64, ((begin + duration) * 1000.0).round() as u64)
@@ -193,7 +193,7 @@ proptest! {
 
     #[test]
     fn rows_nest_and_ids_are_unique_whatever_happened(steps in prop::collection::vec((0..6u32, 0..4u64), 0..80)) {
-        let trace = written(Script::of_any_order(&steps));
+        let trace = written(Script::from_moves(&steps));
         assert_rows_nest(&trace);
         let ids: HashSet<u64> = slices(&trace).iter().map(|slice| slice["args"]["External id"].as_u64().unwrap()).collect();
         prop_assert_eq!(ids.len(), slices(&trace).len());

@@ -17,7 +17,7 @@ use profiler_core::site::Kind;
 
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
-/// A rank with a stage at 100 to 300 ns for each name, nested. Its clocks begin at `monotonic` and
+/// A rank with one stage per name, nested, from 100 to 300 ns. Its clocks start at `monotonic` and
 /// `unix`.
 struct Rank {
     rank: u32,
@@ -81,7 +81,7 @@ fn events(trace: &Value) -> &Vec<Value> {
     trace["traceEvents"].as_array().unwrap()
 }
 
-/// Names and absolute times in nanoseconds of the stages.
+/// Returns the names and absolute times of the stages, in nanoseconds.
 fn stages(trace: &Value) -> Vec<(&str, u64, u64)> {
     let base = trace["baseTimeNanoseconds"].as_u64().unwrap();
     let ns = |micros: &Value| (micros.as_f64().unwrap() * 1000.0).round() as u64;
@@ -89,7 +89,7 @@ fn stages(trace: &Value) -> Vec<(&str, u64, u64)> {
     stages.map(|event| (event["name"].as_str().unwrap(), base + ns(&event["ts"]), ns(&event["dur"]))).collect()
 }
 
-/// Merges the ranks, and reads the result.
+/// Merges the ranks and reads the result.
 fn merged(ranks: impl IntoIterator<Item = Rank>) -> (MergedTrace, Value) {
     let folder = tempfile::tempdir().unwrap();
     let files: Vec<PathBuf> = ranks.into_iter().map(|rank| rank.write(&folder)).collect();
@@ -102,12 +102,12 @@ fn merged(ranks: impl IntoIterator<Item = Rank>) -> (MergedTrace, Value) {
 
 #[test]
 fn ranks_of_one_host_share_a_clock_however_their_real_times_differ() {
-    // The second began 40 ns later; real time was set back by 700 ns in between.
+    // The second started 40 ns later; the real-time clock was set back by 700 ns in between.
     let second = Rank { monotonic: 5_040, unix: EPOCH + 40 - 700, ..rank(1) };
     let (merged, trace) = merged([second, rank(0)]);
     let of: Vec<_> = merged.ranks.iter().map(|rank| (rank.rank, rank.alignment, rank.offset_ns)).collect();
     assert_eq!(of, [(0, Alignment::Reference, 0), (1, Alignment::SharedClock, 700)]);
-    // Anchors of the script are 20 ns wide.
+    // The script's anchors are 20 ns wide.
     assert_eq!(merged.ranks[1].uncertainty_ns, Some(40));
     let begins: Vec<u64> = stages(&trace).iter().map(|stage| stage.1).collect();
     assert_eq!(begins, [EPOCH + 100, EPOCH + 140]);
@@ -122,7 +122,7 @@ fn ranks_of_different_hosts_are_placed_by_real_time_with_the_error_of_both() {
     let (merged, trace) = merged([rank(0), other()]);
     let second = &merged.ranks[1];
     assert_eq!((second.alignment, second.offset_ns), (Alignment::RealTime, 0));
-    // A millisecond each from the kernel, 20 ns each from the reading.
+    // The kernel's error is 1 ms each, that of reading the clock 20 ns each.
     assert_eq!(second.uncertainty_ns, Some(2_000_040));
     assert_eq!(stages(&trace)[1].1, EPOCH + 160);
 }
@@ -169,7 +169,7 @@ fn processes_are_named_and_sorted_by_rank_and_ids_stay_apart() {
     assert_eq!(ids.len(), 4);
 }
 
-/// Changes a good second rank, and merges it with a good first one.
+/// Edits a valid second rank and merges it with a valid first one.
 fn refused(change: impl FnOnce(&TempDir, PathBuf) -> Vec<PathBuf>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let first = rank(0).write(&folder);
@@ -181,7 +181,7 @@ fn refused(change: impl FnOnce(&TempDir, PathBuf) -> Vec<PathBuf>) -> String {
     error.to_string().replace(&*folder.path().to_string_lossy(), "DIR").replace('\\', "/")
 }
 
-/// The second rank with another text.
+/// Merges a valid first rank with a second one whose text was changed.
 fn with_text(change: impl FnOnce(String) -> String) -> String {
     refused(|_, second| {
         let text = change(fs::read_to_string(&second).unwrap());
@@ -266,8 +266,8 @@ fn a_folder_gives_all_its_ranks_and_missing_ones_are_named() {
     assert!(matches!(error, MergeError::NoTraces { .. }), "{error}");
 }
 
-/// D8: whoever names a trace in Perfetto's format, or its folder, is told how to record one that
-/// can be merged.
+/// D8: the error for a trace in Perfetto's format, or its folder, says how to record a mergeable
+/// one.
 #[test]
 fn a_trace_in_perfettos_format_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();

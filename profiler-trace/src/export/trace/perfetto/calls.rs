@@ -47,7 +47,7 @@ impl<'a> Calls<'a> {
         self.remaining.len() as u64
     }
 
-    /// Returns the begin of the first remaining call; `u64::MAX` if there is none.
+    /// Returns the start of the first remaining call; `u64::MAX` if there is none.
     pub(super) fn begin(&self) -> u64 {
         self.remaining.first().map_or(u64::MAX, |placed| placed.call.begin)
     }

@@ -63,7 +63,7 @@ struct Sweep<'s, 'a, 'out> {
 }
 
 impl Sweep<'_, '_, '_> {
-    /// Writes the begin of a slice, at which an arrow may end, after all earlier ends.
+    /// Writes the start of a slice, at which an arrow may end, after all earlier ends.
     fn slice(&mut self, slice: &impl OnRow, flow: Option<u64>) {
         let (row, (begin, end)) = slice.row_and_times();
         self.open.end_until(self.writer, begin);

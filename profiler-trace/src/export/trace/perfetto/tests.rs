@@ -20,7 +20,7 @@ use profiler_core::stream::key::Key;
 
 use super::reader::{Seen, read};
 
-/// A trace as the readers of both formats get it.
+/// A trace as readers of both formats see it.
 fn written(trace: &Trace) -> (Seen, Value) {
     let (mut packets, mut json) = (Vec::new(), Vec::new());
     super::write(trace, &mut packets).unwrap();
@@ -28,7 +28,7 @@ fn written(trace: &Trace) -> (Seen, Value) {
     (read(&packets), serde_json::from_slice(&json).unwrap())
 }
 
-/// The slices of the JSON, as [`Seen::slices`] has them.
+/// Returns the slices of the JSON in the form of [`Seen::slices`].
 fn slices_of(json: &Value) -> Vec<Value> {
     let events = json["traceEvents"].as_array().unwrap();
     let rows: HashMap<String, &str> = events
@@ -50,7 +50,7 @@ fn slices_of(json: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// JSON has fewer decimals.
+/// Rounds numbers, because JSON has fewer decimals.
 fn rounded(value: &Value) -> Value {
     match value {
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), rounded(value))).collect(),
@@ -72,7 +72,7 @@ fn comparable(seen: &Seen) -> Vec<Value> {
     seen.slices.iter().filter(|slice| slice["cat"] != "Trace").map(|slice| without(slice).into()).collect()
 }
 
-/// Both formats tell the same; what Perfetto's does.
+/// Both formats contain the same, and Perfetto's also has what only it can express.
 pub(super) fn same(trace: &Trace) -> Seen {
     let (seen, json) = written(trace);
     assert_eq!(sorted(comparable(&seen)), sorted(slices_of(&json)));
@@ -98,7 +98,7 @@ fn slices_that_begin_and_end_together_keep_their_nesting() {
     assert_eq!(depths(&seen, "main"), pairs(&[("outer", 0), ("inner", 1), ("op", 2), ("outer", 0), ("op", 1)]));
 }
 
-/// B12: both formats mark a jump of a clock where it happened.
+/// B12: both formats mark where a clock jumped.
 #[test]
 fn a_jump_of_a_clock_is_a_mark_in_both_formats() {
     let mut script = Script::new();
@@ -192,8 +192,8 @@ fn memory_is_counted_from_what_was_there() {
     assert_eq!(seen.samples[0].0, "memory allocated (CPU)");
 }
 
-/// Two calls in a range, the second a runtime call around a driver call; kernels on two streams,
-/// two of them at a time.
+/// Two calls in a range, the second a runtime call around a driver call, and kernels on two
+/// streams, two of them at once.
 pub(super) fn gpu_log() -> GpuLog {
     let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
     let names = ["kernel", "cuLaunchKernel", "cudaLaunchKernel"].map(String::from).to_vec();
@@ -242,11 +242,11 @@ pub(super) fn gpu_log() -> GpuLog {
 fn what_the_gpu_did_stands_on_its_rows_with_arrows_from_the_calls() {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
-    // The calls touch the range that they are in, its end, and the op beside them.
+    // The calls touch the start and end of their range, and the op next to them.
     script.begin(stage, 20).begin(op, 60).end(op, 70).end(stage, 100).thread("main");
     script.gpu = GpuRecord::Recorded(Box::new(gpu_log()));
     let seen = same(&Trace::build(script.finish()));
-    // The memory's record belongs to the first call.
+    // The memory event belongs to the first call.
     let calls = [("stage", 0), ("cuLaunchKernel", 1), ("[memory]", 2), ("cudaLaunchKernel", 1), ("cuLaunchKernel", 2)];
     assert_eq!(depths(&seen, "main"), pairs(&[&calls[..], &[("op", 1)]].concat()));
     assert_eq!(depths(&seen, "stream 7"), pairs(&[("stage", 0), ("kernel", 1), ("kernel", 1)]));
@@ -279,7 +279,7 @@ proptest! {
         steps in prop::collection::vec((0..6u32, 0..4u64), 0..80),
         calls in prop::collection::vec((0..200u64, 0..20u64), 0..20),
     ) {
-        let mut script = Script::of_any_order(&steps);
+        let mut script = Script::from_moves(&steps);
         let mut log = gpu_log();
         for (begin, length) in calls {
             let (begin, end) = (EPOCH + begin, EPOCH + begin + length);

@@ -55,12 +55,12 @@ fn three_thousand_threads_have_every_range_once() {
     assert_eq!(seen.rows.values().filter(|name| *name == "worker").count(), 3_000);
 }
 
-/// A range with thousands of calls before it, in it and after it, and two threads that only call.
+/// A range with thousands of calls before, in and after it, and two threads that only make calls.
 fn many_calls() -> Trace {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
-    // Pages are full at about 230,000, 470,000 and 700,000: before a begin, before an end, and
-    // after all.
+    // Pages fill up at about 230,000, 470,000 and 700,000: before the start, before the end, and
+    // after both.
     script.begin(stage, 90_000).begin(op, 300_000).end(op, 500_000).end(stage, 600_000).thread("main");
     let mut log = gpu_log();
     for (at, thread) in (0..20_000).zip([4001, 4001, 4001, 98, 99].into_iter().cycle()) {

@@ -9,7 +9,7 @@ use profiler_core::hooks::gpu_time::Measured;
 use profiler_core::site::Kind;
 use profiler_core::stream::entry::Tag;
 
-/// One device whose clock began at 1,000 ns of the recording.
+/// One device whose clock started at 1,000 ns of the recording.
 fn log(measured: &[Measured]) -> GpuRecord {
     let began = Some(Sample { before: 900, after: 1_100 });
     let contexts = vec![EventContext { device: 0, began, ended: None }];
@@ -38,10 +38,10 @@ fn a_measurement_finds_its_range_from_whichever_thread_and_after_the_session() {
     script.begin(op, 11_000);
     tie(&mut script, op, 42);
     script.end(op, 12_000).end(stage, 13_000).begin(stage, 20_000);
-    // A number that nothing came in for, and a range without events.
+    // A number without a measurement, and a range without events.
     tie(&mut script, stage, 43);
     script.end(stage, 21_000).begin(stage, 22_000).end(stage, 23_000).thread("main");
-    // Of a range before the window, and by another thread.
+    // For a range before the window, and by another thread.
     measured(&mut script, 7, 500, 100);
     measured(&mut script, 42, 50_000, 20_000);
     script.thread("other");
