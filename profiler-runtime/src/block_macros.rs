@@ -1,9 +1,9 @@
-//! Block forms of the attributes for ranges that name their CUDA stream.
+//! Block macros for ranges that name their CUDA stream.
 
-/// A stage that lasts until the guard drops, and launches its work on a CUDA stream:
-/// `let _vae = stage_on!(&stream, "vae.decode");`. The stream is a
-/// [`cuda::BorrowedStream`](crate::cuda::BorrowedStream) or becomes one; see
-/// [`cuda::StreamRange`](crate::cuda::StreamRange) for the cost.
+/// Begins a stage that launches its work on a CUDA stream, and ends it when the guard is dropped:
+/// `let _vae = stage_on!(&stream, "vae.decode");`. The stream is anything that converts into a
+/// [`cuda::BorrowedStream`](crate::cuda::BorrowedStream).
+/// [`cuda::StreamRange`](crate::cuda::StreamRange) states the cost.
 #[macro_export]
 macro_rules! stage_on {
     ($stream:expr, $name:literal) => {
@@ -11,8 +11,8 @@ macro_rules! stage_on {
     };
 }
 
-/// [`step!`](crate::step!) on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`;
-/// see [`stage_on!`].
+/// Begins a [`step!`](crate::step!) on a CUDA stream: `let _step = step_on!(&stream,
+/// "denoise_step", i);`. See [`stage_on!`].
 #[macro_export]
 macro_rules! step_on {
     ($stream:expr, $name:literal) => {
@@ -23,8 +23,8 @@ macro_rules! step_on {
     };
 }
 
-/// [`op!`](crate::op!) on a CUDA stream:
-/// `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`; see [`stage_on!`].
+/// Begins an [`op!`](crate::op!) on a CUDA stream: `let _op = op_on!(&stream, "matmul", shapes(a,
+/// b), flops = 2 * m * n * k);`. See [`stage_on!`].
 #[macro_export]
 macro_rules! op_on {
     ($stream:expr, $name:literal) => {

@@ -1,9 +1,9 @@
-//! The error of starting, stopping and exporting.
+//! Defines the error of starting, stopping and exporting a session.
 //!
-//! Recording has none: an annotated function never fails because of the profiler. Messages name the
-//! thing and the remedy, with the cause in the same sentence, because most programs print an error
-//! without its chain; so [`source`](std::error::Error::source) is empty and a chain says nothing
-//! twice.
+//! Recording has no error: an annotated function never fails because of the profiler. Messages name
+//! the subject and the remedy, and include the cause, because most programs print an error without
+//! its chain. [`source`](std::error::Error::source) is therefore empty, so that printing the chain
+//! repeats nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ pub enum Error {
     NotConfigured,
     /// The configuration cannot be used.
     Config(ConfigError),
-    /// A session is active; there is one at a time.
+    /// A session is active, and only one can be.
     AlreadyActive {
         /// Session that is active.
         session: SessionId,
     },
     /// No session is active, and none has ended by itself since the last stop.
     NotActive,
-    /// The folder for artifacts is a URI, which nothing here can write to.
+    /// The folder for artifacts is a URI, which the profiler cannot write to.
     RemoteFolder {
         /// Folder as configured.
         folder: PathBuf,
@@ -41,34 +41,34 @@ pub enum Error {
         /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// The operating system gave no thread.
+    /// The operating system could not start a thread.
     Thread {
         /// Name of the thread.
         name: &'static str,
         /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// There is nothing that could be dumped, or no folder to dump it to.
+    /// Nothing is being recorded, or there is no folder to dump it to.
     Dump {
-        /// Session that goes on.
+        /// Session, which continues.
         session: SessionId,
-        /// Reason, and what would be right.
+        /// Reason and remedy.
         reason: &'static str,
     },
     /// The recording that a dead process left behind cannot be recovered.
     Spool {
         /// Journal of the recording.
         path: PathBuf,
-        /// Reason why it cannot be recovered.
+        /// Reason.
         reason: String,
     },
-    /// This process was forked off the one that has the session and writes its artifacts when it
-    /// ends.
+    /// The session belongs to the process that this one was forked from, which writes the
+    /// artifacts.
     ParentsSession {
         /// Session of the parent process.
         session: SessionId,
     },
-    /// The exporter panicked: a defect of the profiler, which has cost this session's artifacts.
+    /// The exporter panicked: a bug in the profiler. The artifacts of this session are lost.
     Export {
         /// Session whose artifacts are lost.
         session: SessionId,
@@ -107,7 +107,7 @@ impl fmt::Display for Error {
                 f.write_str("give one that can be created in `torch_profiler_dir` or `output_dir`")
             }
             Self::Thread { name, source } => {
-                write!(f, "cannot start the thread `{name}`: {source}; raise the process's limit of threads")
+                write!(f, "cannot start the thread `{name}`: {source}; raise the limit on the number of threads")
             }
             Self::Dump { session, reason } => write!(f, "cannot dump the session `{session}`: {reason}"),
             Self::Spool { path, reason } => write!(f, "cannot recover `{}`: {reason}", path.display()),

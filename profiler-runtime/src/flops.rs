@@ -1,10 +1,10 @@
-//! Floating point operations of the usual operators, for `flops = …` on an op.
+//! Counts the floating-point operations of common operators, for `flops = …` on an op.
 //!
-//! Shapes go in as PyTorch gives them and every number comes with its source, so that figures can
-//! be compared with those of other tools. A multiplication and an addition are two operations;
+//! Functions take shapes as PyTorch does and name the source of their formula, so that figures are
+//! comparable with those of other tools. A multiplication and an addition are two operations;
 //! biases, masks and activations are not counted, as in PyTorch. Nothing here panics or overflows:
-//! shapes that do not fit each other, whose op fails anyway, have 0 operations, and a number that
-//! does not fit 64 bits becomes the largest that does.
+//! mismatched shapes, whose op fails anyway, have 0 operations, and a count that exceeds 64 bits
+//! becomes `u64::MAX`.
 //!
 //! ```
 //! use profiler_runtime::{flops, profiled_op};
@@ -30,8 +30,8 @@ pub fn linear(input: &[usize], weight: &[usize]) -> u64 {
 }
 
 /// Returns the operations of `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`:
-/// `2 · batch · m · k · n`. A side without a batch, or with a batch of 1, goes with every matrix of
-/// the other.
+/// `2 · batch · m · k · n`. Batches are broadcast: a side without a batch, or with a batch of 1, is
+/// used for every matrix of the other.
 ///
 /// Source: `mm_flop` and `bmm_flop` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -44,8 +44,8 @@ pub fn matmul(a: &[usize], b: &[usize]) -> u64 {
 }
 
 /// Returns the operations of attention with queries of `[…, s, d]`, keys of `[…, t, d]` and values
-/// of `[…, t, v]`: `2 · batch · s · t · (d + v)`. A causal mask halves nothing, and heads that
-/// share keys and values count in full.
+/// of `[…, t, v]`: `2 · batch · s · t · (d + v)`. A causal mask does not halve the count, and heads
+/// that share keys and values count in full.
 ///
 /// Source: `sdpa_flop_count` in PyTorch's `torch/utils/flop_counter.py`, two batched matrix
 /// products.
@@ -58,9 +58,9 @@ pub fn attention(query: &[usize], key: &[usize], value: &[usize]) -> u64 {
     product([2, *s, *t, d.saturating_add(*v)].iter().chain(batch))
 }
 
-/// Returns the operations of a convolution with a known output, in any number of dimensions, with
-/// any stride, padding, dilation and groups: an output of `[n, out, …]` and a weight of
-/// `[out, in / groups, …]` make `2 · n · out · (in / groups) · kernel · positions`.
+/// Returns the operations of a convolution, given its output shape, for any number of dimensions
+/// and any stride, padding, dilation and groups. An output of `[n, out, …]` and a weight of `[out,
+/// in / groups, …]` need `2 · n · out · (in / groups) · kernel · positions`.
 ///
 /// Source: `conv_flop_count` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -72,8 +72,8 @@ pub fn conv(output: &[usize], weight: &[usize]) -> u64 {
     product([2].iter().chain(output).chain(&weight[1..]))
 }
 
-/// Returns the operations of a transposed convolution: an input of `[n, in, …]` and a weight of
-/// `[in, out / groups, …]` make `2 · n · in · (out / groups) · kernel · positions of the input`.
+/// Returns the operations of a transposed convolution. An input of `[n, in, …]` and a weight of
+/// `[in, out / groups, …]` need `2 · n · in · (out / groups) · kernel · positions of the input`.
 ///
 /// Source: `conv_flop_count` with `transposed` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -100,7 +100,7 @@ pub fn conv3d(input: &[usize], weight: &[usize], stride: [usize; 3], padding: [u
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Returns the operations of layer, group or batch norm: five per element, four without a learnt
+/// Returns the operations of layer, group or batch norm: five per element, or four without a learnt
 /// scale and shift.
 ///
 /// Source: `norm_flop_counter` in fvcore's `fvcore/nn/jit_handles.py`; PyTorch counts none.
@@ -112,7 +112,7 @@ pub fn layer_norm(input: &[usize], is_affine: bool) -> u64 {
 /// Returns the operations of RMS norm: square, sum, scale, and the learnt weight's multiplication:
 /// four per element.
 ///
-/// Source: counted from its definition (Zhang and Sennrich, 2019), as [`layer_norm`] without the
+/// Source: counted from its definition (Zhang and Sennrich, 2019), like [`layer_norm`] without the
 /// mean; PyTorch counts none.
 #[must_use]
 pub fn rms_norm(input: &[usize]) -> u64 {
@@ -122,7 +122,7 @@ pub fn rms_norm(input: &[usize]) -> u64 {
 /// Returns `each` operations for every element of `output`, such as 1 for an addition or a
 /// multiplication.
 ///
-/// Source: PyTorch's profiler counts additions and multiplications so (`computeFlops` in
+/// Source: PyTorch's profiler counts additions and multiplications in this way (`computeFlops` in
 /// `torch/csrc/profiler/util.cpp`).
 #[must_use]
 pub fn elementwise(output: &[usize], each: usize) -> u64 {
@@ -143,7 +143,7 @@ fn conv_of_input<const N: usize>(input: &[usize], weight: &[usize], stride: [usi
     conv(&output, weight)
 }
 
-/// Returns the batches of two sides, aligned at their ends; `None` if they do not fit.
+/// Broadcasts two batches, aligned at their ends; returns `None` if they do not fit.
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     let missing = long.len() - short.len();
@@ -160,7 +160,7 @@ fn product<'a>(factors: impl Iterator<Item = &'a usize>) -> u64 {
 mod tests {
     use super::*;
 
-    /// What PyTorch 2's `FlopCounterMode` reports for the same shapes.
+    /// The numbers that PyTorch 2's `FlopCounterMode` reports for the same shapes.
     #[test]
     fn the_numbers_are_those_of_pytorch() {
         assert_eq!(linear(&[2, 3, 8], &[16, 8]), 2 * 2 * 3 * 8 * 16);

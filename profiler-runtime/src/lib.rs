@@ -43,34 +43,37 @@
 //!
 //! # Cost
 //!
-//! While no session is active, an annotated function costs one relaxed load and a branch; while one
-//! records, two clock reads and two 16-byte stores, without lock or allocation. Memory is bounded
-//! by `max_buffer_mb`; what finds no room is counted and reported. So is what the program's
-//! allocator has no memory for while ranges, steps, polls, names and allocations are recorded; the
-//! exceptions, where a refused allocation ends the process, are starting, stopping, dumping and
-//! exporting a session (also where a schedule does), control by HTTP, jobs and triggers, log lines,
-//! a new tool for NVTX and a site's first range for it, a CUDA context's first timed range, a
-//! thread that the standard library did not make, the one notice of a forked child, and the thread
-//! that keeps a spool fresh, once a second. With `torch_profiler_with_stack` a range costs 0.15 to
-//! 0.5 µs more, for stacks of 8 to 40 functions (Linux; ten times as much elsewhere), and up to 17
-//! times the memory.
+//! While no session is active, an annotated function costs one relaxed load and a branch. While a
+//! session records, it costs two clock reads and two 16-byte stores, without a lock or an
+//! allocation. Memory is bounded by `max_buffer_mb`; ranges that do not fit are counted and
+//! reported.
+//!
+//! If the program's allocator fails while ranges, steps, polls, names or allocations are recorded,
+//! the loss is counted too. A failed allocation ends the process only in these cases: starting,
+//! stopping, dumping and exporting a session (also by a schedule), control by HTTP, jobs and
+//! triggers, log lines, attaching an NVTX tool and a site's first range for it, a CUDA context's
+//! first timed range, a thread that the standard library did not start, the notice of a forked
+//! child, and the thread that updates a spool once a second.
+//!
+//! With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more for stacks of 8 to 40
+//! functions (Linux; ten times as much on other systems), and up to 17 times the memory.
 //!
 //! # Flight recorder, and recordings that outlive the process
 //!
-//! With `ring: true` the newest ranges overwrite the oldest when `max_buffer_mb` is spent, and what
-//! is shown begins where everything is there; `ring_secs` and `ring_steps` shorten it.
-//! [`dump_profile`] writes what there is while recording goes on, and so does an iteration slower
-//! than `slow_step_ms`. A ring that overwrites needs about a fifth more instructions than recording
-//! itself, where ranges repeat as those of a loop do.
+//! With `ring: true` the newest ranges overwrite the oldest once `max_buffer_mb` is used up. A
+//! trace then begins where the recording is complete; `ring_secs` and `ring_steps` shorten it.
+//! [`dump_profile`] writes the recording so far while recording goes on, and so does an iteration
+//! slower than `slow_step_ms`. A ring that overwrites executes about a fifth more instructions than
+//! recording alone, if ranges repeat as in a loop.
 //!
-//! With `spool: true` (Linux) a session records into a file in its folder that is mapped into
-//! memory: for recordings larger than memory, and so that [`spool::recover`] can make the artifacts
-//! when the process was killed or crashed. Nothing that was stored is lost with the process; a
-//! power failure or a crash of the system costs what had not reached the disk, which is asked for
-//! everything once a second. Blocks are allocated before they are used: a full disk costs ranges,
-//! which are counted, and nothing else. Together with `ring` it is a black box: `max_spool_mb` is
-//! its size. Call stacks are named as long as the program's files are the same; what CUPTI recorded
-//! dies with the process.
+//! With `spool: true` (Linux) a session records into a memory-mapped file in its folder. A
+//! recording can then be larger than memory, and [`spool::recover`] can write the artifacts of a process
+//! that was killed or crashed. The end of the process loses nothing that was stored. A power
+//! failure or a crash of the system loses what had not reached the disk, to which the file is
+//! synced once a second. Blocks are allocated before they are used, so a full disk costs ranges,
+//! which are counted, and nothing else. Together with `ring` the file is a black box of the size
+//! `max_spool_mb`. Call stacks can be resolved as long as the program's files are unchanged;
+//! CUPTI's records die with the process.
 //!
 //! # Memory
 //!
@@ -82,39 +85,39 @@
 //!
 //! # Several ranks
 //!
-//! Rank, size and a common name of the session come from torchrun, Open MPI, MPICH, Slurm, indexed
-//! jobs of Kubernetes, or `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`; the page
-//! `docs/launchers.md` of the repository shows each. [`merge::merge`] writes the ranks' traces into
-//! one for Perfetto, on one clock, and says how well that is known.
+//! torchrun, Open MPI, MPICH, Slurm and indexed jobs of Kubernetes set rank, size and a common name
+//! of the session; so do `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`. The page
+//! `docs/launchers.md` of the repository describes each. [`merge::merge`] combines the ranks' traces into
+//! one for Perfetto, on one clock, and reports how accurate the alignment is.
 //!
 //! # Nsight Systems
 //!
 //! Under `nsys profile --trace=nvtx,cuda …` every stage, step, op and request is an NVTX range,
-//! whether or not a session is active: category by kind, colour by name, and as payload the index
-//! of its step. A future is one range for its life and one for each poll.
-//! `--capture-range=nvtx --nvtx-capture=denoise_step@profiler` captures only what a range holds;
-//! the configuration's `nvtx_domain` renames the domain `profiler`, `nvtx: false` switches the
-//! ranges off. While no tool is attached they cost nothing.
+//! whether or not a session is active. Its category is the kind, its colour depends on the name,
+//! and its payload is the index of its step. A future has one range for its life and one for each
+//! poll. `--capture-range=nvtx --nvtx-capture=denoise_step@profiler` captures only what a range
+//! contains. The configuration's `nvtx_domain` renames the domain `profiler`; `nvtx: false`
+//! disables the ranges. While no tool is attached, they cost nothing.
 //!
 //! # GPU time without CUPTI
 //!
-//! Where CUPTI cannot run (another tool has it, permission is missing), and with
-//! `gpu_timing: "events"`, ranges that name their stream are timed by CUDA events:
-//! [`cuda::stage_on`], [`stage_on!`] and their like for ops and steps.
+//! If CUPTI cannot run (another tool uses it, or permission is missing), and with `gpu_timing:
+//! "events"`, CUDA events time the ranges that name their stream: [`cuda::stage_on`],
+//! [`stage_on!`], and the same for ops and steps.
 //!
 //! # Many processes, and starting from outside
 //!
-//! A [`job::Coordinator`] starts and stops the sessions of worker processes as one:
-//! `PROFILER_COORDINATOR` in a worker's environment is all it takes beside [`profile_from_env`].
-//! The configuration's `toggle_on_sigusr2` and `trigger_file` start and stop a program, or a job,
+//! A [`job::Coordinator`] starts and stops the sessions of worker processes together. A worker
+//! needs only [`profile_from_env`] and `PROFILER_COORDINATOR` in its environment. The
+//! configuration's `toggle_on_sigusr2` and `trigger_file` start and stop a program, or a job,
 //! without a request. See [`job`].
 //!
 //! # Features
 //!
 //! | feature | default | does |
 //! |---|---|---|
-//! | `enable` | yes | records. Without it the attributes check their arguments and return the function unchanged, and starting a session is [`Error::Disabled`] |
-//! | `stacks` | yes | call stacks (`torch_profiler_with_stack`): walks them and names their functions |
+//! | `enable` | yes | records. Without it, the attributes check their arguments and return the function unchanged, and starting a session returns [`Error::Disabled`] |
+//! | `stacks` | yes | captures and resolves call stacks (`torch_profiler_with_stack`) |
 //! | `xlsx` | yes | `ops_rank*.xlsx`, the operator tables as a workbook, by rust_xlsxwriter |
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
 //! | `charts` | no | `memory_rank*.svg`, what was allocated over time, drawn by plotters |
@@ -125,12 +128,13 @@
 //! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
 //! | `toml`, `yaml` | no | configurations in files of these formats; JSON is always read |
 //!
-//! What needs a feature that is off says which: a file in a format that is not read is an error,
-//! and an artifact that is not written is `missing` in the manifest.
+//! If a configuration needs a feature that is off, the profiler names the feature: a file in a
+//! format that cannot be read is an error, and an artifact that cannot be written is `missing` in
+//! the manifest.
 //!
-//! A library that annotates itself depends on [`profiler-core`](https://docs.rs/profiler-core),
-//! which has the same attributes, macros and functions for annotated code and compiles to nothing
-//! unless the application switches `enable` on here.
+//! A library that annotates itself depends on [`profiler-core`](https://docs.rs/profiler-core). It
+//! has the same attributes, macros and functions, and compiles to nothing unless the application
+//! enables `enable` in this crate.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -154,14 +158,13 @@ pub mod session;
 #[forbid(unsafe_code)]
 mod session_id;
 
-/// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot measure
-/// it.
+/// Ranges that name their CUDA stream, which have GPU times even where CUPTI cannot record.
 ///
-/// The result is the time on the stream between the range's begin and its end: with the gaps in
-/// which the stream was idle, in steps of about half a microsecond. It is in the reports as
-/// `gpu_elapsed_ns`, with the source `events`. Contexts are timed if they are a device's primary
-/// one, which is the case for the runtime API, `cudarc` and candle. A range on a stream that is
-/// being captured into a graph has no GPU time.
+/// The GPU time is the time on the stream between the range's begin and its end, including gaps in
+/// which the stream was idle. Its resolution is about half a microsecond. Reports show it as
+/// `gpu_elapsed_ns` with the source `events`. A context is timed if it is a device's primary one,
+/// as with the runtime API, `cudarc` and candle. A range on a stream that is being captured into a
+/// graph has no GPU time.
 pub mod cuda {
     #[cfg(feature = "cudarc")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
@@ -169,8 +172,7 @@ pub mod cuda {
     pub use crate::collect::cuda::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
 }
 
-/// The items that a crate needs which adds a source of GPU times. Not covered by semantic
-/// versioning.
+/// Items for a crate that adds a source of GPU times. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod gpu {
     pub use crate::collect::gpu::Registered;
@@ -216,12 +218,11 @@ pub use profiler_trace::{artifacts, merge};
 #[doc(inline)]
 pub use session::{ExportHandle, SessionId};
 
-// Linked for its implementations of `Shaped`.
+// Linked for its implementations of `Shaped`, which nothing here names.
 #[cfg(any(feature = "candle", feature = "half", feature = "ndarray"))]
 use profiler_shapes as _;
 
-/// The items that the attributes and the block macros expand to. Not covered by semantic
-/// versioning.
+/// Items that the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
     pub use profiler_core::__private::*;

@@ -1,13 +1,13 @@
-//! The name of one session.
+//! Defines the id of a session and which names are valid.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name that is accepted from the environment or from a coordinator.
+/// Maximum length of a name from the environment or a coordinator.
 pub(crate) const MAX_LENGTH: usize = 64;
 
-/// The name of a session: of its folder, and in its artifacts the `session`. Shared by all ranks of
-/// a job when the launcher sets `PROFILER_SESSION_ID`. Cheap to clone.
+/// The id of a session: the name of its folder, and `session` in its artifacts. All ranks of a job
+/// share it if the launcher sets `PROFILER_SESSION_ID`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Arc<str>);
 
@@ -16,12 +16,12 @@ impl SessionId {
         Self(name.into())
     }
 
-    /// Returns the id that a coordinator has given, if it is a plain path component.
-    pub(crate) fn given(name: &str) -> Option<Self> {
+    /// Returns the id that a coordinator has assigned, if it is a plain path component.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         is_token(name).then(|| Self::new(name))
     }
 
-    /// Returns the name: a plain path component.
+    /// Returns the id, a plain path component.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -34,12 +34,12 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// Returns whether a name is one plain path component everywhere.
+/// Returns whether a text is a plain path component on every system.
 pub(crate) fn is_token(text: &str) -> bool {
     (1..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_plain) && !text.bytes().all(|byte| byte == b'.')
 }
 
-/// Returns the text with `-` in place of characters that a token may not hold.
+/// Replaces characters that are not allowed in an id with `-`.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect()
 }

@@ -1,15 +1,15 @@
-//! The allocator that a program installs so that its memory can be profiled.
+//! The global allocator that makes a program's memory visible to the profiler.
 //!
-//! It passes every call on to the allocator that it wraps and reports it to
-//! `profiler_core::memory`. Calls made by that report (recording may itself need memory) come back
-//! here marked as the profiler's own, and are not recorded again.
+//! It forwards every call to the allocator that it wraps and reports it to `profiler_core::memory`.
+//! Recording may itself allocate; such calls are marked as the profiler's own and are not recorded
+//! again.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
 use profiler_core::memory;
 
-/// An allocator that records the program's allocations in sessions with
-/// `torch_profiler_with_memory`. Wraps the system's allocator, or any other.
+/// A global allocator that records allocations in sessions with `torch_profiler_with_memory`. Wraps
+/// the system's allocator or any other.
 ///
 /// ```
 /// use profiler_runtime::memory::ProfilingAllocator;
@@ -21,10 +21,10 @@ use profiler_core::memory;
 ///
 /// # Cost
 ///
-/// While no memory is recorded: a load, a branch and an addition to a number of the thread's own,
-/// for each call: half a nanosecond. While it is: a clock read and a 32-byte store more, without
-/// lock or allocation, some 25 ns; on threads that have never run a range a lock besides, some 35
-/// ns. Measured by the bench `allocator`.
+/// While no memory is recorded, a call costs a load, a branch and an addition to a thread-local
+/// number: half a nanosecond. While memory is recorded, it costs a clock read and a 32-byte store
+/// more, without a lock or an allocation: about 25 ns. On threads that have never run a range it
+/// also takes a lock: about 35 ns. The bench `allocator` measures this.
 #[derive(Debug)]
 pub struct ProfilingAllocator<A = System> {
     inner: A,
@@ -52,8 +52,8 @@ impl<A> ProfilingAllocator<A> {
         Self { inner, least: 1 }
     }
 
-    /// Reports only blocks of at least so many bytes: in a program of many small allocations, they
-    /// cost more than they tell. Totals count the same blocks, and the artifacts say which.
+    /// Reports only blocks of at least `bytes` bytes, because recording many small allocations
+    /// costs more than it reveals. Totals count the same blocks, and the artifacts name the limit.
     #[must_use]
     pub const fn at_least(self, bytes: usize) -> Self
     where
@@ -79,12 +79,12 @@ impl<A> ProfilingAllocator<A> {
     }
 }
 
-// SAFETY: every call goes to `inner` unchanged and its answer comes back unchanged; the recording
+// SAFETY: every call goes to `inner` unchanged and its result is returned unchanged; recording
 // neither unwinds nor touches the block.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let block = unsafe { self.inner.alloc(layout) };
         self.handed_out(block, layout.size());
         block
@@ -92,7 +92,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
         self.handed_out(block, layout.size());
         block
@@ -103,27 +103,26 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         if self.reports(layout.size()) {
             memory::freed(block.addr(), layout.size());
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.inner.dealloc(block, layout) };
     }
 
-    /// Reallocates; if there is not enough memory, the block stays as it was.
+    /// Reallocates a block. If memory is short, the block stays as it was.
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if !self.reports(layout.size()) {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let new = unsafe { self.inner.realloc(block, layout, new_size) };
             self.handed_out(new, new_size);
             return new;
         }
         let (began, from) = (memory::moment(), (block.addr(), layout.size()));
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let new = unsafe { self.inner.realloc(block, layout, new_size) };
         if new.is_null() {
             memory::out_of_memory(new_size);
         } else {
-            // The smaller block may be too small to be reported on its own: it is a block of 0
-            // bytes then.
+            // A block that shrinks below the reported size is recorded as a block of 0 bytes.
             let bytes = if self.reports(new_size) { new_size } else { 0 };
             memory::moved(began, from, (new.addr(), bytes));
         }

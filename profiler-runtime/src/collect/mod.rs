@@ -1,9 +1,10 @@
-//! The sources of a session beside its own ranges, and the tools that watch these: allocations,
-//! call stacks, CUDA, NVTX tools, and the spool that streams take their chunks from.
+//! Collects what a session records in addition to ranges: allocations, call stacks and CUDA
+//! activity. Also shows ranges to NVTX tools and stores streams in a spool.
 //!
-//! Each source can be absent, with a reason
-//! ([`Unavailable`](profiler_trace::records::unavailable::Unavailable)): every library is opened at
-//! run time. `session` starts and ends them; `unsafe` lives here because they speak C.
+//! A source may be unavailable, with a reason
+//! ([`Unavailable`](profiler_trace::records::unavailable::Unavailable)), because every library is
+//! opened at run time. `session` starts and stops the sources. `unsafe` is allowed here, because
+//! the sources call C.
 
 mod allocator;
 pub(crate) mod cuda;

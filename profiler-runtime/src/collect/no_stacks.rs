@@ -1,10 +1,9 @@
-//! The replacement of `stacks` where its feature is off: no stack is walked, and no address has a
-//! name.
+//! Replaces `stacks` when its feature is off: walks no stack and resolves no address.
 
-/// Does nothing: there is nothing to prepare.
+/// Does nothing: there is no library to prepare.
 pub(crate) fn prepare() {}
 
-/// Does nothing: there is nothing to give back.
+/// Does nothing: there is no memory to release.
 pub(crate) fn release() {}
 
 /// Returns 0: no range has a stack.
@@ -20,35 +19,35 @@ pub(crate) fn left_out() -> u64 {
 #[path = "stacks/no_libraries.rs"]
 pub(crate) mod known_libraries;
 
-/// Replaces the names of addresses.
+/// Replacement of the symbol lookup.
 pub(crate) mod symbols {
     use serde_json::Value;
 
     use profiler_core::stream::registry::Log;
     use profiler_trace::records::frames::Symbols;
 
-    /// True if the standard library's functions are shown.
+    /// The choice whether functions of the standard library are shown.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Std;
 
     impl Std {
-        /// Ignores the choice, which makes no difference here.
-        pub(crate) const fn of(_kept: bool) -> Self {
+        /// Ignores the choice, which makes no difference without stacks.
+        pub(crate) const fn new(_kept: bool) -> Self {
             Self
         }
     }
 
-    /// Returns no names.
+    /// Returns no symbols.
     pub(crate) fn resolve(_log: &Log, _std: Std) -> Symbols {
         Symbols::default()
     }
 
-    /// Returns no names, though another program may have recorded stacks.
+    /// Returns no symbols, even for stacks that another program has recorded.
     pub(crate) fn resolve_in_files(_log: &Log, _code: Vec<Value>, _std: Std) -> (Symbols, Vec<String>) {
         (Symbols::default(), Vec::new())
     }
 
-    /// Returns `None`: the manifest says what is missing.
+    /// Returns `None`: the manifest reports that the feature is off.
     pub(crate) fn missing(_symbols: &Symbols) -> Option<String> {
         None
     }

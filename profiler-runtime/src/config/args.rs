@@ -87,7 +87,7 @@ impl ProfilerArgs {
             (Some(text), both) => {
                 let mut draft = config::inline_or_file(text, CONFIG, Origin::Flag(CONFIG.into()), env);
                 if both {
-                    draft.problem(both_given());
+                    draft.add_problem(both_given());
                 }
                 Some(draft)
             }
@@ -121,7 +121,7 @@ impl ProfilerArgs {
         for (flag, given) in needing_profile {
             if given && !self.profile {
                 let problem = Problem::new(flag, format!("does nothing without `{PROFILE}`"));
-                begin(draft, flag).0.problem(problem.suggest(format!("add `{PROFILE}`")));
+                begin(draft, flag).0.add_problem(problem.suggest(format!("add `{PROFILE}`")));
             }
         }
     }

@@ -1,8 +1,8 @@
-//! A configuration written in code.
+//! Builds a configuration in code.
 //!
-//! The setters are made from the table of fields and carry their names, so that one name is enough
-//! for JSON, flags and code. None of them checks: a chain cannot stop half-way with an error, so
-//! [`ProfilerConfig::validate`] says everything at the end.
+//! The table of fields defines the setters, so that a field has the same name in JSON, flags and
+//! code. Setters check nothing, because a chain cannot stop half-way with an error;
+//! [`ProfilerConfig::validate`] reports everything at the end.
 
 use std::path::PathBuf;
 
@@ -14,35 +14,36 @@ use super::parsed::ParsedConfig;
 use super::settings::ProfilerConfig;
 
 impl ProfilerConfig {
-    /// Writes traces and tables into the folder `dir`.
+    /// Creates a configuration that writes traces and tables into the folder `dir`.
     #[must_use]
     pub fn torch(dir: impl Into<PathBuf>) -> Self {
         Self { profiler: Profiler::Torch, torch_profiler_dir: Some(dir.into()), ..Self::default() }
     }
 
-    /// Records only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report,
-    /// summary and manifest go to `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
+    /// Creates a configuration that records only the CUDA capture range and NVTX, for a run under
+    /// Nsight Systems. Timing report, summary and manifest go to `./profiler_out` unless
+    /// [`output_dir`](Self::output_dir) is set.
     #[must_use]
     pub fn cuda() -> Self {
         Self { profiler: Profiler::Cuda, ..Self::default() }
     }
 
-    /// Checks every field, alone and together, and makes the paths absolute.
+    /// Checks the fields one by one and together, and makes paths absolute.
     ///
     /// # Errors
     ///
-    /// Returns every problem at once.
+    /// Returns all problems at once.
     pub fn validate(self) -> Result<ParsedConfig, ConfigError> {
-        Draft::of(self).finish(&environment::process)
+        Draft::from_config(self).finish(&environment::process)
     }
 
-    /// Sets one field from text, as `--profiler-config.<field>=VALUE` does: `true`, `5`,
+    /// Sets a field from text, as `--profiler-config.<field>=VALUE` does: `true`, `5`,
     /// `vae.*,diffuse`, `./perf`.
     ///
     /// # Errors
     ///
-    /// Fails if there is no such field, or if the value does not fit it; the configuration is then
-    /// unchanged.
+    /// Returns an error if there is no such field or the value does not fit it. The configuration
+    /// is then unchanged.
     pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
         let mut draft = Draft::new(Origin::Code);
         draft.preset(&[], &Origin::Code, |config| config.clone_from(self));
@@ -51,7 +52,7 @@ impl ProfilerConfig {
         Ok(())
     }
 
-    /// Returns whether a session with this configuration would record nothing at all.
+    /// Returns whether a session with this configuration would record nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.profiler == Profiler::None && self.perf_dump_path.is_none() && !self.pipeline_profiler

@@ -1,8 +1,5 @@
-//! The settings that are one of a few words, or some of them: a type each, because other rooms
-//! branch on them.
-//!
-//! `config` judges what is allowed beside a word, `session` what to start, `export` and `collect`
-//! what to write and to open.
+//! Settings whose value is one word, or several words, of a list. Each has a type, because other
+//! modules branch on it.
 
 use serde_json::Value;
 
@@ -11,13 +8,13 @@ use super::value::Setting;
 use profiler_trace::model::{CudaApiNames, TraceFormat, words};
 
 words! {
-    /// Parts of a recording, beyond stage timings.
+    /// What a session records beyond stage timings.
     pub enum Profiler {
         /// Traces, op tables, stacks and memory snapshots, as `torch.profiler` writes them.
         Torch = "torch",
         /// Only the CUDA capture range and NVTX, for a run under Nsight Systems.
         Cuda = "cuda",
-        /// Nothing beyond the timings that `perf_dump_path` and `pipeline_profiler` ask for.
+        /// Only the timings that `perf_dump_path` and `pipeline_profiler` configure.
         #[default]
         None = "none",
     }
@@ -26,32 +23,32 @@ words! {
 words! {
     /// Source of the GPU times of stages.
     pub enum GpuTiming {
-        /// CUPTI; where it cannot run, CUDA events.
+        /// CUPTI, or CUDA events if CUPTI cannot run.
         #[default]
         Auto = "auto",
         /// CUPTI only.
         Cupti = "cupti",
         /// CUDA events around the ranges that name their stream, such as
-        /// [`cuda::stage_on`](crate::cuda::stage_on). Light: two events a range, and no kernels in
-        /// the trace.
+        /// [`cuda::stage_on`](crate::cuda::stage_on). Light: two events per range, and no kernels
+        /// in the trace.
         Events = "events",
     }
 }
 
 words! {
-    /// Condition for a session to print its summary on standard error.
+    /// When a session prints its summary on standard error.
     pub enum PrintSummary {
         /// Prints if standard error is a terminal.
         #[default]
         Auto = "auto",
-        /// Prints in any case.
+        /// Always prints.
         Always = "always",
         /// Never prints.
         Never = "never",
     }
 }
 
-/// The settings that are one word.
+/// Implements [`Setting`] for types whose value is one word.
 macro_rules! one_word {
     ($($type:ident),+) => {$(
         impl Setting for $type {
@@ -61,7 +58,7 @@ macro_rules! one_word {
                 Value::from(self.as_str())
             }
 
-            /// Accepts null as `none`, where that is one of the words.
+            /// Reads a word; null means `none`, if that is one of the words.
             fn from_value(value: &Value) -> Option<Self> {
                 let word = value.as_str().or(value.is_null().then_some("none"))?;
                 Self::ALL.iter().copied().find(|each| each.as_str() == word)
@@ -72,26 +69,26 @@ macro_rules! one_word {
 
 one_word!(Profiler, GpuTiming, PrintSummary, TraceFormat, CudaApiNames);
 
-/// The parts of a running program that a session records when `profiler` is `torch`.
+/// What a session records of a running program when `profiler` is `torch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Activities {
-    /// The ranges of the program: stages, steps and ops.
+    /// Ranges of the program: stages, steps and ops.
     pub cpu: bool,
-    /// Work of the GPU: kernels, copies, calls of the CUDA API.
+    /// GPU work: kernels, copies and calls of the CUDA API.
     pub cuda: bool,
-    /// Intel's GPUs, which nothing here records: a configuration that names them gets a warning.
+    /// Intel GPUs, which are not supported: a configuration that names them gets a warning.
     pub xpu: bool,
 }
 
 impl Activities {
-    /// Value with ranges only.
+    /// Ranges only.
     pub const CPU: Self = Self { cpu: true, cuda: false, xpu: false };
-    /// Value with work of the GPU, and nothing else.
+    /// GPU work only.
     pub const CUDA: Self = Self { cpu: false, cuda: true, xpu: false };
 }
 
-/// The default has ranges and the GPU's work.
+/// The default is ranges and GPU work.
 impl Default for Activities {
     fn default() -> Self {
         Self { cpu: true, ..Self::CUDA }
@@ -106,7 +103,7 @@ impl Setting for Activities {
         words.into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect()
     }
 
-    /// Accepts null as "not set", and `GPU`, SGLang's word for `CUDA`.
+    /// Reads a list of words; null means "not set", and `GPU` is SGLang's word for `CUDA`.
     fn from_value(value: &Value) -> Option<Self> {
         if value.is_null() {
             return Some(Self::default());
@@ -118,8 +115,8 @@ impl Setting for Activities {
 }
 
 impl GpuTiming {
-    /// Returns whether it asks for the source with this name.
-    pub(crate) fn asks_for(self, source: &str) -> bool {
+    /// Returns whether the source with this name may be used.
+    pub(crate) fn allows(self, source: &str) -> bool {
         self == Self::Auto || self.as_str() == source
     }
 }

@@ -1,9 +1,8 @@
-//! A text after parsing and before checking: one JSON value, and what its format would otherwise
-//! hide.
+//! A parsed but unchecked text: one JSON value and its duplicate keys.
 //!
-//! Parsers into maps keep the last of two equal keys and say nothing. A configuration with
+//! Parsers into maps keep the last of two equal keys silently. A configuration with
 //! `"max_iterations": 5 … "max_iterations": 50` is a mistake to report, so JSON and YAML are read
-//! through [`insert`], which notices. TOML forbids duplicate keys by itself.
+//! through [`insert`], which detects it. TOML itself forbids duplicate keys.
 
 use std::fmt;
 
@@ -12,17 +11,17 @@ use serde_json::{Map, Value};
 
 use super::value::Setting as _;
 
-/// The result of reading a text.
+/// The result of parsing a text.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
-    /// The text as one value; of two equal keys, the first.
+    /// Value of the text; the first of two equal keys is kept.
     pub(crate) value: Value,
     /// Keys that occur twice.
     pub(crate) duplicates: Vec<String>,
 }
 
 impl Document {
-    /// Reads a whole value, with every duplicate key in it.
+    /// Reads a value and collects every duplicate key in it.
     pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut duplicates = Vec::new();
         let value = Node(&mut duplicates).deserialize(deserializer)?;
@@ -30,7 +29,7 @@ impl Document {
     }
 }
 
-/// Adds a member to a map, or its key to `duplicates` if it is there already.
+/// Adds a member to a map, or its key to `duplicates` if the map has it already.
 pub(crate) fn insert(members: &mut Map<String, Value>, duplicates: &mut Vec<String>, key: String, value: Value) {
     if members.contains_key(&key) {
         duplicates.push(key);
@@ -39,7 +38,7 @@ pub(crate) fn insert(members: &mut Map<String, Value>, duplicates: &mut Vec<Stri
     }
 }
 
-/// Reads one value and notes duplicate keys below it.
+/// Reads one value and collects the duplicate keys in it.
 struct Node<'a>(&'a mut Vec<String>);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
@@ -73,7 +72,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::from(number))
     }
 
-    /// Keeps NaN and the infinities, which TOML can spell, visible as text.
+    /// Keeps NaN and the infinities, which TOML can express, as text.
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
         Ok(number.to_value())
     }

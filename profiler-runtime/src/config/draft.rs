@@ -1,7 +1,7 @@
-//! A configuration while it is being read: values so far, and everything that is wrong so far.
+//! A configuration while it is being read: the values and problems so far.
 //!
-//! Sources are laid over each other here (a file, then flags). No step stops at the first mistake;
-//! [`Draft::finish`] is the one way out, so that no problem can be forgotten.
+//! Several sources are merged here (a file, then flags). Reading does not stop at the first
+//! mistake. [`Draft::finish`] is the only way out, so that no problem can be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use super::choice::Profiler;
 use super::document::Document;
 use super::environment::{Environment, sglang_folder};
 use super::error::{ConfigError, Origin, Problem, Warning};
-use super::kind::found;
+use super::kind::describe;
 use super::parsed::{Origins, ParsedConfig};
 use super::paths;
 use super::settings::{FIELDS, Field, ProfilerConfig};
-use super::upstream::{Fate, Name, PROTON_DIR, Place};
+use super::upstream::{Location, PROTON_DIR, Treatment, UpstreamName};
 
-/// A configuration in the making.
+/// An unfinished configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(super) config: ProfilerConfig,
@@ -26,12 +26,11 @@ pub(crate) struct Draft {
     origins: Origins,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
-    /// Names of upstream's that have no effect here, and where each is written.
-    accepted: Vec<(Name, String)>,
-    /// Folder of a configuration for Proton.
+    /// Upstream names without an effect here, each with the place where it is written.
+    accepted: Vec<(UpstreamName, String)>,
+    /// Output folder of a configuration for Proton.
     proton_dir: Option<PathBuf>,
-    /// Fields whose value is unknown because the given value was refused: no rule may build on
-    /// them.
+    /// Fields whose value is unknown, because the given one was invalid. Rules ignore them.
     faulty: BTreeSet<&'static str>,
 }
 
@@ -41,76 +40,76 @@ impl Draft {
         Self { origin, ..Self::default() }
     }
 
-    /// Creates a draft of values that a program has set itself; each is checked like one from a
+    /// Creates a draft from values that a program has set. Each is checked like a value from a
     /// file.
-    pub(crate) fn of(mut config: ProfilerConfig) -> Self {
+    pub(crate) fn from_config(mut config: ProfilerConfig) -> Self {
         let mut draft = Self::default();
         draft.origins.extend(config.changed().map(|field| (field.name, Origin::Code)));
         for field in FIELDS {
             let value = (field.get)(&config);
-            if draft.judge(field, &value, field.name) && value == "" {
-                // The empty text is "not set", here as in a file.
+            if draft.check(field, &value, field.name) && value == "" {
+                // An empty text means "not set", as in a file.
                 (field.set)(&mut config, &value);
             }
         }
-        // As a whole, not value by value: a path need not survive the conversion to text.
+        // Copied as a whole: a path may not survive the conversion to text and back.
         draft.config = config;
         draft
     }
 
-    /// Creates a draft of a configuration that was read before, to be changed.
-    pub(crate) fn again(parsed: ParsedConfig) -> Self {
+    /// Creates a draft for changing a configuration that was read before.
+    pub(crate) fn from_parsed(parsed: ParsedConfig) -> Self {
         let ParsedConfig { config, warnings, origins, origin, .. } = parsed;
         Self { config, warnings, origins, ..Self::new(origin) }
     }
 
-    /// Sets a field to a value from `place`, if it fits.
+    /// Sets a field to a value written at `place`, if it fits.
     pub(crate) fn change(&mut self, field: &str, value: &Value, place: &str) {
         if let Some(field) = Field::named(field) {
-            // These warnings were about the old value.
+            // The old value's warnings no longer apply.
             self.warnings.retain(|warning| warning.path != field.name);
             self.set(field, value, place, Origin::Request);
         }
     }
 
-    /// Lays a whole document over the draft.
-    pub(crate) fn absorb(&mut self, document: Document) {
+    /// Sets the fields of a whole document.
+    pub(crate) fn apply(&mut self, document: Document) {
         let Value::Object(members) = document.value else {
-            let message = format!("expected an object such as {EXAMPLE}, found {}", found(&document.value));
+            let message = format!("expected an object such as {EXAMPLE}, found {}", describe(&document.value));
             return self.fail(Problem::new("", message));
         };
-        let twice = |key| Problem::new(key, "given twice").suggest("keep one of the two");
-        self.problems.extend(document.duplicates.into_iter().map(twice));
+        let duplicate = |key| Problem::new(key, "given twice").suggest("keep one of the two");
+        self.problems.extend(document.duplicates.into_iter().map(duplicate));
         for (name, value) in &members {
             match Field::named(name) {
                 Some(field) => self.set(field, value, name, self.origin.clone()),
-                None => self.foreign(name, value, name),
+                None => self.set_upstream(name, value, name),
             };
         }
     }
 
-    /// Sets a field from text such as a flag's value; `place` is what the user wrote. False if it
-    /// does not fit.
+    /// Sets a field from text such as a flag's value, written at `place`. Returns false if it does
+    /// not fit.
     pub(crate) fn set_text(&mut self, name: &str, text: &str, place: &str, origin: Origin) -> bool {
         match Field::named(name) {
             Some(field) => self.set(field, &field.kind.value_of(text), place, origin),
-            None => self.foreign(name, &Value::from(text), place),
+            None => self.set_upstream(name, &Value::from(text), place),
         }
     }
 
-    /// Sets a field if the value fits, else notes why not.
+    /// Sets a field if the value fits; otherwise adds a problem.
     fn set(&mut self, field: &'static Field, value: &Value, place: &str, origin: Origin) -> bool {
-        let known = value.as_str().and_then(|value| Name::of_value(field.name, value));
+        let known = value.as_str().and_then(|value| UpstreamName::find_value(field.name, value));
         if let Some(row) = known {
             self.accept(row, place);
             let torch = Value::from(Profiler::Torch.as_str());
             return self.set(field, &torch, place, origin);
         }
-        if !self.judge(field, value, place) {
+        if !self.check(field, value, place) {
             return false;
         }
         if !(field.set)(&mut self.config, value) {
-            self.problem(field.kind.refusal(place, value));
+            self.add_problem(field.kind.mismatch(place, value));
             return false;
         }
         self.faulty.remove(field.name);
@@ -118,55 +117,53 @@ impl Draft {
         true
     }
 
-    /// Sets fields whose values are right by construction, such as a preset's.
+    /// Sets fields to values that are known to be valid, such as a preset's.
     pub(crate) fn preset(&mut self, names: &[&'static str], origin: &Origin, change: impl FnOnce(&mut ProfilerConfig)) {
         change(&mut self.config);
         self.faulty.retain(|name| !names.contains(name));
         self.origins.extend(names.iter().map(|name| (*name, origin.clone())));
     }
 
-    /// Notes a problem that leaves the rest of the draft readable.
-    pub(crate) fn problem(&mut self, problem: Problem) {
+    /// Adds a problem. The other fields stay usable.
+    pub(crate) fn add_problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 
-    /// Notes a problem with its remedy.
+    /// Adds a problem with its remedy.
     pub(super) fn refuse(&mut self, place: &str, message: impl Into<String>, remedy: &str) {
-        self.problem(Problem::new(place, message).suggest(remedy));
+        self.add_problem(Problem::new(place, message).suggest(remedy));
     }
 
-    /// Returns whether the values of these fields are what the user wanted.
-    pub(super) fn knows(&self, names: &[&str]) -> bool {
+    /// Returns whether the values of all these fields were read without a problem.
+    pub(super) fn are_known(&self, names: &[&str]) -> bool {
         !names.iter().any(|name| self.faulty.contains(name))
     }
 
-    /// Notes a problem after which nothing of the source is known, so that no rule speaks about its
-    /// fields.
+    /// Adds a problem with a whole source. Marks every field as unknown, so that no rule applies.
     pub(crate) fn fail(&mut self, problem: Problem) {
         self.problems.push(problem);
         self.faulty.extend(FIELDS.iter().map(|field| field.name));
     }
 
-    /// Notes something valid that has no effect.
+    /// Adds a warning about a valid setting without an effect.
     pub(crate) fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(Warning { path: path.into(), message: message.into() });
     }
 
-    /// Returns the configuration, with every warning; or every problem.
+    /// Returns the configuration with all warnings, or all problems.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<ParsedConfig, ConfigError> {
-        self.use_foreign_dir(env);
-        self.warn_of_accepted();
+        self.use_upstream_dir(env);
+        self.warn_about_accepted();
         self.apply_rules();
         self.resolve_paths(env);
         let Self { config, mut warnings, origins, origin, .. } = self.checked()?;
-        // A draft that is finished again is judged again.
+        // A draft that is finished twice repeats its warnings.
         let mut seen = BTreeSet::new();
         warnings.retain(|warning| seen.insert(warning.to_string()));
-        Ok(ParsedConfig { config, warnings, origins, origin, places: BTreeMap::new() })
+        Ok(ParsedConfig { config, warnings, origins, origin, aliases: BTreeMap::new() })
     }
 
-    /// Makes paths absolute, and sets the two names of a `torch` session's folder to the same
-    /// value.
+    /// Makes paths absolute, and gives both names of a `torch` session's folder the same value.
     fn resolve_paths(&mut self, env: Environment<'_>) {
         for field in FIELDS {
             let Some(path) = (field.path)(&mut self.config) else { continue };
@@ -189,47 +186,47 @@ impl Draft {
         }
     }
 
-    /// Returns the draft, or the problems so far, without asking whether the fields make sense
-    /// together.
+    /// Returns the draft, or its problems, without checking fields against each other.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let Self { problems, origin, .. } = self;
         if problems.is_empty() { Ok(Self { problems, origin, ..self }) } else { Err(ConfigError { problems, origin }) }
     }
 
-    fn judge(&mut self, field: &'static Field, value: &Value, place: &str) -> bool {
+    fn check(&mut self, field: &'static Field, value: &Value, place: &str) -> bool {
         let problems = field.kind.check(place, value);
-        let right = problems.is_empty();
-        if !right {
+        let is_valid = problems.is_empty();
+        if !is_valid {
             self.faulty.insert(field.name);
         }
         self.problems.extend(problems);
-        right
+        is_valid
     }
 
-    /// Takes a name that is no field: one of upstream's, else a mistake.
-    fn foreign(&mut self, name: &str, value: &Value, place: &str) -> bool {
-        match Name::find(Place::Field, name) {
+    /// Handles a name that is not a field here: one of upstream's, or a mistake.
+    fn set_upstream(&mut self, name: &str, value: &Value, place: &str) -> bool {
+        match UpstreamName::find(Location::Field, name) {
             Some(row) if row.name == PROTON_DIR => {
                 let folder = value.as_str().filter(|folder| !folder.is_empty());
                 self.proton_dir = folder.map(PathBuf::from);
             }
             Some(row) => self.accept(row, place),
             None => {
-                self.problem(Problem::new(place, "unknown field").did_you_mean(Name::nearest_field(name)));
+                self.add_problem(Problem::new(place, "unknown field").did_you_mean(UpstreamName::nearest_field(name)));
                 return false;
             }
         }
         true
     }
 
-    /// Warns once for each reason why names have no effect here.
-    fn warn_of_accepted(&mut self) {
+    /// Adds one warning for each reason why accepted names have no effect.
+    fn warn_about_accepted(&mut self) {
         let mut accepted = std::mem::take(&mut self.accepted);
         while let Some((first, _)) = accepted.first() {
-            let fate = first.fate;
-            let (alike, others): (Vec<_>, Vec<_>) = accepted.into_iter().partition(|(row, _)| row.fate == fate);
+            let treatment = first.treatment;
+            let (alike, others): (Vec<_>, Vec<_>) =
+                accepted.into_iter().partition(|(row, _)| row.treatment == treatment);
             accepted = others;
-            let Fate::Accepted { warning } = fate else { continue };
+            let Treatment::Accepted { warning } = treatment else { continue };
             let places: Vec<&str> = alike.iter().map(|(_, place)| place.as_str()).collect();
             let names: Vec<String> = alike.iter().map(|(row, _)| format!("`{}`", row.name)).collect();
             let verb = if names.len() == 1 { "does" } else { "do" };
@@ -237,12 +234,12 @@ impl Draft {
         }
     }
 
-    /// Takes Proton's folder, or that of SGLang's variables, where a `torch` session has no other.
-    fn use_foreign_dir(&mut self, env: Environment<'_>) {
+    /// Uses Proton's folder, or the one in SGLang's variables, if a `torch` session has no other.
+    fn use_upstream_dir(&mut self, env: Environment<'_>) {
         const FIELD: &str = "torch_profiler_dir";
         let config = &self.config;
         let has_none = config.torch_profiler_dir.is_none() && config.output_dir.is_none();
-        if config.profiler != Profiler::Torch || !has_none || !self.knows(&[FIELD, "output_dir"]) {
+        if config.profiler != Profiler::Torch || !has_none || !self.are_known(&[FIELD, "output_dir"]) {
             return;
         }
         if let Some(folder) = self.proton_dir.take() {
@@ -252,11 +249,11 @@ impl Draft {
         }
     }
 
-    /// Takes a name of upstream's that has no effect here.
-    pub(crate) fn accept(&mut self, row: Name, place: &str) {
+    /// Accepts an upstream name without an effect here, which gets a warning at the end.
+    pub(crate) fn accept(&mut self, row: UpstreamName, place: &str) {
         self.accepted.push((row, place.to_owned()));
     }
 }
 
-/// The smallest configuration worth showing.
+/// A minimal configuration for messages.
 const EXAMPLE: &str = r#"{"profiler": "torch", "torch_profiler_dir": "./perf"}"#;

@@ -1,7 +1,7 @@
-//! The problems and warnings of a configuration, and the origin of each value.
+//! Problems and warnings of a configuration, and the origin of each value.
 //!
-//! A configuration is repaired by a person, so a message names the place, what is wrong, and what
-//! would be right; and all messages come together, so that one round of repair is enough.
+//! A user repairs a configuration by hand. A message therefore names the place, the mistake and the
+//! correction, and all messages are reported together, so that one round of repairs is enough.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use profiler_trace::text;
 
-/// The user's words for places of a configuration, by the names here.
-pub(crate) type Places = BTreeMap<String, String>;
+/// The names by which the user wrote fields, by the fields' own paths.
+pub(crate) type Aliases = BTreeMap<String, String>;
 
 /// The origin of a configuration, or of one value of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,16 +45,16 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One thing that is wrong in a configuration.
+/// One mistake in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole
-    /// text.
+    /// Place of the mistake: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`.
+    /// Empty for the whole text.
     pub path: String,
-    /// Mistake there, with what was expected and what was found.
+    /// Mistake, with the expected and the found value.
     pub message: String,
-    /// Correction, where there is a good guess.
+    /// Correction, if there is a good guess.
     pub suggestion: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Problem {
         Self { path: path.into(), message: message.into(), suggestion: None }
     }
 
-    /// Creates a problem of a text, at this position counted from 1.
+    /// Creates a problem at a position of a text, counted from 1.
     pub(crate) fn at(line: usize, column: usize, message: String) -> Self {
         Self::new(format!("line {line}, column {column}"), message)
     }
@@ -73,7 +73,7 @@ impl Problem {
         self
     }
 
-    /// Adds "did you mean" if one of the known names is near.
+    /// Adds "did you mean" if a known name is near.
     pub(crate) fn did_you_mean(mut self, nearest: Option<&str>) -> Self {
         self.suggestion = nearest.map(|name| format!("did you mean `{name}`?"));
         self
@@ -93,37 +93,37 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Something valid in a configuration that its author should know about.
+/// A valid setting that its author should know about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// Field, flag or variable that it is about.
+    /// Field, flag or variable.
     pub path: String,
-    /// Effect that is missing, and why.
+    /// Missing effect and its reason.
     pub message: String,
 }
 
 impl Warning {
-    /// Returns the warning in the user's words for the places.
-    pub(crate) fn in_words_of(self, places: &Places) -> Self {
-        Self { path: in_words_of(places, self.path), message: quoted_in_words_of(places, self.message) }
+    /// Returns the warning with the user's names for fields.
+    pub(crate) fn with_aliases(self, aliases: &Aliases) -> Self {
+        Self { path: path_with_aliases(aliases, self.path), message: text_with_aliases(aliases, self.message) }
     }
 }
 
-fn in_words_of(places: &Places, path: String) -> String {
+fn path_with_aliases(aliases: &Aliases, path: String) -> String {
     let field = path.split('[').next().unwrap_or_default();
-    match (places.get(&path), places.get(field)) {
-        (Some(written), _) => written.clone(),
-        (None, Some(written)) => format!("{written}{}", &path[field.len()..]),
+    match (aliases.get(&path), aliases.get(field)) {
+        (Some(alias), _) => alias.clone(),
+        (None, Some(alias)) => format!("{alias}{}", &path[field.len()..]),
         (None, None) => path,
     }
 }
 
-/// Returns a message with the user's names of fields.
-fn quoted_in_words_of(places: &Places, message: String) -> String {
-    places
-        .iter()
-        .fold(message, |message, (field, written)| message.replace(&format!("`{field}`"), &format!("`{written}`")))
+/// Replaces the quoted names of fields in a message.
+fn text_with_aliases(aliases: &Aliases, message: String) -> String {
+    let replace =
+        |text: String, (field, alias): (&String, &String)| text.replace(&format!("`{field}`"), &format!("`{alias}`"));
+    aliases.iter().fold(message, replace)
 }
 
 impl fmt::Display for Warning {
@@ -132,23 +132,23 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A configuration that cannot be used, with everything that is wrong in it.
+/// A configuration that cannot be used, with all of its problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// At least one problem: those of single fields first, then those of several together.
+    /// Problems, at least one: first those of single fields, then those of several together.
     pub problems: Vec<Problem>,
     /// Origin of the configuration.
     pub origin: Origin,
 }
 
 impl ConfigError {
-    /// Returns the error as one of a request, in the request's words.
-    pub(crate) fn of_request(self, places: &Places) -> Self {
+    /// Returns the error of a request, with the request's names for fields.
+    pub(crate) fn for_request(self, aliases: &Aliases) -> Self {
         let problems = self.problems.into_iter().map(|problem| Problem {
-            path: in_words_of(places, problem.path),
-            message: quoted_in_words_of(places, problem.message),
-            suggestion: problem.suggestion.map(|remedy| quoted_in_words_of(places, remedy)),
+            path: path_with_aliases(aliases, problem.path),
+            message: text_with_aliases(aliases, problem.message),
+            suggestion: problem.suggestion.map(|remedy| text_with_aliases(aliases, remedy)),
         });
         Self { problems: problems.collect(), origin: Origin::Request }
     }

@@ -1,11 +1,11 @@
-//! The options that the exporters get from a configuration.
+//! Converts a configuration to the options of the exporters.
 
 use profiler_trace::model::{Content, ExportOptions};
 
 use super::choice::Profiler;
 use super::settings::ProfilerConfig;
 
-/// Reason why this build records no call stacks, if it does not.
+/// Reason why this build cannot record call stacks.
 const NO_STACKS: Option<&str> =
     if cfg!(feature = "stacks") { None } else { Some("the crate feature `stacks` is off: switch it on") };
 
@@ -36,6 +36,6 @@ mod tests {
         assert_eq!(options.torch_profiler_with_stack, cfg!(feature = "stacks"));
         assert_eq!(options.no_stacks.is_some(), cfg!(not(feature = "stacks")));
         assert!(options.no_stacks.is_none_or(|reason| reason.contains("`stacks`")));
-        assert_eq!(ExportOptions::from(&ProfilerConfig::torch("perf")).no_stacks, None, "nobody asks for them");
+        assert_eq!(ExportOptions::from(&ProfilerConfig::torch("perf")).no_stacks, None, "not configured");
     }
 }

@@ -1,6 +1,6 @@
-//! The three formats of a configuration, each converted to the same [`Document`].
+//! Parses the three formats of a configuration into a [`Document`].
 //!
-//! Every parser's error becomes a [`Problem`] whose place is `line 3, column 7`, counted from 1.
+//! Every parser's error becomes a [`Problem`] at `line 3, column 7`, counted from 1.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::error::Problem;
 #[cfg(feature = "yaml")]
 use super::yaml;
 
-/// A format of configuration files, recognised by the extension.
+/// A format of configuration files, recognized by the extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
@@ -18,8 +18,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Returns the format of the file at `path`, or what is wrong with its name.
-    pub(crate) fn of(path: &Path) -> Result<Self, Problem> {
+    /// Returns the format of the file at `path`, or a problem with its extension.
+    pub(crate) fn from_path(path: &Path) -> Result<Self, Problem> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
             Some("json") => Ok(Self::Json),
@@ -47,7 +47,7 @@ impl Format {
     }
 }
 
-/// Returns the problem that this build cannot read a format, whose feature is off.
+/// Returns the problem that the feature for reading a format is off.
 #[cfg(not(all(feature = "toml", feature = "yaml")))]
 fn without_feature(feature: &str) -> Problem {
     let message = format!("its format is not read, because the crate feature `{feature}` of `profiler-runtime` is off");

@@ -1,63 +1,63 @@
-//! The kinds of values of a field, and the words for what is wrong with one.
+//! Checks the type and range of one field's value, and describes mistakes.
 //!
-//! A kind judges one value alone; what fields mean together is in `rules`.
+//! A kind looks at a single value; `rules` checks fields against each other.
 
 use serde_json::Value;
 
 use super::error::Problem;
 use super::pattern::nearest;
 
-/// Longest delay or duration: about 31 years, far inside what `Duration` can hold.
-const MOST_SECONDS: f64 = 1e9;
+/// Maximum delay or duration in seconds: about 31 years, far less than a `Duration` can hold.
+const MAX_SECONDS: f64 = 1e9;
 
-/// Largest whole number that is read digit by digit.
-const MOST_WHOLE: f64 = u64::MAX as f64 - 1.0;
+/// Largest number that a message shows digit by digit.
+const MAX_SHOWN: f64 = u64::MAX as f64 - 1.0;
 
-/// Longest text quoted back in a message, in characters.
-const QUOTED: usize = 40;
+/// Maximum length of a quoted text, in characters.
+const MAX_QUOTED: usize = 40;
 
 /// The type and range of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    /// One of these words; null is `none`, where that is one of them.
+    /// One of these words; null means `none`, if that is one of them.
     Choice(&'static [&'static str]),
     /// true or false.
     Flag,
-    /// A whole number, both ends included.
-    Whole { least: u64, most: u64 },
+    /// A whole number; both bounds are included.
+    Whole { min: u64, max: u64 },
     /// Seconds, from 0.
     Seconds,
-    /// Text; null or empty is "not set", where a field can be unset.
+    /// Text; null or empty means "not set", if the field can be unset.
     Text,
-    /// A path or URI; null or empty is "not set".
+    /// A path or URI; null or empty means "not set".
     Path,
     /// A list of texts, none of them empty.
     Texts,
-    /// A list of some of these words; null is "not set".
+    /// A list of some of these words; null means "not set".
     Words(&'static [&'static str]),
 }
 
 impl Kind {
-    /// Returns the kind of a whole number within these bounds.
-    pub(crate) const fn within(self, least: u64, most: u64) -> Self {
-        Self::Whole { least, most }
+    /// Returns the kind of a whole number with these bounds.
+    pub(crate) const fn within(self, min: u64, max: u64) -> Self {
+        Self::Whole { min, max }
     }
 
-    /// Returns a description of the right values, for `expected …` and `explain`.
+    /// Describes valid values, for `expected …` and `explain`.
     pub(crate) fn expects(self) -> String {
         match self {
-            Self::Choice(words) => either(words),
+            Self::Choice(words) => list(words),
             Self::Flag => "true or false".into(),
-            Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
-            Self::Seconds => format!("a number of seconds from 0 to {MOST_SECONDS}"),
+            Self::Whole { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Seconds => format!("a number of seconds from 0 to {MAX_SECONDS}"),
             Self::Text => "a string".into(),
             Self::Path => "a path, as a string".into(),
             Self::Texts => "a list of strings".into(),
-            Self::Words(words) => format!("a list of {}", either(words)),
+            Self::Words(words) => format!("a list of {}", list(words)),
         }
     }
 
-    /// Returns everything that is wrong with `value`, which stands at `path`.
+    /// Returns all problems of the value at `path`.
     pub(crate) fn check(self, path: &str, value: &Value) -> Vec<Problem> {
         match (self, value) {
             (Self::Texts, Value::Array(items)) => {
@@ -66,23 +66,22 @@ impl Kind {
             (Self::Words(words), Value::Array(items)) => {
                 let word = Self::Choice(words);
                 let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string() || !word.accepts(item));
-                wrong.map(|(at, item)| word.refusal(&format!("{path}[{at}]"), item)).collect()
+                wrong.map(|(at, item)| word.mismatch(&format!("{path}[{at}]"), item)).collect()
             }
             (Self::Text | Self::Path, Value::String(text)) if text.contains('\0') => vec![nul(path)],
             _ if self.accepts(value) => Vec::new(),
-            _ => vec![self.refusal(path, value)],
+            _ => vec![self.mismatch(path, value)],
         }
     }
 
-    /// Returns the problem that a value is of another kind.
-    pub(crate) fn refusal(self, path: &str, value: &Value) -> Problem {
-        let problem = Problem::new(path, format!("expected {}, found {}", self.expects(), found(value)));
-        Problem { suggestion: self.repair(value), ..problem }
+    /// Returns the problem that a value does not fit this kind.
+    pub(crate) fn mismatch(self, path: &str, value: &Value) -> Problem {
+        let problem = Problem::new(path, format!("expected {}, found {}", self.expects(), describe(value)));
+        Problem { suggestion: self.suggest(value), ..problem }
     }
 
-    /// Returns the value that `text` stands for on a command line, where everything is text.
-    ///
-    /// Text that does not fit comes back as a string, for `check` to refuse.
+    /// Converts text from a command line to a value. Text that does not fit stays a string, which
+    /// `check` then refuses.
     pub(crate) fn value_of(self, text: &str) -> Value {
         let trimmed = text.trim();
         let fitting = match self {
@@ -104,16 +103,16 @@ impl Kind {
                 value.as_str().or(value.is_null().then_some("none")).is_some_and(|word| words.contains(&word))
             }
             Self::Flag => value.is_boolean(),
-            Self::Whole { least, most } => value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
-            Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MOST_SECONDS).contains(&number)),
+            Self::Whole { min, max } => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
+            Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MAX_SECONDS).contains(&number)),
             Self::Text | Self::Path => value.is_null() || value.is_string(),
             Self::Texts => value.is_array(),
             Self::Words(_) => value.is_array() || value.is_null(),
         }
     }
 
-    /// Returns what the author of a refused value probably meant.
-    fn repair(self, value: &Value) -> Option<String> {
+    /// Suggests what the author of an invalid value probably meant.
+    fn suggest(self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let unquoted = match self {
             Self::Choice(words) => {
@@ -129,8 +128,8 @@ impl Kind {
     }
 }
 
-/// Formats words as a sentence lists them: `"a", "b" or "c"`.
-fn either(words: &[&str]) -> String {
+/// Lists words as a sentence does: `"a", "b" or "c"`.
+fn list(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     match quoted.split_last() {
         Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -141,7 +140,7 @@ fn either(words: &[&str]) -> String {
 fn item_problem(path: &str, at: usize, item: &Value) -> Option<Problem> {
     let path = format!("{path}[{at}]");
     match item.as_str() {
-        None => Some(Problem::new(path, format!("expected a string, found {}", found(item)))),
+        None => Some(Problem::new(path, format!("expected a string, found {}", describe(item)))),
         Some("") => {
             Some(Problem::new(path, "an empty string matches nothing").suggest("write a name, or leave it out"))
         }
@@ -153,7 +152,7 @@ fn nul(path: &str) -> Problem {
     Problem::new(path, "expected text without the NUL character, found one")
 }
 
-/// Reads the words for true and false that people write where quotes or a shell get in the way.
+/// Parses the common words for true and false.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -162,18 +161,18 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Returns a value as a message shows it: short, and with its type where that is the point.
-pub(crate) fn found(value: &Value) -> String {
+/// Describes a value for a message: shortened, and with its type where that matters.
+pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(on) => on.to_string(),
-        // The digits are lost: it would be shown as `1e+20`.
-        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|number| number > MOST_WHOLE) => {
+        // Its digits are lost: it would be shown as `1e+20`.
+        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|number| number > MAX_SHOWN) => {
             format!("a number above {}", u64::MAX)
         }
         Value::Number(number) => number.to_string(),
-        Value::String(text) if text.chars().count() > QUOTED => {
-            let start: String = text.chars().take(QUOTED).collect();
+        Value::String(text) if text.chars().count() > MAX_QUOTED => {
+            let start: String = text.chars().take(MAX_QUOTED).collect();
             format!("the string {start:?}… of {} bytes", text.len())
         }
         Value::String(text) => format!("the string {text:?}"),

@@ -1,26 +1,26 @@
-//! The configuration of a session: read, checked, explained.
+//! Reads, checks and explains the configuration of a session.
 //!
 //! [`ProfilerConfig`] is built in code or read from JSON, YAML, TOML, the environment or
 //! command-line flags. Reading gives a [`ParsedConfig`], which knows where each value came from and
 //! what has no effect; a mistake is a [`ConfigError`] with every [`Problem`] at once.
 
-// One table (`settings`) says everything there is to say about a field: its name, type, default,
-// range and meaning. The struct, the reader, the command-line flags and `ParsedConfig::explain` are
-// all made from it, so they cannot disagree.
+// One table (`settings`) defines everything about a field: name, type, default, range and
+// meaning. The struct, the reader, the command-line flags and `ParsedConfig::explain` are generated
+// from it, so they cannot disagree.
 //
 // ```text
 // source (text, file, environment), builder, args ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
 //                                                                                  │
-// settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
+// settings (the table) + table (its macro) ─► kind (valid values), value, choice (types of values)
 //
-// export: what the exporters are told of it
-// upstream: the names of vLLM and SGLang, and what becomes of each
-// paths, trace_name, select, pattern: what particular fields mean
+// export: options of the exporters
+// upstream: names of vLLM and SGLang, and their treatment here
+// paths, trace_name, select, pattern: meaning of particular fields
 // ```
 //
-// The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms
-// only what artifacts can be asked for. `control` calls it to learn what to record, `session` to
-// act on it, `export` to show the effective values in the manifest.
+// This module has no effects but reading one file when asked to, and uses nothing of the other
+// modules but the list of artifacts. `control` uses it to read a configuration, `session` to act
+// on it, and `export` to show the effective values in the manifest.
 
 #[cfg(feature = "clap")]
 mod args;
@@ -51,7 +51,7 @@ mod yaml;
 pub use args::ProfilerArgs;
 pub use choice::{Activities, GpuTiming, PrintSummary, Profiler};
 pub(crate) use draft::Draft;
-pub(crate) use error::Places;
+pub(crate) use error::Aliases;
 pub use error::{ConfigError, Origin, Problem, Warning};
 pub use parsed::{IntoConfig, ParsedConfig};
 pub(crate) use paths::Folder;
@@ -60,12 +60,12 @@ pub(crate) use pattern::nearest;
 pub use profiler_trace::model::{CudaApiNames, TraceFormat};
 pub use settings::ProfilerConfig;
 #[cfg(any(feature = "http", feature = "clap"))]
-pub(crate) use upstream::Name;
+pub(crate) use upstream::UpstreamName;
 #[cfg(feature = "http")]
 pub(crate) use {
     kind::Kind,
     settings::Field,
-    upstream::{Fate, Place},
+    upstream::{Location, Treatment},
 };
 // Used by the command-line flags.
 #[cfg(feature = "clap")]
@@ -75,8 +75,8 @@ pub(crate) use {
     source::{from_environment, inline_or_file},
 };
 
-/// Compares the part between two comments of a page in `docs/` with what the table says;
-/// `UPDATE_DOCS=1` writes it.
+/// Compares the part of a page in `docs/` between two marker comments with `expected`, or writes it
+/// if `UPDATE_DOCS=1`.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 fn documented(page: &str, part: &str, expected: &str) {

@@ -1,28 +1,28 @@
-//! A configuration that was read: its values, their origins, its warnings, and the page that
+//! A valid configuration, with the origins of its values and its warnings, and the text that
 //! explains every field.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::error::{ConfigError, Origin, Places, Warning};
+use super::error::{Aliases, ConfigError, Origin, Warning};
 use super::settings::{FIELDS, ProfilerConfig};
 
-/// A configuration that was read and is valid.
+/// A valid configuration that was read from a source.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ParsedConfig {
-    /// The effective configuration, with its paths made absolute.
+    /// Effective configuration, with absolute paths.
     pub config: ProfilerConfig,
-    /// Settings that are valid but have no effect, or another than it seems. The caller decides
+    /// Warnings about valid settings that have no effect, or an unexpected one. The caller decides
     /// where to show them.
     pub warnings: Vec<Warning>,
-    /// Origin of each field that was given.
+    /// Origin of each field that was set.
     pub(crate) origins: Origins,
     /// Origin of the configuration as a whole.
     pub(crate) origin: Origin,
-    /// Places that the user has written in other words, as a request does: `stages[0]` there is
-    /// `profile_stages[1]`.
-    pub(crate) places: Places,
+    /// Names by which the user wrote fields: a request's `profile_stages[1]` may be `stages[0]`
+    /// here.
+    pub(crate) aliases: Aliases,
 }
 
 /// A configuration to start with: a [`ProfilerConfig`], which is checked then, or a
@@ -62,8 +62,7 @@ impl ParsedConfig {
         &self.origin
     }
 
-    /// Returns a text for people that lists every field with its value and where the value came
-    /// from.
+    /// Returns a text that lists every field with its value and the value's origin.
     #[must_use]
     pub fn explain(&self) -> String {
         explain(&self.config, &self.origins)
@@ -71,9 +70,9 @@ impl ParsedConfig {
 }
 
 impl ProfilerConfig {
-    /// Returns a text for people that lists every field with its value.
+    /// Returns a text that lists every field with its value.
     ///
-    /// [`ParsedConfig::explain`] also shows where each value came from.
+    /// [`ParsedConfig::explain`] also shows the origin of each value.
     #[must_use]
     pub fn explain(&self) -> String {
         explain(self, &self.changed().map(|field| (field.name, Origin::Code)).collect())
@@ -86,7 +85,7 @@ fn explain(config: &ProfilerConfig, origins: &Origins) -> String {
     for field in FIELDS {
         let (value, usual) = ((field.get)(config), (field.get)(&default));
         let (kind, meaning) = (field.kind.expects(), field.meaning());
-        let from = origins.get(field.name).map_or("default".to_owned(), |given| format!("from {given}"));
+        let from = origins.get(field.name).map_or("default".to_owned(), |origin| format!("from {origin}"));
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{} = {value}  ({from})\n    {kind}; default {usual}\n    {meaning}\n", field.name);
     }

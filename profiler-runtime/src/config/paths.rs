@@ -1,7 +1,7 @@
-//! Paths as a user writes them, made absolute.
+//! Resolves the paths of a configuration to absolute ones.
 //!
-//! Done once, when the configuration is read: a program that changes its working directory later
-//! still finds its artifacts where the configuration said.
+//! Paths are resolved once, when the configuration is read, so that a program may change its
+//! working directory later.
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ use super::environment::Environment;
 use super::error::Problem;
 use super::settings::ProfilerConfig;
 
-/// Folder of a `cuda` session that sets none.
+/// Default folder of a `cuda` session.
 const DEFAULT: &str = "profiler_out";
 
-/// The folder in which sessions make their own.
+/// The folder in which sessions create their own.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Folder {
     /// Folder that the user chose.
     Chosen(PathBuf),
-    /// Folder that is used where the user chose none.
+    /// Default, because the user chose no folder.
     Default(PathBuf),
 }
 
@@ -31,7 +31,7 @@ impl Folder {
 }
 
 impl ProfilerConfig {
-    /// Returns the folder in which its sessions make their own; `None` if its profiler writes none.
+    /// Returns the folder in which sessions create their own; `None` if the profiler writes none.
     pub(crate) fn folder(&self) -> Option<Folder> {
         match self.profiler {
             Profiler::None => None,
@@ -44,7 +44,7 @@ impl ProfilerConfig {
     }
 }
 
-/// Returns `path` with `~` expanded and made absolute; a URI stays as it is.
+/// Returns `path` as an absolute path with `~` expanded; returns a URI unchanged.
 pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
     if is_uri(path) {
         return Ok(path.to_owned());
@@ -56,7 +56,7 @@ pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<
     })
 }
 
-/// Returns whether `path` names a store rather than a folder: `s3://…`, but not `C:\…`.
+/// Returns whether `path` is a URI, such as `s3://…`, but not `C:\…`.
 pub(crate) fn is_uri(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let Some((scheme, _)) = text.split_once("://") else {
@@ -71,7 +71,7 @@ pub(crate) fn is_uri(path: &Path) -> bool {
 /// Returns `path` with a leading `~` replaced by the home directory.
 pub(crate) fn expand(path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
     let Ok(below) = path.strip_prefix("~") else {
-        // `~name` is one component, so it gets here.
+        // In `~name` the whole name is one component, which `strip_prefix` does not split.
         return match path.to_string_lossy().strip_prefix('~') {
             Some(_) => Err(unexpanded(path, "the homes of other users are not looked up")),
             None => Ok(path.to_owned()),

@@ -1,12 +1,12 @@
-//! The nearest name to one that does not exist: the one that a user who slipped has probably meant.
+//! Finds the name that a user probably meant to write.
 
 /// Prefix of most fields of a `torch` session.
 const PREFIX: &str = "torch_profiler_";
 
 /// Returns the candidate that `name` was probably meant to be, if one is near.
 ///
-/// Near is a small edit distance, without regard to case or to `-` for `_`; or a name cut short at
-/// the front, such as `with_stack` or `with_stak` for `torch_profiler_with_stack`.
+/// A candidate is near if its edit distance is small, ignoring case and `-` for `_`, or if `name`
+/// lacks its beginning, such as `with_stack` or `with_stak` for `torch_profiler_with_stack`.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     candidates
@@ -21,15 +21,14 @@ fn plain(name: &str) -> String {
 }
 
 fn distance(wanted: &str, candidate: &str) -> Option<usize> {
-    // Longer than any name there is: not a slip of the finger, and the comparison would cost its
-    // square.
+    // Longer than any name, so not a typo; comparing it would take quadratic time.
     if wanted.len() > 128 {
         return None;
     }
     let distance = strsim::damerau_levenshtein(wanted, candidate);
     let allowed = (wanted.chars().count() / 4).max(1);
     let cut_short = wanted.len() >= 4 && candidate.ends_with(wanted);
-    // Upstream's requests and programs omit the beginning of their fields.
+    // Requests and programs of upstream omit the beginning of fields.
     let without_prefix = candidate.strip_prefix(PREFIX).filter(|_| wanted.len() >= 4 && !wanted.starts_with(PREFIX));
     let shortened = without_prefix.map(|short| strsim::damerau_levenshtein(wanted, short));
     match (distance, shortened) {

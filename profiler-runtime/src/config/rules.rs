@@ -1,8 +1,8 @@
-//! The rules about several fields: combinations that cannot work, and ones that have no effect.
+//! Checks fields against each other: combinations that cannot work, and settings without an effect.
 //!
-//! A rule about two fields is in their rows of the table; one about more fields, or about values,
-//! is here. A rule speaks only about values that were read without a problem, so that one mistake
-//! gives one message.
+//! A rule about two fields is in their rows of the table; rules about more fields, or about
+//! particular values, are here. Rules only use values that were read without a problem, so that one
+//! mistake produces one message.
 
 use super::choice::{Activities, Profiler};
 use super::draft::Draft;
@@ -26,7 +26,7 @@ impl Draft {
     }
 
     fn check_folder(&mut self, config: &ProfilerConfig) {
-        if !self.knows(&["profiler", "torch_profiler_dir", "output_dir"]) {
+        if !self.are_known(&["profiler", "torch_profiler_dir", "output_dir"]) {
             return;
         }
         let field = "torch_profiler_dir";
@@ -51,24 +51,24 @@ impl Draft {
         }
     }
 
-    /// Checks the rules in the row of a field that was set.
+    /// Checks the rules in the row of a changed field.
     fn check_row(&mut self, field: &Field, config: &ProfilerConfig, default: &ProfilerConfig) {
         let (name, profiler) = (field.name, config.profiler);
         let is_off = |name: &str| Field::named(name).is_some_and(|field| (field.get)(config) == false);
         let is_set = |name: &str| Field::named(name).is_some_and(|field| field.differs(config, default));
         for rule in field.rules {
             match *rule {
-                Rule::NeedsProfiler(needed) if profiler != needed && self.knows(&["profiler"]) => {
+                Rule::NeedsProfiler(needed) if profiler != needed && self.are_known(&["profiler"]) => {
                     let message = format!("does nothing when `profiler` is `{profiler}`; it needs `{needed}`");
                     return self.warn(name, message);
                 }
-                Rule::Needs(other) if !is_set(other) && self.knows(&[other]) => {
+                Rule::Needs(other) if !is_set(other) && self.are_known(&[other]) => {
                     return self.warn(name, format!("does nothing without `{other}`"));
                 }
-                Rule::While(other) if is_off(other) && self.knows(&[other, name]) => {
+                Rule::While(other) if is_off(other) && self.are_known(&[other, name]) => {
                     return self.warn(name, format!("does nothing while `{other}` is false"));
                 }
-                Rule::Excludes(other, why) if is_set(other) && self.knows(&[other, name]) => {
+                Rule::Excludes(other, why) if is_set(other) && self.are_known(&[other, name]) => {
                     self.refuse(name, format!("cannot be combined with `{other}`: {why}"), "keep one of the two");
                 }
                 Rule::File(remedy) if (field.get)(config).as_str().is_some_and(|path| is_uri(path.as_ref())) => {
@@ -80,15 +80,15 @@ impl Draft {
     }
 
     fn check_trace_file(&mut self, config: &ProfilerConfig) {
-        let known = self.knows(&["trace_file", "trace_format", "torch_profiler_use_gzip"]);
+        let known = self.are_known(&["trace_file", "trace_format", "torch_profiler_use_gzip"]);
         if let Some(pattern) = config.trace_file.as_ref().filter(|_| known) {
-            trace_name::problems(pattern, config).into_iter().for_each(|problem| self.problem(problem));
+            trace_name::problems(pattern, config).into_iter().for_each(|problem| self.add_problem(problem));
         }
     }
 
     fn check_iterations(&mut self, config: &ProfilerConfig) {
         let scheduled = config.wait_iterations > 0 || config.warmup_iterations > 0;
-        let known = self.knows(&["wait_iterations", "warmup_iterations", "active_iterations"]);
+        let known = self.are_known(&["wait_iterations", "warmup_iterations", "active_iterations"]);
         if known && !scheduled && config.active_iterations > 1 {
             let count = config.active_iterations;
             self.warn(
@@ -105,7 +105,7 @@ impl Draft {
         let field = "torch_profiler_activities";
         let Activities { cpu, cuda, xpu } = config.torch_profiler_activities;
         match (xpu, cpu || cuda) {
-            (false, false) if self.knows(&[field]) => {
+            (false, false) if self.are_known(&[field]) => {
                 let message = "expected at least one activity to record, found none";
                 self.refuse(field, message, "leave it out to record `CPU` and `CUDA`");
             }
@@ -120,7 +120,7 @@ impl Draft {
 
     fn check_pipeline(&mut self, config: &ProfilerConfig) {
         let field = "pipeline_targets";
-        if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.knows(&[field]) {
+        if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.are_known(&[field]) {
             let message = "expected at least one stage to time, found none";
             self.refuse(field, message, "leave it out to time the usual ones");
         }
@@ -135,9 +135,9 @@ impl Draft {
     }
 
     fn check_nothing(&mut self, config: &ProfilerConfig) {
-        // The ranges that an attached tool is shown count without a session, too.
-        let is_wish = config.changed().any(|field| !["nvtx", "nvtx_domain"].contains(&field.name));
-        if self.knows(&["profiler"]) && config.is_off() && is_wish {
+        // NVTX ranges are shown to an attached tool even without a session.
+        let has_settings = config.changed().any(|field| !["nvtx", "nvtx_domain"].contains(&field.name));
+        if self.are_known(&["profiler"]) && config.is_off() && has_settings {
             self.warn("profiler", "is `none`, so nothing is recorded; set it to `torch` or `cuda`");
         }
     }

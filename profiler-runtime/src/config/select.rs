@@ -1,7 +1,7 @@
-//! The stages that a configuration names, and which of its names exist.
+//! Matches the stages that a configuration names against those of the program.
 //!
-//! Sites are registered before the program runs, so a name that matches none of them is a slip to
-//! report at the start of the session, not an empty trace to wonder about at its end.
+//! Sites are registered before `main`, so a name that matches none of them is reported when the
+//! session starts, instead of producing an empty trace.
 
 use super::choice::{Activities, Profiler};
 use super::error::Warning;
@@ -9,45 +9,43 @@ use super::pattern::nearest;
 use super::settings::ProfilerConfig;
 use profiler_trace::model::matches;
 
-/// Most names of the program that a warning lists.
+/// Maximum number of names that a warning lists.
 const MAX_EXAMPLES: usize = 5;
 
 impl ProfilerConfig {
-    /// Returns whether `stages` names the stage `name`; with no `stages`, every stage is.
+    /// Returns whether `stages` selects the stage `name`. An empty `stages` selects every stage.
     ///
-    /// A stage that runs inside a named one is recorded too, which only the session can know. Costs
-    /// a comparison for each pattern: ask once for a site, not once for a call.
+    /// A stage inside a selected one is recorded too, which only the session knows. Costs a
+    /// comparison per pattern, so call this once per site rather than once per range.
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
         self.stages.is_empty() || any_matches(&self.stages, name)
     }
 
-    /// Returns whether ranges are recorded: with `CUDA` alone they are not.
+    /// Returns whether ranges are recorded; they are not if the only activity is `CUDA`.
     pub(crate) fn records_ranges(&self) -> bool {
         let Activities { cpu, cuda, .. } = self.torch_profiler_activities;
         self.profiler != Profiler::Torch || cpu || !cuda
     }
 
-    /// Returns whether the GPU is recorded, where there is one.
+    /// Returns whether the GPU is recorded, if there is one.
     pub(crate) fn records_gpu(&self) -> bool {
         let Activities { cpu, cuda, .. } = self.torch_profiler_activities;
         self.profiler == Profiler::Torch && self.gpu && (cuda || !cpu)
     }
 
-    /// Returns whether `pipeline_profiler` is on and times the stage `name`.
+    /// Returns whether `pipeline_profiler` times the stage `name`.
     #[must_use]
     pub fn times(&self, name: &str) -> bool {
         self.pipeline_profiler && any_matches(&self.pipeline_targets, name)
     }
 
-    /// Returns a warning for each name in the configuration that none of the `known` sites bears,
-    /// with the nearest that does.
+    /// Returns a warning for each configured name that no `known` site has, with the nearest one.
     ///
-    /// Names that a program makes at run time are not known yet, so these are warnings and not
-    /// errors.
+    /// A program may still create the name at run time, so these are warnings and not errors.
     #[must_use]
     pub fn unmatched(&self, known: &[&str]) -> Vec<Warning> {
-        // The default targets are a list of usual names, not a claim that this program has them.
+        // The default targets are common names, which this program need not have.
         let chosen = self.pipeline_profiler && self.pipeline_targets != Self::default().pipeline_targets;
         let targets: &[String] = if chosen { &self.pipeline_targets } else { &[] };
         let mut warnings = Vec::new();
@@ -75,7 +73,7 @@ fn warning(path: String, name: &str, known: &[&str]) -> Warning {
     Warning { path, message: format!("`{name}` matches no registered stage, step or op; {remedy}") }
 }
 
-/// Returns names that would match, where none is near.
+/// Lists some names of the program, for a warning without a near one.
 fn examples(known: &[&str]) -> String {
     let mut names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     names.sort_unstable();

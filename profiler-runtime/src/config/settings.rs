@@ -1,8 +1,8 @@
-//! The table of fields: everything that can be configured, once.
+//! The table of fields: everything that can be configured.
 //!
 //! The first thirteen are vLLM-Omni's, with its names and defaults, so that its configurations work
 //! unchanged. The rest are ours. To add a field, add a row: struct, setter, reader, flags, rules,
-//! `explain`, the manifest and the page `docs/configuration.md` follow.
+//! `explain`, the manifest and the page `docs/configuration.md` follow from it.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::choice::{Activities, GpuTiming, PrintSummary, Profiler};
 use super::kind::Kind;
-use super::table::{argument, given, settings};
+use super::table::{argument, convert, settings};
 use super::value::Setting;
 use profiler_trace::model::{CudaApiNames, ExportOptions, TraceFormat};
 
@@ -20,26 +20,26 @@ use Rule::{Excludes, File, Needs, Upstream, Variable, While};
 /// One field of the configuration, as the reader, the flags and `explain` see it.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// Name in JSON, YAML, TOML and after `--profiler-config.`
+    /// Name in JSON, YAML, TOML and after `--profiler-config.`.
     pub(crate) name: &'static str,
-    /// The doc comment, one entry a line.
+    /// Doc comment, one entry per line.
     doc: &'static [&'static str],
-    /// Kind of value that it takes.
+    /// Kind of its values.
     pub(crate) kind: Kind,
-    /// Rules about the field and others, and its names elsewhere.
+    /// Rules about the field, and its names elsewhere.
     pub(crate) rules: &'static [Rule],
-    /// Stores a value that `kind` has accepted; false if it does not fit after all.
+    /// Stores a value that `kind` has accepted; returns false if it does not fit after all.
     pub(crate) set: fn(&mut ProfilerConfig, &Value) -> bool,
-    /// Returns the value in effect.
+    /// Returns the effective value.
     pub(crate) get: fn(&ProfilerConfig) -> Value,
-    /// Returns the path in effect, for a field that is one.
+    /// Returns the effective path, if the field is one.
     pub(crate) path: fn(&mut ProfilerConfig) -> Option<&mut PathBuf>,
 }
 
-/// A statement of a row about its field.
+/// A rule about the field of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
-    /// Has no effect unless the profiler is this one.
+    /// Has no effect with another profiler.
     NeedsProfiler(Profiler),
     /// Has no effect without this field.
     Needs(&'static str),
@@ -47,21 +47,21 @@ pub(crate) enum Rule {
     While(&'static str),
     /// Cannot be combined with this field, for this reason.
     Excludes(&'static str, &'static str),
-    /// Is a file of this machine: for a URI, this text says what to do instead.
+    /// Must be a local file; this text suggests what to do instead of a URI.
     File(&'static str),
-    /// Is a field of upstream's, since this version or pull request.
+    /// Is an upstream field, since this version or pull request.
     Upstream(&'static str),
-    /// Is set by this variable of upstream's environment, known since that version.
+    /// Is set by this upstream variable, since this version or pull request.
     Variable(&'static str, &'static str),
 }
 
 impl Field {
-    /// Returns the row of the field called `name`.
+    /// Returns the row of the field named `name`.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         FIELDS.iter().find(|field| field.name == name)
     }
 
-    /// Returns the meaning as one paragraph, without Markdown's link brackets.
+    /// Returns the doc comment as one paragraph, without the brackets of links.
     pub(crate) fn meaning(&self) -> String {
         let lines: Vec<&str> = self.doc.iter().map(|line| line.trim()).collect();
         lines.join(" ").replace("[`", "`").replace("`]", "`")
@@ -73,8 +73,7 @@ impl Field {
     }
 }
 
-/// Most iterations, of 32 bits: sums of several never overflow, and nobody waits for the
-/// four-billionth step.
+/// Maximum number of iterations. It has 32 bits, so that sums of several never overflow.
 const ITERATIONS: u64 = u32::MAX as u64;
 
 const NEEDS_TORCH: Rule = Rule::NeedsProfiler(Profiler::Torch);
@@ -83,12 +82,12 @@ const VLLM: &str = "vLLM";
 const SGLANG: &str = "SGLang";
 
 settings! {
-    /// What one session records and where it writes.
+    /// The configuration of a session: what it records and where it writes.
     ///
-    /// Make one with [`ProfilerConfig::torch`] and the setters, or read one with
+    /// Created with [`ProfilerConfig::torch`] and the setters, or read with
     /// [`ProfilerConfig::from_json`], [`ProfilerConfig::from_file`] or
-    /// [`ProfilerConfig::from_env`]. The setters check nothing; [`ProfilerConfig::validate`] does,
-    /// and the session calls it before it starts.
+    /// [`ProfilerConfig::from_env`]. Setters check nothing; [`ProfilerConfig::validate`] does, and
+    /// a session calls it before it starts.
     ///
     /// ```
     /// use profiler_runtime::ProfilerConfig;
@@ -101,11 +100,11 @@ settings! {
     pub struct ProfilerConfig {
         /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture
         /// range, for Nsight Systems) or `none` (only the timings that `perf_dump_path` and
-        /// `pipeline_profiler` ask for).
+        /// `pipeline_profiler` configure).
         profiler: Profiler = Profiler::None, OMNI;
-        /// Output folder. Required when `profiler` is `torch`, an error with any other:
-        /// `output_dir` is for both. `~` expands, a relative path is made absolute, a URI such as
-        /// `s3://bucket` is left as it is.
+        /// Output folder. Required when `profiler` is `torch`, an error with any other, for which
+        /// there is `output_dir`. `~` is expanded, a relative path is made absolute, and a URI such
+        /// as `s3://bucket` is kept.
         torch_profiler_dir: Option<PathBuf> = None, OMNI => torch_profiler_dir;
         /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`, `.pftrace` becomes
         /// `.pftrace.gz`.
@@ -131,127 +130,126 @@ settings! {
             Variable("VLLM_TORCH_PROFILER_DUMP_CUDA_TIME_TOTAL", VLLM) => torch_profiler_dump_cuda_time_total;
         /// Complete iterations to skip after the start before anything is recorded.
         delay_iterations: u64 = 0, in 0..=ITERATIONS, OMNI, Variable("VLLM_PROFILER_DELAY_ITERS", VLLM);
-        /// Most iterations to record; then the session stops by itself. 0 is no limit.
+        /// Maximum number of iterations to record, after which the session stops by itself. 0 is no
+        /// limit.
         max_iterations: u64 = 0, in 0..=ITERATIONS, OMNI, Variable("VLLM_PROFILER_MAX_ITERS", VLLM) => max_iterations;
-        /// Iterations off, before the warm-up.
+        /// Iterations to ignore before the warm-up.
         wait_iterations: u64 = 0, in 0..=ITERATIONS, OMNI;
-        /// Iterations recorded and discarded, before the ones that count.
+        /// Iterations to record and discard before the active ones.
         warmup_iterations: u64 = 0, in 0..=ITERATIONS, OMNI;
-        /// Iterations recorded after `wait_iterations` and `warmup_iterations`. Counts only if one
-        /// of these is above 0.
+        /// Iterations to record after `wait_iterations` and `warmup_iterations`. Has an effect only
+        /// if one of these is above 0.
         active_iterations: u64 = 1, in 1..=ITERATIONS, OMNI;
 
-        /// Parts to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA`
-        /// (work of the GPU). With `CUDA` alone there are no ranges in traces and tables. `XPU` is
-        /// accepted, and nothing records one.
+        /// What to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA`
+        /// (GPU work). With `CUDA` alone there are no ranges in traces and tables. `XPU` is
+        /// accepted, but Intel GPUs are not supported.
         torch_profiler_activities: Activities = Activities::default(), NEEDS_TORCH, Upstream("vLLM #57460");
-        /// Output folder when `profiler` is `torch`, where it is another name of
-        /// `torch_profiler_dir`, or `cuda`, which writes the timing report, the summary and the
-        /// manifest: into `./profiler_out` unless this says otherwise.
+        /// Output folder. When `profiler` is `torch`, another name of `torch_profiler_dir`; when it
+        /// is `cuda`, the folder of the timing report, the summary and the manifest, by default
+        /// `./profiler_out`.
         output_dir: Option<PathBuf> = None;
-        /// Record only the stages whose names match one of these patterns, and what runs inside
-        /// them. `*` stands for any text, `?` for one character. Empty records everything.
+        /// Record only the stages whose names match one of these patterns, and everything inside
+        /// them. `*` matches any text, `?` one character. Empty records everything.
         stages: Vec<String> = Vec::new() => stages;
         /// Name of the step loop that drives the iterations, such as `denoise_step`. Unset: the
-        /// outermost loop that runs.
+        /// outermost loop.
         step_of: Option<String> = None => step_of;
         /// Seconds to wait after the start before anything is recorded.
         delay_secs: f64 = 0.0, Excludes("delay_iterations", "a session has one start");
-        /// Seconds to record; then the session stops by itself. 0 is no limit.
+        /// Seconds to record, after which the session stops by itself. 0 is no limit.
         duration_secs: f64 = 0.0;
-        /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped,
-        /// counted and reported; with `ring` the oldest is overwritten instead.
+        /// Memory for recorded events in MiB, over all threads. Events that do not fit are dropped,
+        /// counted and reported; with `ring` the oldest are overwritten instead.
         max_buffer_mb: u64 = 256, in 1..=65_536;
-        /// Flight recorder: when the room is spent, the newest events overwrite the oldest. While a
-        /// dump is written, what it reads stays in memory beside `max_buffer_mb`.
+        /// Flight recorder: when `max_buffer_mb` is used up, the newest events overwrite the
+        /// oldest. While a dump is written, the events that it reads stay in memory in addition to
+        /// `max_buffer_mb`.
         ring: bool = false;
-        /// Show only the last so many seconds of a flight recorder. 0 shows all that is there.
+        /// Show only the last seconds of a flight recorder. 0 shows everything.
         ring_secs: f64 = 0.0, Needs("ring");
-        /// Show only the last so many iterations of a flight recorder. 0 shows all that is there.
+        /// Show only the last iterations of a flight recorder. 0 shows everything.
         ring_steps: u64 = 0, in 0..=1 << 20, Needs("ring");
-        /// Write what is recorded so far when an iteration took longer than so many milliseconds;
+        /// Write the recording so far when an iteration takes longer than this many milliseconds;
         /// recording goes on. 0 never does.
         slow_step_ms: u64 = 0, in 0..=86_400_000, NEEDS_TORCH;
-        /// Most dumps of slow iterations that a session writes.
+        /// Maximum number of dumps of slow iterations in a session.
         max_dumps: u64 = 10, in 1..=10_000, Needs("slow_step_ms");
-        /// Record into a file in the session's folder instead of memory: for recordings that are
-        /// larger than memory, and that survive the end of the process, whatever ends it. Linux
-        /// only.
+        /// Record into a file in the session's folder instead of memory. The recording can be
+        /// larger than memory and survives the end of the process. Linux only.
         spool: bool = false, NEEDS_TORCH => spool;
-        /// Largest size of that file, in MiB; `max_buffer_mb` does not bound it.
+        /// Maximum size of that file in MiB; `max_buffer_mb` does not limit it.
         max_spool_mb: u64 = 16_384, in 2..=1 << 24, Needs("spool");
         /// Write the artifacts when the program ends without a stop: `main` returns, or
-        /// `process::exit` is called. The process is kept for up to 60 seconds until they are
-        /// written.
+        /// `process::exit` is called. Delays the end by at most 60 seconds.
         write_on_exit: bool = true;
         /// Write the artifacts when SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU ends the program,
-        /// for up to 20 seconds. A signal that the program handles or ignores is left to the
-        /// program, and so is SIGALRM; a second signal, half a second later or more, ends it at
-        /// once. Exit status and core dump are those of the signal. Unix only.
+        /// in at most 20 seconds. A signal that the program handles or ignores is left to the
+        /// program, and so is SIGALRM. A second signal, half a second later or more, ends the
+        /// program at once. Exit status and core dump are those of the signal. Unix only.
         write_on_signal: bool = true;
         /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or
-        /// crashes (SIGSEGV, SIGBUS, SIGILL, SIGFPE), as far as that is possible within 5 seconds.
-        /// The session ends at the first such signal, also if a handler of the program then lets it
-        /// run on. Unix only.
+        /// crashes (SIGSEGV, SIGBUS, SIGILL, SIGFPE), if that is possible within 5 seconds. The
+        /// session ends at the first such signal, even if a handler of the program lets it
+        /// continue. Unix only.
         write_on_crash: bool = true;
-        /// Keep the standard library's functions (of iterators, options, locks) in call stacks.
+        /// Show the standard library's functions (iterators, options, locks) in call stacks.
         stack_std_functions: bool = false, NEEDS_TORCH;
         /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and
-        /// `{request_id}` are replaced. In Perfetto's format the name ends in `.pftrace` where this
-        /// ends in `.json`.
+        /// `{request_id}` are replaced. In Perfetto's format, an ending `.json` becomes `.pftrace`.
         trace_file: Option<String> = None, NEEDS_TORCH => trace_file;
         /// Format of the trace: `chrome` (JSON, read by every tool), `perfetto`
         /// (`trace_rank{rank}.pftrace[.gz]`: a quarter of the size and with counters, but only for
         /// Perfetto) or `both`.
         trace_format: TraceFormat = TraceFormat::Chrome, NEEDS_TORCH => trace_format;
-        /// Show every stage, step and op as an NVTX range to a tool that is attached, such as
-        /// Nsight Systems, whether or not a session is active.
+        /// Show every stage, step and op as an NVTX range to an attached tool, such as Nsight
+        /// Systems, whether or not a session is active.
         nvtx: bool = true;
-        /// The NVTX domain of the ranges. Empty is the tool's default domain: then
-        /// `nsys --nvtx-capture` needs no `@profiler` after the name.
+        /// NVTX domain of the ranges. Empty is the tool's default domain; `nsys --nvtx-capture`
+        /// then needs no `@profiler` after the name.
         nvtx_domain: String = "profiler".to_owned();
-        /// Record what the GPU does (kernels, copies, calls of the CUDA API) when `profiler` is
-        /// `torch`, if there is a GPU and libcupti can be loaded.
+        /// Record GPU work (kernels, copies, calls of the CUDA API) when `profiler` is `torch`, if
+        /// there is a GPU and libcupti can be loaded.
         gpu: bool = true;
-        /// Where GPU times of stages come from: `cupti` (exact, with kernels in the trace),
-        /// `events` (CUDA events around the ranges that name their stream; light) or `auto` (CUPTI,
-        /// and events where it cannot run).
+        /// Source of the GPU times of stages: `cupti` (exact, with kernels in the trace), `events`
+        /// (CUDA events around the ranges that name their stream; light) or `auto` (CUPTI, or
+        /// events if it cannot run).
         gpu_timing: GpuTiming = GpuTiming::Auto, NEEDS_TORCH, While("gpu");
         /// Write a trace event for each wait for a stream, event or context. Holistic Trace
         /// Analysis counts them as kernels.
         cuda_sync_events: bool = false, NEEDS_TORCH => cuda_sync_events;
         /// Print at the end of a session where the time went, what is missing and where the
         /// artifacts are, on standard error: `auto` (if that is a terminal), `always` or `never`.
-        /// Rank 0 does; `quiet` stops it too.
+        /// Only rank 0 prints; `quiet` prevents it.
         print_summary: PrintSummary = PrintSummary::Auto;
-        /// Names of calls of the CUDA driver's API in the JSON trace: `called` (as they are),
-        /// `runtime` (as the runtime's API calls them: Holistic Trace Analysis and TraceLens find
-        /// launches by that) or `tensorboard` (the same, in the category that TensorBoard's plugin
-        /// knows). For programs that call the driver directly, such as candle's.
+        /// Names of CUDA driver API calls in the JSON trace: `called` (as they are), `runtime`
+        /// (those of the runtime API, by which Holistic Trace Analysis and TraceLens find launches)
+        /// or `tensorboard` (the same, in the category that TensorBoard's plugin knows). For
+        /// programs that call the driver directly, such as candle's.
         cuda_api_names: CudaApiNames = CudaApiNames::Called, NEEDS_TORCH => cuda_api_names;
-        /// Leave standard error alone: without it, errors, warnings and the folder of the artifacts
-        /// are written there in a program that has no logger. `PROFILER_LOG=off` in the environment
-        /// does the same.
+        /// Write nothing to standard error. Otherwise, errors, warnings and the folder of the
+        /// artifacts are written there if the program has no logger. `PROFILER_LOG=off` in the
+        /// environment does the same.
         quiet: bool = false;
-        /// Measure the CPU time of stages and steps beside their wall time: what their threads
-        /// spent computing. Costs two system calls a stage, and one slower path for every range.
-        /// Linux and macOS.
+        /// Measure the CPU time of stages and steps in addition to their wall time: the time that
+        /// their threads spent computing. Costs two system calls per stage, and a slower path for
+        /// every range. Linux and macOS.
         cpu_time: bool = false => cpu_time;
         /// Write a light JSON report of stage and step times to this file, with or without a trace.
-        /// A device or a pipe is written into, `/dev/stdout` too; behind a link, the link's target
-        /// is replaced.
+        /// A device or a pipe, such as `/dev/stdout`, is written into; for a symbolic link, the
+        /// target is replaced.
         perf_dump_path: Option<PathBuf> = None, File("write it to a file and copy it from there") => perf_dump_path;
-        /// Log and keep the duration of every pipeline stage in `pipeline_targets`, with or without
-        /// a trace.
+        /// Log and report the duration of every pipeline stage in `pipeline_targets`, with or
+        /// without a trace.
         pipeline_profiler: bool = false => pipeline_profiler;
-        /// The stages that `pipeline_profiler` times, as names or patterns.
+        /// Stages that `pipeline_profiler` times, as names or patterns.
         pipeline_targets: Vec<String> = default_targets(), While("pipeline_profiler") => pipeline_targets;
-        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env`, and the
-        /// `router_from_env` and `serve` of a server, then wait for it; `profile_from_env` does so
-        /// instead of starting at once.
+        /// Start and stop sessions with the signal SIGUSR2. `profile_from_env`, and a server's
+        /// `router_from_env` and `serve`, wait for the signal; `profile_from_env` then does not
+        /// start a session at once.
         toggle_on_sigusr2: bool = false;
-        /// A session runs while this file exists: it is looked for five times a second.
-        /// `profile_from_env` then waits for it instead of starting at once.
+        /// Run a session while this file exists, which is checked five times a second.
+        /// `profile_from_env` then waits for the file instead of starting at once.
         trigger_file: Option<PathBuf> = None, File("name a file on this machine");
     }
 }
@@ -261,7 +259,7 @@ fn default_targets() -> Vec<String> {
 }
 
 impl ProfilerConfig {
-    /// Returns the fields whose value is not the default.
+    /// Returns the fields whose value differs from the default.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &'static Field> + use<'_> {
         let default = Self::default();
         FIELDS.iter().filter(move |field| field.differs(self, &default))
@@ -273,7 +271,7 @@ impl ProfilerConfig {
     }
 }
 
-/// Serialises to an object with every field, in the order of the table: the manifest shows it.
+/// Serializes to an object with every field, in the order of the table, as the manifest shows it.
 impl Serialize for ProfilerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.values())
@@ -285,7 +283,7 @@ impl Serialize for ProfilerConfig {
 mod tests {
     use super::*;
 
-    /// The page's table is the table of fields; `UPDATE_DOCS=1` writes it.
+    /// The page contains the table of fields; `UPDATE_DOCS=1` writes it.
     #[test]
     fn the_page_has_every_field() {
         let default = ProfilerConfig::default();

@@ -1,8 +1,8 @@
-//! The sources of a configuration: JSON text, a file, or the environment.
+//! Reads a configuration from JSON text, a file, or the environment.
 //!
-//! The only input of this room is here: one read of one file, with a bound on its size, so that a
-//! path that names a device or a dump is a message and not a full memory. `PROFILER_CONFIG` wins
-//! over the older `VLLM_*` switches, which then are not even read.
+//! This is the configuration's only input: one read of one file, with a maximum size, so that a
+//! path to a device or a dump produces an error instead of exhausting memory. `PROFILER_CONFIG`
+//! takes precedence over the older `VLLM_*` switches, which are then not read at all.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,68 +18,66 @@ use super::kind::boolean;
 use super::parsed::ParsedConfig;
 use super::paths;
 use super::settings::ProfilerConfig;
-use super::upstream::{Fate, Name, Place, SGLANG_FOLDERS};
+use super::upstream::{Location, SGLANG_FOLDERS, Treatment, UpstreamName};
 
 /// Variable with inline JSON, or the path of a file.
 const CONFIG: &str = "PROFILER_CONFIG";
 const TORCH_DIR: &str = "VLLM_TORCH_PROFILER_DIR";
 const CUDA: &str = "VLLM_TORCH_CUDA_PROFILE";
-/// Largest file, far above any real configuration, which is under 4 KiB.
-const MOST_BYTES: u64 = 1 << 20;
+/// Maximum size of a file in bytes; real configurations are below 4 KiB.
+const MAX_BYTES: u64 = 1 << 20;
 
 impl ProfilerConfig {
     /// Reads a configuration from the text of a JSON object.
     ///
     /// # Errors
     ///
-    /// Returns every problem at once, each with its place and what would be right.
+    /// Returns all problems at once, each with its place and a correction.
     pub fn from_json(text: &str) -> Result<ParsedConfig, ConfigError> {
         parsed(Format::Json, text, Origin::Json).finish(&environment::process)
     }
 
-    /// Reads a configuration from a JSON, YAML or TOML file, told apart by the extension.
+    /// Reads a configuration from a JSON, YAML or TOML file, recognized by the extension.
     ///
-    /// Costs one read of at most 1 MiB.
+    /// Reads at most 1 MiB.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the file, or every problem of the configuration in it.
+    /// Returns a problem with the file, or all problems of the configuration in it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<ParsedConfig, ConfigError> {
         file(path.as_ref(), "").finish(&environment::process)
     }
 
-    /// Reads `PROFILER_CONFIG`: a JSON object, or the path of a JSON, YAML or TOML file.
+    /// Reads `PROFILER_CONFIG`: a JSON object, or the path of a JSON, YAML or TOML file. Returns
+    /// `Ok(None)` if nothing is set.
     ///
-    /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder),
-    /// `VLLM_TORCH_CUDA_PROFILE=1` (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N`
-    /// (`max_iterations`) and vLLM's other switches of that time, such as
-    /// `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
-    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG`
-    /// for `torch` that names no folder, they give that. An empty variable is an unset one. Nothing
-    /// set is `Ok(None)`.
+    /// Without `PROFILER_CONFIG`, the older variables are read: `VLLM_TORCH_PROFILER_DIR=DIR`
+    /// (`torch` into that folder) or `VLLM_TORCH_CUDA_PROFILE=1` (`cuda`), together with
+    /// `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that time, such
+    /// as `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
+    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` have the same effect as vLLM's; with a
+    /// `PROFILER_CONFIG` for `torch` that names no folder, they provide it. An empty variable
+    /// counts as unset.
     ///
     /// # Errors
     ///
-    /// Returns every problem at once, each with its place and what would be right.
+    /// Returns all problems at once, each with its place and a correction.
     pub fn from_env() -> Result<Option<ParsedConfig>, ConfigError> {
         Self::from_env_with(environment::process)
     }
 
-    /// Reads as [`ProfilerConfig::from_env`] does, with variables looked up by `env` instead of in
-    /// the process.
+    /// Reads like [`ProfilerConfig::from_env`], but looks up variables with `env`.
     ///
     /// # Errors
     ///
-    /// Returns the same as [`ProfilerConfig::from_env`].
+    /// Returns the errors of [`ProfilerConfig::from_env`].
     pub fn from_env_with(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<ParsedConfig>, ConfigError> {
         from_environment(&env).map(|draft| draft.finish(&env)).transpose()
     }
 }
 
-/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`: JSON if it begins with `{`, else
-/// the path of a file.
-///
-/// `place` is the name of the variable or flag.
+/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`, whose name is `place`: JSON if it
+/// begins with `{`, otherwise the path of a file.
 pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Environment<'_>) -> Draft {
     let text = text.trim();
     if text.starts_with('{') {
@@ -91,11 +89,11 @@ pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Envir
     }
 }
 
-/// Reads a file; `place` is the name of the setting that gave its path, if it could also have held
+/// Reads a file. `place` is the name of the setting with its path, if the setting could also hold
 /// JSON text.
 fn file(path: &Path, place: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
-    match Format::of(path).and_then(|format| Ok((format, read(path)?))) {
+    match Format::from_path(path).and_then(|format| Ok((format, read(path)?))) {
         Ok((format, text)) => parsed(format, &text, origin),
         Err(problem) if place.is_empty() => failed(origin, problem),
         Err(problem) => {
@@ -110,7 +108,7 @@ fn parsed(format: Format, text: &str, origin: Origin) -> Draft {
     match format.parse(text) {
         Ok(document) => {
             let mut draft = Draft::new(origin);
-            draft.absorb(document);
+            draft.apply(document);
             draft
         }
         Err(problem) => failed(origin, problem),
@@ -123,7 +121,7 @@ fn failed(origin: Origin, problem: Problem) -> Draft {
     draft
 }
 
-/// Returns the configuration that the environment asks for, if any.
+/// Returns the configuration in the environment, if there is one.
 pub(crate) fn from_environment(env: Environment<'_>) -> Option<Draft> {
     match variable(env, CONFIG) {
         Ok(None) => older_switches(env),
@@ -135,12 +133,12 @@ pub(crate) fn from_environment(env: Environment<'_>) -> Option<Draft> {
 fn older_switches(env: Environment<'_>) -> Option<Draft> {
     let cuda = variable(env, CUDA).and_then(|text| text.map_or(Ok(false), |text| switch(&text)));
     let vllm = folder(env, TORCH_DIR);
-    // SGLang's names count where a session would go, and ask for none beside another profiler.
+    // SGLang's variables only name a folder; they start no session if vLLM's chose `cuda`.
     let folder = vllm.or_else(|| sglang_folder(env).filter(|_| cuda == Ok(false)));
-    let asked = folder.is_some() || cuda != Ok(false);
+    let wants_session = folder.is_some() || cuda != Ok(false);
     let first = match &folder {
         Some((name, _)) => name,
-        None if asked => CUDA,
+        None if wants_session => CUDA,
         None => "VLLM_PROFILER_MAX_ITERS",
     };
     let mut draft = Draft::new(Origin::Variable(first));
@@ -153,7 +151,7 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
         Ok(true) => {
             draft.preset(&["profiler"], &Origin::Variable(CUDA), |config| config.profiler = Profiler::Cuda);
         }
-        Err(problem) => draft.problem(problem),
+        Err(problem) => draft.add_problem(problem),
     }
     if let Some((name, folder)) = folder {
         draft.preset(&["profiler", "torch_profiler_dir"], &Origin::Variable(name), |config| {
@@ -161,30 +159,30 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
             config.torch_profiler_dir = Some(folder.into());
         });
     }
-    let right = single_fields(&mut draft, env);
-    // Such a variable alone asks for no session, but a wrong one is still a mistake to report.
-    (asked || !right).then_some(draft)
+    let are_valid = single_fields(&mut draft, env);
+    // Such a variable alone starts no session, but an invalid one is still reported.
+    (wants_session || !are_valid).then_some(draft)
 }
 
-/// Sets single fields from their variables; false if one of these is wrong.
+/// Sets single fields from their variables; returns false if one is invalid.
 fn single_fields(draft: &mut Draft, env: Environment<'_>) -> bool {
-    let mut right = true;
+    let mut are_valid = true;
     let chosen = [TORCH_DIR, CUDA, SGLANG_FOLDERS[0], SGLANG_FOLDERS[1]];
-    for row in Name::all(Place::Variable).filter(|row| !chosen.contains(&row.name)) {
-        match (variable(env, row.name), row.fate) {
-            (Ok(Some(text)), Fate::Sets(field)) => {
-                right &= draft.set_text(field, &text, row.name, Origin::Variable(row.name));
+    for row in UpstreamName::all(Location::Variable).filter(|row| !chosen.contains(&row.name)) {
+        match (variable(env, row.name), row.treatment) {
+            (Ok(Some(text)), Treatment::Sets(field)) => {
+                are_valid &= draft.set_text(field, &text, row.name, Origin::Variable(row.name));
             }
-            // A switched-off setting is not missed.
+            // A setting that is switched off needs no warning.
             (Ok(Some(text)), _) if boolean(text.trim()) != Some(false) => draft.accept(row, row.name),
             (Ok(_), _) => {}
             (Err(problem), _) => {
-                draft.problem(problem);
-                right = false;
+                draft.add_problem(problem);
+                are_valid = false;
             }
         }
     }
-    right
+    are_valid
 }
 
 fn switch(text: &str) -> Result<bool, Problem> {
@@ -197,9 +195,9 @@ fn read(path: &Path) -> Result<String, Problem> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Problem::new("", format!("expected at most {MOST_BYTES} bytes, found more")));
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Problem::new("", format!("expected at most {MAX_BYTES} bytes, found more")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -207,8 +205,8 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// Returns the problem that a file cannot be read. `path` is shown as it was tried: a relative one
-/// says nothing without the folder that the program was started in.
+/// Returns the problem that a file cannot be read. Shows the absolute path, because a relative one
+/// is meaningless without the working directory.
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let tried = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = Problem::new("", format!("cannot read the file `{}`: {error}", tried.display()));

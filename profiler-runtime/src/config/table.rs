@@ -1,11 +1,10 @@
-//! The macro that turns the table of fields into code: `settings.rs` is the only caller.
+//! Generates code from the table of fields; only `settings.rs` uses this macro.
 //!
-//! A field is written down once, so the struct, its defaults, the setters, the reader, the flags,
-//! the rules, `explain` and the page `docs/configuration.md` cannot disagree.
+//! A field is written once, so the struct, its defaults, the setters, the reader, the flags, the
+//! rules, `explain` and the page `docs/configuration.md` cannot disagree.
 
-/// Makes `ProfilerConfig`, its `Default`, its setters and the table `FIELDS` from rows of
-/// `name: type = default, in least..=most, rules => option of the exporters;`, each under its doc
-/// comment.
+/// Defines `ProfilerConfig`, its `Default`, its setters and the table `FIELDS`. A row is `name:
+/// type = default, in min..=max, rules => option of the exporters;` under its doc comment.
 macro_rules! settings {
     (
         $(#[$about:meta])*
@@ -13,7 +12,7 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc:literal])+
                 $name:ident: $type:ident$(<$inner:ident>)? = $default:expr
-                    $(, in $least:literal..=$most:expr)? $(, $rule:expr)* $(=> $exported:ident)?;
+                    $(, in $min:literal..=$max:expr)? $(, $rule:expr)* $(=> $exported:ident)?;
             )+
         }
     ) => {
@@ -30,29 +29,29 @@ macro_rules! settings {
             }
         }
 
-        /// Setters, one for each field and of the same name.
+        /// Setters, one for each field, with the field's name.
         impl ProfilerConfig {
             $(
                 #[doc = concat!("Sets the field [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
                 #[must_use]
                 pub fn $name(mut self, value: argument!($type$(<$inner>)?)) -> Self {
-                    self.$name = given!(value, $type$(<$inner>)?);
+                    self.$name = convert!(value, $type$(<$inner>)?);
                     self
                 }
             )+
 
-            /// Returns the options that the exporters know by name.
+            /// Returns the exporters' options of the same names.
             pub(super) fn exported(&self) -> ExportOptions {
                 ExportOptions { $($( $exported: Clone::clone(&self.$name), )?)+ ..ExportOptions::default() }
             }
         }
 
-        /// Every field, in the order in which `explain` and the manifest list them.
+        /// All fields, in the order of `explain` and the manifest.
         pub(crate) const FIELDS: &[Field] = &[
             $( Field {
                 name: stringify!($name),
                 doc: &[$($doc),+],
-                kind: <$type$(<$inner>)? as Setting>::KIND$(.within($least, $most))?,
+                kind: <$type$(<$inner>)? as Setting>::KIND$(.within($min, $max))?,
                 rules: &[$($rule),*],
                 set: |config, value| Setting::from_value(value).map(|fitting| config.$name = fitting).is_some(),
                 get: |config| config.$name.to_value(),
@@ -62,7 +61,7 @@ macro_rules! settings {
     };
 }
 
-/// Gives the argument's type of the setter for a field of this type.
+/// Expands to the argument type of the setter for a field of this type.
 macro_rules! argument {
     (Option<$inner:ident>) => { impl Into<$inner> };
     (Vec<$inner:ident>) => { impl IntoIterator<Item = impl Into<$inner>> };
@@ -70,8 +69,8 @@ macro_rules! argument {
     ($type:ident) => { $type };
 }
 
-/// Gives the value for a field of this type, from its setter's argument.
-macro_rules! given {
+/// Converts a setter's argument to the field's type.
+macro_rules! convert {
     ($value:ident, Option<$inner:ident>) => {
         Some($value.into())
     };
@@ -86,4 +85,4 @@ macro_rules! given {
     };
 }
 
-pub(crate) use {argument, given, settings};
+pub(crate) use {argument, convert, settings};

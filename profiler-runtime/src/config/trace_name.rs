@@ -1,8 +1,7 @@
-//! The file name of a trace.
+//! Checks and formats the file name of a trace.
 //!
-//! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for
-//! both, a plain file name with two placeholders, never a path: where artifacts go is
-//! `torch_profiler_dir`'s business alone.
+//! vLLM-Omni and SGLang name this artifact differently; `trace_file` covers both. It is a plain
+//! file name with two placeholders, never a path: only `torch_profiler_dir` chooses the folder.
 
 use super::choice::Profiler;
 use super::error::{ConfigError, Origin, Problem};
@@ -13,30 +12,30 @@ use profiler_trace::model::{ExportOptions, TraceFormat};
 const FIELD: &str = "trace_file";
 const JSON: &str = ".json";
 const PERFETTO: &str = ".pftrace";
-/// Longest pattern, in bytes: a file's name may have 255, with a request's id in it.
-const LONGEST_PATTERN: usize = 96;
+/// Maximum length of a pattern in bytes: a file name may have 255, and a request id is inserted.
+const MAX_PATTERN: usize = 96;
 const PLACEHOLDERS: [&str; 2] = ["rank", "request_id"];
-/// Names of the other artifacts, which a trace must not replace.
+/// Beginnings of other artifacts' names, which a trace must not replace.
 const TAKEN: [&str; 5] = ["manifest_rank", "timing_rank", "summary_rank", "memory_snapshot_rank", "profiler_out_"];
 
 impl ProfilerConfig {
     /// Returns the file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed,
-    /// or what `trace_file` says. In Perfetto's format `.pftrace` stands for `.json`; of two traces
-    /// it is the name of the JSON.
+    /// or the one that `trace_file` describes. In Perfetto's format `.pftrace` replaces `.json`; if
+    /// there are two traces, this is the name of the JSON one.
     ///
-    /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that
-    /// the name stays a name whatever the id. A session puts its first 128 characters there.
+    /// Characters of `request_id` other than ASCII letters, digits, `-`, `_` and `.` become `_`. A
+    /// session inserts the first 128 characters of the id.
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
         let perfetto = self.trace_format == TraceFormat::Perfetto;
         ExportOptions::from(self).trace_name(perfetto, rank, request_id)
     }
 
-    /// Checks that the ranks of a job do not replace each other's trace.
+    /// Checks that the ranks of a job would not replace each other's trace.
     ///
     /// # Errors
     ///
-    /// Fails if `trace_file` names the same file for all of them.
+    /// Returns an error if `trace_file` is the same name for all ranks.
     pub(crate) fn check_ranks(&self) -> Result<(), ConfigError> {
         match &self.trace_file {
             Some(pattern) if self.profiler == Profiler::Torch && !pattern.contains("{rank}") => {
@@ -49,7 +48,7 @@ impl ProfilerConfig {
     }
 }
 
-/// Returns everything that is wrong with a pattern for trace names.
+/// Returns all problems of a pattern for trace names.
 pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut refuse = |message: String, suggestion: &str| {
@@ -58,8 +57,8 @@ pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     if pattern.contains(['/', '\\', ':']) || pattern.starts_with('.') {
         refuse(format!("expected a plain file name, found {pattern:?}"), "set the folder with `torch_profiler_dir`");
     }
-    if pattern.len() > LONGEST_PATTERN {
-        refuse(format!("has {} bytes, more than {LONGEST_PATTERN}", pattern.len()), "shorten it");
+    if pattern.len() > MAX_PATTERN {
+        refuse(format!("has {} bytes, more than {MAX_PATTERN}", pattern.len()), "shorten it");
     }
     let bare = pattern.strip_suffix(".gz");
     let (bare, packed, gzip) = (bare.unwrap_or(pattern), bare.is_some(), config.torch_profiler_use_gzip);
@@ -89,7 +88,7 @@ pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     problems
 }
 
-/// Returns what is wrong with the text after one `{`.
+/// Returns the problem of the text after a `{`, if there is one.
 fn placeholder_problem(after: &str) -> Option<Problem> {
     let Some((name, _)) = after.split_once('}') else {
         return Some(Problem::new(FIELD, "a `{` is not closed").suggest("write `{rank}` or `{request_id}`"));

@@ -1,46 +1,46 @@
-//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and the
-//! meaning of each here.
+//! Names of vLLM, vLLM-Omni and SGLang for fields, request keys and variables, and their treatment
+//! here.
 //!
-//! Users of these bring configurations and clients along, and those must not switch the profiler
-//! off. So a name is implemented, accepted with one warning that says what is missing, or refused
-//! with the reason; only an unknown name is a mistake. The reader of configurations, the body of
-//! `POST /start_profile`, the flags, the environment and the table in `docs/upstream.md` all come
-//! from the rows of our fields and [`OTHERS`]: following upstream is a row.
+//! Users of these projects bring configurations and clients along, which must keep working. A name
+//! is therefore implemented, accepted with a warning that says what is missing, or refused with the
+//! reason; only an unknown name is a mistake. The reader of configurations, the body of `POST
+//! /start_profile`, the flags, the environment and the table in `docs/upstream.md` are all
+//! generated from the rows of our fields and [`OTHERS`]. To follow upstream, add a row.
 
 use super::pattern::nearest;
 use super::settings::{FIELDS, Rule};
 
-/// A name that upstream has.
+/// A name that upstream uses.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Name {
+pub(crate) struct UpstreamName {
     /// Name as upstream spells it; `field = "value"` for a value.
     pub(crate) name: &'static str,
     /// Version or pull request that introduced it.
-    #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
+    #[allow(dead_code, reason = "read by the test that compares the documentation with this table")]
     pub(crate) since: &'static str,
-    /// Place where it is given.
-    pub(crate) place: Place,
-    /// Fate of the name here.
-    pub(crate) fate: Fate,
+    /// Location where upstream takes the name.
+    pub(crate) location: Location,
+    /// Treatment of the name here.
+    pub(crate) treatment: Treatment,
 }
 
-/// A place where upstream takes names.
+/// A location in which upstream takes names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// A field of the profiler's configuration.
     Field,
     /// A key in the body of `POST /start_profile`.
     Body,
-    /// A variable of the environment.
+    /// An environment variable.
     Variable,
 }
 
-/// The fate of a name here.
+/// The treatment of an upstream name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Treatment {
     /// Sets this field of the configuration.
     Sets(&'static str),
-    /// Has the same effect as upstream, without a field; in words for the documentation.
+    /// Has upstream's effect without being a field; described for the documentation.
     Does(&'static str),
     /// Is accepted, with this warning.
     Accepted {
@@ -49,7 +49,7 @@ pub(crate) enum Fate {
     },
     /// Is refused.
     Refused {
-        /// Reason, and what to do instead.
+        /// Reason and alternative.
         reason: &'static str,
     },
 }
@@ -60,37 +60,36 @@ const REQUEST: &str = "vLLM #35340, SGLang #7608";
 const OLDER: &str = "vLLM";
 const SGLANG: &str = "SGLang";
 
-/// Warning about all of proton's fields at once.
+/// Warning about all of Proton's fields.
 const NO_PROTON: &str =
     "what `proton` would record is recorded as with `torch`; its aggregated call tree is not written";
 
-const fn field(name: &'static str, since: &'static str, fate: Fate) -> Name {
-    Name { name, since, place: Place::Field, fate }
+const fn field(name: &'static str, since: &'static str, treatment: Treatment) -> UpstreamName {
+    UpstreamName { name, since, location: Location::Field, treatment }
 }
 
-const fn accepted(name: &'static str, since: &'static str, warning: &'static str) -> Name {
-    field(name, since, Fate::Accepted { warning })
+const fn accepted(name: &'static str, since: &'static str, warning: &'static str) -> UpstreamName {
+    field(name, since, Treatment::Accepted { warning })
 }
 
-const fn proton(name: &'static str) -> Name {
+const fn proton(name: &'static str) -> UpstreamName {
     accepted(name, PROTON, NO_PROTON)
 }
 
-const fn body(name: &'static str, fate: Fate) -> Name {
-    Name { name, since: REQUEST, place: Place::Body, fate }
+const fn body(name: &'static str, treatment: Treatment) -> UpstreamName {
+    UpstreamName { name, since: REQUEST, location: Location::Body, treatment }
 }
 
-const fn variable(name: &'static str, since: &'static str, field: &'static str) -> Name {
-    Name { name, since, place: Place::Variable, fate: Fate::Sets(field) }
+const fn variable(name: &'static str, since: &'static str, field: &'static str) -> UpstreamName {
+    UpstreamName { name, since, location: Location::Variable, treatment: Treatment::Sets(field) }
 }
 
-const fn idle_variable(name: &'static str, since: &'static str, warning: &'static str) -> Name {
-    Name { name, since, place: Place::Variable, fate: Fate::Accepted { warning } }
+const fn idle_variable(name: &'static str, since: &'static str, warning: &'static str) -> UpstreamName {
+    UpstreamName { name, since, location: Location::Variable, treatment: Treatment::Accepted { warning } }
 }
 
-/// Names of upstream's that are in no row of our fields: those that are no fields here, or set more
-/// than one.
-const OTHERS: &[Name] = &[
+/// Upstream names without a row among our fields, because they are no fields here or set several.
+const OTHERS: &[UpstreamName] = &[
     accepted(
         "ignore_frontend",
         OMNI,
@@ -112,7 +111,7 @@ const OTHERS: &[Name] = &[
         "there is no PyTorch dispatcher whose execution graph could be written",
     ),
     proton("profiler = \"proton\""),
-    field(PROTON_DIR, PROTON, Fate::Does("is the output folder where no other is given")),
+    field(PROTON_DIR, PROTON, Treatment::Does("is the output folder where no other is given")),
     proton("proton_profiler_context"),
     proton("proton_profiler_data"),
     proton("proton_profiler_backend"),
@@ -121,26 +120,26 @@ const OTHERS: &[Name] = &[
     proton("proton_profiler_output_format"),
     proton("proton_profiler_graph_attribution"),
     proton("proton_profiler_flush_interval"),
-    body("num_steps", Fate::Sets("max_iterations")),
-    body("start_step", Fate::Sets("delay_iterations")),
-    body("delay_steps", Fate::Sets("delay_iterations")),
-    body("activities", Fate::Sets("torch_profiler_activities")),
-    body("record_shapes", Fate::Sets("torch_profiler_record_shapes")),
-    body("with_stack", Fate::Sets("torch_profiler_with_stack")),
-    body("profile_stages", Fate::Does("is another name of `stages`")),
-    body("profile_id", Fate::Does("names the session, and its folder")),
-    body("profile_prefix", Fate::Does("begins the session's name")),
+    body("num_steps", Treatment::Sets("max_iterations")),
+    body("start_step", Treatment::Sets("delay_iterations")),
+    body("delay_steps", Treatment::Sets("delay_iterations")),
+    body("activities", Treatment::Sets("torch_profiler_activities")),
+    body("record_shapes", Treatment::Sets("torch_profiler_record_shapes")),
+    body("with_stack", Treatment::Sets("torch_profiler_with_stack")),
+    body("profile_stages", Treatment::Does("is another name of `stages`")),
+    body("profile_id", Treatment::Does("names the session, and its folder")),
+    body("profile_prefix", Treatment::Does("begins the session's name")),
     body(
         "merge_profiles",
-        Fate::Does("merges the traces of all ranks into `trace_merged.json.gz` when they are written"),
+        Treatment::Does("merges the traces of all ranks into `trace_merged.json.gz` when they are written"),
     ),
     body(
         "profile_by_stage",
-        Fate::Accepted { warning: "stages are told apart in every trace, and one trace shows all of them" },
+        Treatment::Accepted { warning: "stages are told apart in every trace, and one trace shows all of them" },
     ),
     body(
         "output_dir",
-        Fate::Refused {
+        Treatment::Refused {
             reason: "a request names no path: set `torch_profiler_dir` where the server is started, and name the session \
                      with `profile_id`",
         },
@@ -157,58 +156,58 @@ const OTHERS: &[Name] = &[
     idle_variable("SGLANG_PROFILE_V2", SGLANG, "there is one profiler, and no second version of it to choose"),
 ];
 
-/// SGLang's variables for an output folder, the more special one first.
+/// SGLang's variables for an output folder, the more specific one first.
 pub(crate) const SGLANG_FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_DIR", "SGLANG_TORCH_PROFILER_DIR"];
 
 /// Field that names the folder when `profiler` is `proton`.
 pub(crate) const PROTON_DIR: &str = "proton_profiler_dir";
 
-impl Name {
-    /// Returns the names that upstream takes in a place: first those of our fields, in the order of
-    /// their table.
-    pub(crate) fn all(place: Place) -> impl Iterator<Item = Self> {
+impl UpstreamName {
+    /// Returns the names that upstream takes in a location; first those of our fields, in the order
+    /// of their table.
+    pub(crate) fn all(location: Location) -> impl Iterator<Item = Self> {
         let of_fields = FIELDS.iter().flat_map(|field| {
             field.rules.iter().filter_map(|rule| {
-                let (place, name, since) = match *rule {
-                    Rule::Upstream(since) => (Place::Field, field.name, since),
-                    Rule::Variable(name, since) => (Place::Variable, name, since),
+                let (location, name, since) = match *rule {
+                    Rule::Upstream(since) => (Location::Field, field.name, since),
+                    Rule::Variable(name, since) => (Location::Variable, name, since),
                     _ => return None,
                 };
-                Some(Self { name, since, place, fate: Fate::Sets(field.name) })
+                Some(Self { name, since, location, treatment: Treatment::Sets(field.name) })
             })
         });
-        of_fields.chain(OTHERS.iter().copied()).filter(move |row| row.place == place)
+        of_fields.chain(OTHERS.iter().copied()).filter(move |row| row.location == location)
     }
 
-    /// Returns the row of `name` where upstream takes it in that place.
-    pub(crate) fn find(place: Place, name: &str) -> Option<Self> {
-        Self::all(place).find(|row| row.name == name)
+    /// Returns the row of `name` in a location.
+    pub(crate) fn find(location: Location, name: &str) -> Option<Self> {
+        Self::all(location).find(|row| row.name == name)
     }
 
-    /// Returns the row of a value that upstream has for `field`.
-    pub(crate) fn of_value(field: &str, value: &str) -> Option<Self> {
-        Self::find(Place::Field, &format!("{field} = {value:?}"))
+    /// Returns the row of an upstream value of `field`.
+    pub(crate) fn find_value(field: &str, value: &str) -> Option<Self> {
+        Self::find(Location::Field, &format!("{field} = {value:?}"))
     }
 
-    /// Returns the fields of upstream's that are no fields here.
-    pub(crate) fn foreign_fields() -> impl Iterator<Item = &'static str> {
-        let rows = OTHERS.iter().filter(|row| row.place == Place::Field && !row.name.contains(' '));
+    /// Returns the upstream fields that are no fields here.
+    pub(crate) fn upstream_fields() -> impl Iterator<Item = &'static str> {
+        let rows = OTHERS.iter().filter(|row| row.location == Location::Field && !row.name.contains(' '));
         rows.map(|row| row.name)
     }
 
-    /// Returns the keys of a request's body that are not refused.
+    /// Returns the keys of a request body that are not refused.
     pub(crate) fn body_keys() -> impl Iterator<Item = Self> {
-        Self::all(Place::Body).filter(|row| !matches!(row.fate, Fate::Refused { .. }))
+        Self::all(Location::Body).filter(|row| !matches!(row.treatment, Treatment::Refused { .. }))
     }
 
-    /// Returns the field that `name` was probably meant to be: by its own name, or by upstream's in
-    /// a request.
+    /// Returns the field that `name` was probably meant to be, by its own name or by upstream's
+    /// request key.
     pub(crate) fn nearest_field(name: &str) -> Option<&'static str> {
-        let fields = FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
+        let fields = FIELDS.iter().map(|field| field.name).chain(Self::upstream_fields());
         nearest(name, fields).or_else(|| {
             let key = nearest(name, Self::body_keys().map(|row| row.name))?;
-            match Self::find(Place::Body, key)?.fate {
-                Fate::Sets(field) => Some(field),
+            match Self::find(Location::Body, key)?.treatment {
+                Treatment::Sets(field) => Some(field),
                 _ => None,
             }
         })
@@ -220,20 +219,22 @@ mod tests {
     use super::*;
     use crate::config::settings::Field;
 
-    /// D5: the page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
+    /// D5: the page contains the table that the code uses; `UPDATE_DOCS=1` writes it.
     #[test]
     fn the_page_has_every_name_of_upstreams() {
         let mut table = String::from("| name | where | since | here |\n|---|---|---|---|\n");
-        let places = [(Place::Field, "field"), (Place::Body, "request"), (Place::Variable, "environment")];
-        for (row, place) in places.into_iter().flat_map(|(of, place)| Name::all(of).map(move |row| (row, place))) {
-            let fate = match row.fate {
-                Fate::Sets(field) if field == row.name => "done".to_owned(),
-                Fate::Sets(field) => format!("done: sets `{field}`"),
-                Fate::Does(what) => format!("done: {what}"),
-                Fate::Accepted { warning } => format!("accepted with a warning: {warning}"),
-                Fate::Refused { reason } => format!("refused: {reason}"),
+        let places = [(Location::Field, "field"), (Location::Body, "request"), (Location::Variable, "environment")];
+        for (row, place) in
+            places.into_iter().flat_map(|(of, place)| UpstreamName::all(of).map(move |row| (row, place)))
+        {
+            let treatment = match row.treatment {
+                Treatment::Sets(field) if field == row.name => "done".to_owned(),
+                Treatment::Sets(field) => format!("done: sets `{field}`"),
+                Treatment::Does(effect) => format!("done: {effect}"),
+                Treatment::Accepted { warning } => format!("accepted with a warning: {warning}"),
+                Treatment::Refused { reason } => format!("refused: {reason}"),
             };
-            table.push_str(&format!("| `{}` | {place} | {} | {fate} |\n", row.name, row.since));
+            table.push_str(&format!("| `{}` | {place} | {} | {treatment} |\n", row.name, row.since));
         }
         crate::config::documented("upstream.md", "names", &table);
     }
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn what_a_name_sets_is_a_field() {
         for row in OTHERS {
-            if let Fate::Sets(field) = row.fate {
+            if let Treatment::Sets(field) = row.treatment {
                 assert!(Field::named(field).is_some(), "{}", row.name);
             }
         }

@@ -1,7 +1,8 @@
-//! The conversion of each type of field to and from `serde_json::Value`.
+//! Converts each field type to and from `serde_json::Value`.
 //!
-//! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is
-//! checked on one common form. Types whose values are a few words are in `choice`.
+//! The table stores and reads fields through [`Setting`], so that values of every source (text,
+//! flag, builder) are checked in one common form. Types whose values are a few words are in
+//! `choice`.
 
 use std::path::PathBuf;
 
@@ -9,21 +10,21 @@ use serde_json::Value;
 
 use super::kind::Kind;
 
-/// A type that a field may have.
+/// A type of fields.
 pub(crate) trait Setting: Sized {
-    /// Kind of its values, unless the row of the field narrows it.
+    /// Kind of its values, unless the field's row narrows it.
     const KIND: Kind;
-    /// Returns the value as a document would spell it.
+    /// Converts the value to the form that a document has.
     fn to_value(&self) -> Value;
     /// Converts the value back; `None` if it has another type.
     fn from_value(value: &Value) -> Option<Self>;
-    /// Returns the path that the value is, if it is one.
+    /// Returns the path, if the value is one.
     fn path(&mut self) -> Option<&mut PathBuf> {
         None
     }
 }
 
-/// Implements the types that a document has too.
+/// Implements [`Setting`] for types that JSON has too.
 macro_rules! as_in_documents {
     ($($type:ident: $kind:expr, $read:ident;)+) => {$(
         impl Setting for $type {
@@ -42,15 +43,15 @@ macro_rules! as_in_documents {
 
 as_in_documents! {
     bool: Kind::Flag, as_bool;
-    u64: Kind::Whole { least: 0, most: u64::MAX }, as_u64;
+    u64: Kind::Whole { min: 0, max: u64::MAX }, as_u64;
     String: Kind::Text, as_str;
 }
 
 impl Setting for f64 {
     const KIND: Kind = Kind::Seconds;
 
-    /// Converts NaN and the infinities to text: JSON has no number for them, and `null` would hide
-    /// them from the check.
+    /// Converts the number; NaN and the infinities become text, because JSON has no number for them
+    /// and `null` would pass the check.
     fn to_value(&self) -> Value {
         serde_json::Number::from_f64(*self).map_or_else(|| Value::String(self.to_string()), Value::Number)
     }
@@ -67,7 +68,7 @@ impl Setting for Option<String> {
         self.as_deref().map_or(Value::Null, Value::from)
     }
 
-    /// Reads the empty text as "not set", like vLLM, whose default for a directory is `""`.
+    /// Reads a text; an empty one means "not set", as in vLLM, whose default folder is `""`.
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(None),
@@ -80,8 +81,7 @@ impl Setting for Option<String> {
 impl Setting for Option<PathBuf> {
     const KIND: Kind = Kind::Path;
 
-    /// Converts lossily where a path is not UTF-8: this form is for messages and manifests, the
-    /// field keeps the path.
+    /// Converts the path, lossily if it is not UTF-8: this form is only for messages and manifests.
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
     }

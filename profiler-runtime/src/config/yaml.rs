@@ -1,9 +1,9 @@
-//! The conversion of YAML from the parser's events to a [`Document`].
+//! Parses YAML events into a [`Document`].
 //!
-//! Only an event parser is used, not a YAML library for serde: those cost many more crates, and
-//! expand aliases, with which a file of a few lines can fill the memory. A configuration needs
-//! neither, so an alias is refused. Plain scalars are read by YAML 1.2's core schema: `true`,
-//! `null`, `1`, `1.5`; `yes` is a string.
+//! Only an event parser is used, not a serde library for YAML: such a library needs many more
+//! crates and expands aliases, with which a few lines can exhaust memory. A configuration needs no
+//! aliases, so they are refused. Plain scalars follow YAML 1.2's core schema: `true`, `null`, `1`,
+//! `1.5`; `yes` is a string.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, options};
 use serde_json::{Map, Value};
@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::document::{Document, insert};
 use super::error::Problem;
 
-/// Most levels. A configuration is flat; ten leave room for a clear message, and keep recursion off
-/// the stack's edge.
-const MOST_LEVELS: usize = 10;
+/// Maximum nesting depth. A configuration is flat; ten levels allow a clear message and keep
+/// recursion far from the end of the stack.
+const MAX_LEVELS: usize = 10;
 
-/// Parses a text that holds one document.
+/// Parses a text with one document.
 pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
     let parser = Parser::new_from_str_with_options(text, options! { emit_comments: false });
     let mut composer = Composer { events: parser, duplicates: Vec::new() };
@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
     Ok(Document { value: value.unwrap_or_default(), duplicates: composer.duplicates })
 }
 
-/// A builder of values from events.
+/// Builds values from events.
 struct Composer<Events> {
     events: Events,
     duplicates: Vec<String>,
@@ -43,7 +43,7 @@ impl<'text, Events> Composer<Events>
 where
     Events: Iterator<Item = Result<(Event<'text>, Span), ScanError>>,
 {
-    /// Returns the next event and where it starts.
+    /// Returns the next event and its position.
     fn next(&mut self) -> Result<(Event<'text>, Marker), Problem> {
         match self.events.next() {
             None => Ok((Event::StreamEnd, Marker::default())),
@@ -52,10 +52,10 @@ where
         }
     }
 
-    /// Returns the value that begins with `event`.
+    /// Returns the value that `event` begins.
     fn node(&mut self, event: Event<'text>, at: Marker, level: usize) -> Result<Value, Problem> {
-        if level > MOST_LEVELS {
-            return Err(broken(at, format!("nested deeper than {MOST_LEVELS} levels")));
+        if level > MAX_LEVELS {
+            return Err(broken(at, format!("nested deeper than {MAX_LEVELS} levels")));
         }
         match event {
             Event::Scalar(_, _, _, Some(_))
@@ -97,7 +97,7 @@ where
     }
 }
 
-/// Reads an unquoted scalar, by the core schema.
+/// Parses an unquoted scalar by the core schema.
 fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -108,7 +108,7 @@ fn plain(text: &str) -> Value {
 }
 
 fn number(text: &str) -> Option<Value> {
-    // Rust would also read `nan`, `inf` and `infinity`, which are words in YAML.
+    // Rust also parses `nan`, `inf` and `infinity`, which are words in YAML.
     if !text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
         return None;
     }

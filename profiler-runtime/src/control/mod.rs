@@ -21,8 +21,7 @@ use crate::collect::nvtx;
 use crate::config::{IntoConfig, ParsedConfig, ProfilerConfig};
 use crate::error::Error;
 use crate::logging;
-use crate::session::recover::{self, Recovered};
-use crate::session::{self, ExportHandle, Given, SessionId, Status};
+use crate::session::{self, AssignedSession, Recovered, SessionId, Status, Stopped};
 use profiler_core::process::PerProcess;
 
 pub use guard::{ProfileGuard, profile_from_env, profile_with};
@@ -180,7 +179,7 @@ fn begin(parsed: ParsedConfig) -> Result<ExportHandle, Error> {
 }
 
 /// Starts a session, under the name that a coordinator has given it, if any.
-fn begin_as(parsed: ParsedConfig, given: Option<Given>) -> Result<ExportHandle, Error> {
+fn begin_as(parsed: Parsed, given: Option<AssignedSession>) -> Result<Stopped, Error> {
     enabled()?;
     if parsed.config.is_off() {
         return Err(Error::NotConfigured);

@@ -1,7 +1,7 @@
-//! The differences between operating systems: shared libraries, mapped files, the host's clocks,
-//! and the process's end.
+//! Wraps operating system services behind one interface for every platform: shared libraries,
+//! mapped files, host clocks, and the end of the process.
 
-pub(crate) mod host_clock;
+pub(crate) mod host;
 pub(crate) mod library;
 pub(crate) mod mapping;
 pub(crate) mod own_file;

@@ -1,13 +1,15 @@
-//! A file of ours, in a process whose descriptors are not: a host may close all of them, and open
-//! its own under their numbers. Each use asks first, so that nothing is done to the host's files,
-//! and the last one leaves the host's alone.
+//! Guards a file of the profiler against a host that closes descriptors it does not own.
+//!
+//! A daemon may close every descriptor and then open its own files under the same numbers. Each
+//! access first checks that the descriptor still belongs to this file, so the profiler never writes
+//! to, or closes, a file of the host.
 
 use std::fs::File;
 use std::io;
 
 use profiler_core::process::descriptors::Known;
 
-/// An open file, unless other code has closed it.
+/// An open file whose descriptor the host may close at any time.
 pub(crate) struct OwnFile {
     file: Option<File>,
     known: Known,
@@ -26,7 +28,7 @@ impl OwnFile {
     ///
     /// # Errors
     ///
-    /// Fails if the host has closed it.
+    /// Returns an error if the host has closed the descriptor.
     pub(crate) fn get(&self) -> io::Result<&File> {
         let file = self.file.as_ref().filter(|_| self.known.get().is_some());
         file.ok_or_else(|| {
@@ -39,7 +41,7 @@ impl Drop for OwnFile {
     fn drop(&mut self) {
         #[cfg(unix)]
         if self.known.get().is_none() {
-            // The number is the host's.
+            // The number now belongs to a file of the host: leave that file open.
             let _ = self.file.take().map(std::os::fd::IntoRawFd::into_raw_fd);
         }
     }

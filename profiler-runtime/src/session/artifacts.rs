@@ -1,8 +1,8 @@
-//! The artifacts of a session: written by `export`, and reported to people here: where they are,
-//! what they lack, and why they are empty.
+//! Writes a session's artifacts through `export` and logs the outcome: where they are, what they
+//! lack, and why they are empty.
 //!
-//! The manifest and the summary say the same; a program that reads neither finds it in its log, or
-//! on standard error.
+//! The manifest and the summary say the same. The log is for users who read neither; without a
+//! logger it goes to standard error.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -12,11 +12,11 @@ use crate::logging;
 use profiler_trace::export::{self, Gauge, Manifest, Remark, by_reason, losses, warnings};
 use profiler_trace::model::Trace;
 
-/// Duration below which an empty recording was most likely over before anything could run.
+/// Duration in nanoseconds below which an empty session was probably dropped at once.
 const INSTANT_NS: u64 = 10_000_000;
 
-/// Writes the artifacts and the manifest, and logs their outcome. `folder` is the session's, empty
-/// if it has none.
+/// Writes the artifacts and the manifest, and logs the outcome. `folder` is the session's, empty if
+/// it has none.
 pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, gauge: &Gauge) -> Manifest {
     warn(trace, config);
     let (manifest, remarks) = export::write_session(trace, folder, gauge);
@@ -31,20 +31,19 @@ pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, g
     manifest
 }
 
-/// Logs in one warning what the artifacts lack, if anything, and then where they are.
+/// Logs one warning about everything that the artifacts lack, then their location.
 fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder: &Path) {
     let session = &manifest.session;
     let losses = losses::avoidable(trace);
-    let things = losses.len() + manifest.missing.len();
+    let count = losses.len() + manifest.missing.len();
     let prints = prints(trace, config);
-    // The printed page says the same: a program without a logger would read it twice.
-    if things > 0 && !(prints && logging::is_absent()) {
-        let said: Vec<String> = losses.into_iter().chain(by_reason(&manifest.missing)).collect();
-        let plural = if things == 1 { "" } else { "s" };
-        logging::warn!("session `{session}` lacks {things} thing{plural}: {}", said.join("; "));
+    // The printed summary says the same: a program without a logger would show it twice.
+    if count > 0 && !(prints && logging::is_absent()) {
+        let sentences: Vec<String> = losses.into_iter().chain(by_reason(&manifest.missing)).collect();
+        let plural = if count == 1 { "" } else { "s" };
+        logging::warn!("session `{session}` lacks {count} thing{plural}: {}", sentences.join("; "));
     }
-    // These losses come with every recording, and are no fault: people who keep a log find them
-    // there.
+    // Every recording has these losses, and no configuration avoids them: no warning.
     for sentence in losses::natural(trace) {
         logging::info!("session `{session}`: {sentence}");
     }
@@ -54,20 +53,20 @@ fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder:
     if folder != Path::new("") {
         let files = manifest.artifacts().len();
         let context = &trace.context;
-        let who = if context.world_size > 1 || context.is_frontend {
-            format!(", {}", context.process_label())
+        let process = if context.world_size > 1 || context.is_frontend {
+            format!(", {}", context.place())
         } else {
             String::new()
         };
-        let said = format!("session `{session}`{who}: {files} artifacts are in `{}`", folder.display());
-        if prints { logging::info!("{said}") } else { logging::notice!("{said}") }
+        let message = format!("session `{session}`{process}: {files} artifacts are in `{}`", folder.display());
+        if prints { logging::info!("{message}") } else { logging::notice!("{message}") }
     }
     if prints {
         logging::print(manifest.summary().for_terminal());
     }
 }
 
-/// Returns whether the summary is printed: once a session, however many ranks it has.
+/// Returns whether the summary is printed. Only rank 0 prints it.
 fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
     let context = &trace.context;
     let is_wanted = match config.print_summary {
@@ -78,12 +77,12 @@ fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
     !context.ended_by.goes_on() && is_wanted && context.rank == 0 && config.profiler != Profiler::None
 }
 
-/// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if
-/// it is.
+/// Logs the warnings that were not logged at the start, and adds the reason if the recording is
+/// empty.
 fn warn(trace: &mut Trace, config: &ProfilerConfig) {
     trace.context.warnings.extend(why_empty(trace, config));
     if prints(trace, config) && logging::is_absent() {
-        // The printed page says the same.
+        // The printed summary says the same.
         return;
     }
     let found = warnings::found(trace);
@@ -92,20 +91,20 @@ fn warn(trace: &mut Trace, config: &ProfilerConfig) {
     }
 }
 
-/// Returns why a recording without a range has none, and what to write.
+/// Returns the reason and a remedy for a recording without ranges.
 fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
-    // A session that ended before its schedule let it record has said so.
+    // A session that ended before its schedule recorded anything has a warning already.
     let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
-    // Ranges that ran and found no room are counted, and reported as a loss.
+    // Lost ranges are reported as a loss.
     let is_lost = trace.lacks_ranges();
-    // A front-end without requests has nothing to show.
+    // A front-end without requests has no ranges.
     if !trace.is_empty() || is_lost || is_explained || trace.context.is_frontend {
         return None;
     }
     if !config.records_ranges() {
         let absent = trace.gpu_absent()?;
         return Some(format!(
-            "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
+            "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and the GPU is missing: {absent}"
         ));
     }
     let reason = reason(profiler_core::site::sites().count(), &config.stages);
@@ -118,7 +117,8 @@ fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
     Some(format!("nothing was recorded: {reason}{hint}"))
 }
 
-/// Returns why nothing ran, in a program with so many annotations of which these are selected.
+/// Returns why nothing ran in a program with `annotated` annotations, of which `stages` are
+/// selected.
 fn reason(annotated: usize, stages: &[String]) -> String {
     if annotated == 0 {
         "the program has no annotated function: put `#[profiled_stage]` on some".to_owned()
@@ -135,7 +135,7 @@ mod tests {
 
     /// D2: an empty session says what to write.
     #[test]
-    fn a_program_without_annotations_is_told_to_put_some() {
+    fn an_empty_session_suggests_annotations() {
         assert_eq!(reason(0, &[]), "the program has no annotated function: put `#[profiled_stage]` on some");
         assert!(reason(3, &[]).starts_with("none of the 3 annotated"));
         assert!(reason(3, &["vae.*".to_owned()]).contains(r#"["vae.*"]"#));

@@ -1,8 +1,8 @@
-//! Dumps: artifacts of a session's recording so far, while it goes on.
+//! Dumps: artifacts of a session's recording so far, written while it goes on.
 //!
-//! Requested by the program, or by an iteration that took too long. One is written at a time, into
-//! a folder of its own inside the session's: `dump-1`, `dump-2`, … Skipped dumps are counted, and
-//! reported with the session.
+//! The program requests a dump, or an iteration that took too long triggers one. Dumps are written
+//! one at a time, each into a folder of its own inside the session's: `dump-1`, `dump-2`, … Skipped
+//! dumps are counted and reported with the session.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -16,22 +16,25 @@ use crate::error::Error;
 use crate::session_id::SessionId;
 use profiler_core::clock;
 
-/// A session's dumps.
+/// The dumps of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Dumps {
-    /// Duration from which a step is too slow; 0: none is.
+    /// Duration from which an iteration is slow; 0 if none is.
     slow_step: Duration,
-    most_slow: u64,
-    /// Number of iterations that are shown; 0: all.
+    /// Maximum number of dumps of slow iterations.
+    max_slow: u64,
+    /// Number of iterations that a ring shows; 0 for all.
     ring_steps: u64,
     /// Number of the last dump.
     number: u64,
     last: Option<ExportHandle>,
+    /// Number of slow iterations that were dumped.
     slow: u64,
-    left_out: u64,
-    /// Begin of the recording, on both clocks.
+    /// Number of slow iterations that were not dumped.
+    skipped: u64,
+    /// Begin of the recording, in ticks and in time.
     begun: Option<(u64, Instant)>,
-    /// Ticks of the last iterations' ends, one more than are shown.
+    /// Ticks at which the last iterations ended, one more than are shown.
     ends: VecDeque<u64>,
 }
 
@@ -39,25 +42,25 @@ impl Dumps {
     pub(crate) fn new(config: &ProfilerConfig) -> Self {
         Self {
             slow_step: Duration::from_millis(config.slow_step_ms),
-            most_slow: config.max_dumps,
+            max_slow: config.max_dumps,
             ring_steps: if config.ring { config.ring_steps } else { 0 },
             ..Self::default()
         }
     }
 
-    /// Begins to count with the recording, at these ticks.
+    /// Begins to count iterations with the recording, which was opened at the tick `opened`.
     pub(crate) fn begin(&mut self, opened: u64, now: Instant) {
         self.begun = Some((opened, now));
         self.ends.clear();
     }
 
-    /// Counts an iteration that ended; `began` in ticks, else the end of the one before. Returns
-    /// whether to dump it.
+    /// Counts an iteration that has ended and returns whether to dump it. `began` is its begin in
+    /// ticks; `None` means the end of the iteration before.
     pub(crate) fn step(&mut self, began: Option<u64>, now: Instant) -> bool {
         let Some((opened, begun)) = self.begun else { return false };
         let ticks = clock::ticks();
         let began = began.or(self.ends.back().copied()).unwrap_or(opened).max(opened);
-        // Without memory for all of them, more iterations are shown than were asked for.
+        // If memory is short, fewer ends are kept, and more iterations are shown than configured.
         if self.ends.len() as u64 > self.ring_steps || self.ends.try_reserve(1).is_err() {
             self.ends.pop_front();
         }
@@ -69,13 +72,13 @@ impl Dumps {
         }
         let share = ticks.saturating_sub(began) as f64 / ticks.saturating_sub(opened).max(1) as f64;
         let is_slow = now.saturating_duration_since(begun).as_secs_f64() * share >= self.slow_step.as_secs_f64();
-        let may = is_slow && self.slow < self.most_slow && !self.is_busy();
-        self.slow += u64::from(may);
-        self.left_out += u64::from(is_slow && !may);
-        may
+        let dumps = is_slow && self.slow < self.max_slow && !self.is_busy();
+        self.slow += u64::from(dumps);
+        self.skipped += u64::from(is_slow && !dumps);
+        dumps
     }
 
-    /// Returns the tick from which on iterations are shown.
+    /// Returns the tick before which entries are not shown.
     pub(crate) fn oldest(&self) -> u64 {
         let all = self.ring_steps == 0 || self.ends.len() as u64 <= self.ring_steps;
         if all { 0 } else { self.ends.front().copied().unwrap_or(0) }
@@ -86,11 +89,11 @@ impl Dumps {
         self.last.as_ref().is_some_and(|last| !last.is_written())
     }
 
-    /// Creates a dump of this session, in a folder of its own.
+    /// Creates the handle and the folder of a new dump.
     ///
     /// # Errors
     ///
-    /// Fails if the folder cannot be made.
+    /// Returns an error if the folder cannot be created.
     pub(crate) fn next(&mut self, session: &SessionId, folder: &Path) -> Result<ExportHandle, Error> {
         self.number += 1;
         let name = format!("dump-{}", self.number);
@@ -104,19 +107,19 @@ impl Dumps {
     }
 
     /// Counts a slow iteration that could not be dumped.
-    pub(crate) fn failed(&mut self) {
-        self.left_out += 1;
+    pub(crate) fn count_failed(&mut self) {
+        self.skipped += 1;
     }
 
-    /// Returns the warning for the user at the end, in a sentence.
+    /// Returns a warning about the skipped dumps.
     pub(crate) fn warning(&self) -> Option<String> {
-        let (count, slow) = (self.left_out, self.slow_step);
+        let (count, slow) = (self.skipped, self.slow_step);
         let sentence = "took longer than `slow_step_ms` and were not dumped: one dump is written at a time, and at most \
                         `max_dumps`";
         (count > 0).then(|| format!("{count} iterations {sentence} (slower than {} ms)", slow.as_millis()))
     }
 
-    /// Returns the last dump, which may be being written.
+    /// Returns the last dump, which may still be being written.
     pub(crate) fn into_last(self) -> Option<ExportHandle> {
         self.last
     }

@@ -1,9 +1,9 @@
-//! The recording is written before the process ends, however it ends.
+//! Writes the recording before the process ends without `stop_profile`.
 //!
-//! A guard and `stop_profile` are the orderly ways. Here are the others, each of which the
-//! configuration can switch off: `process::exit`, SIGTERM and SIGINT, and crashes. The time for
-//! which the process is kept from ending is bounded; artifacts that are not written by then are
-//! lost.
+//! Guards and `stop_profile` end a session in an orderly way. This file handles the other ways,
+//! each of which the configuration can switch off: `process::exit`, SIGTERM and other terminating
+//! signals, and crashes. It delays the end of the process for a limited time; artifacts that are
+//! not written by then are lost.
 
 use std::sync::mpsc;
 use std::thread;
@@ -19,14 +19,14 @@ use profiler_trace::model::EndedBy;
 
 const THREAD: &str = "profiler-ending";
 
-/// Watches for the endings that the configuration asks for, until the process ends.
+/// Watches for the configured endings for the rest of the process.
 pub(super) fn watch(config: &ProfilerConfig) {
     let mut endings = vec![Ending::Exit, Ending::Signal, Ending::Crash];
     endings.retain(|ending| is_written_on(config, *ending));
     shutdown::watch(&endings, write_all);
 }
 
-/// Returns whether a session's artifacts are to be written when the process ends in this way.
+/// Returns whether the configuration wants artifacts when the process ends in this way.
 pub(super) const fn is_written_on(config: &ProfilerConfig, ending: Ending) -> bool {
     match ending {
         Ending::Exit => config.write_on_exit,
@@ -35,33 +35,33 @@ pub(super) const fn is_written_on(config: &ProfilerConfig, ending: Ending) -> bo
     }
 }
 
-/// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's
-/// driver or the host's logger may never return now.
+/// Ends the active session and waits for its artifacts. Works on a new thread, because the GPU
+/// driver or the host's logger may never return at this point.
 fn write_all(how: Ending) {
     process::check();
     if global::is_busy() == Some(false) {
         return;
     }
-    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as
-    // a crashed one may.
-    let patience = if ledger::is_own() { Ending::Crash.patience() } else { how.patience() };
-    let deadline = Instant::now() + patience;
+    // A signal handler that interrupted the profiler may call `exit`. The interrupted thread then
+    // holds a lock, as a crashed thread may.
+    let grace_period = if ledger::is_own() { Ending::Crash.grace_period() } else { how.grace_period() };
+    let deadline = Instant::now() + grace_period;
     let (done, finished) = mpsc::channel();
     let work = move || {
         let held = logging::hold();
         global::finish(how, deadline);
-        // The receiver may have run out of patience.
+        // The receiver may have timed out.
         let _ = done.send(());
         drop(held);
     };
     let started = shutdown::without_signals(|| thread::Builder::new().name(THREAD.to_owned()).spawn(work));
     match started {
-        Ok(_) if finished.recv_timeout(patience).is_ok() => {
-            // Until the host's logger has been told, or does not return.
-            let _ = finished.recv_timeout(logging::PATIENCE);
+        Ok(_) if finished.recv_timeout(grace_period).is_ok() => {
+            // Waits until the host's logger has received the messages, with a timeout.
+            let _ = finished.recv_timeout(logging::TIMEOUT);
         }
         Ok(_) => {}
-        // Better unbounded than not at all.
+        // Without a thread there is no limit on the delay, but the artifacts are written.
         Err(_) => shutdown::without_signals(|| global::finish(how, deadline)),
     }
 }

@@ -1,7 +1,7 @@
-//! The artifacts of a session that has ended, now or later.
+//! Writes a session's artifacts in the background and lets callers wait for them.
 //!
-//! One thread builds and writes them; any number wait. The exporter's panic is an error here, never
-//! the host's.
+//! One thread builds and writes them; any number of threads may wait. A panic of the exporter
+//! becomes an error and never reaches the host.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use super::artifacts;
 use super::gpu::{Gpu, GpuSealed};
 use super::place::Claim;
 use super::window;
-use crate::collect::spool::active::Spooling;
+use crate::collect::spool::active::ActiveSpool;
 use crate::collect::stacks;
-use crate::collect::stacks::symbols::{self, Std};
+use crate::collect::stacks::symbols::{self, StdFrames};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::logging;
@@ -33,14 +33,14 @@ use profiler_trace::records::unavailable::Unavailable;
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
 
-/// Begin of the sentence about a spool that took no more.
+/// Begin of the warning about a spool that could not grow.
 const FAILED_SPOOL: &str = "the spool could not grow, and ranges are lost for it";
 
-/// Time between two updates of a progress bar.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Interval at which `wait_with` reports progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A session that has ended. Its artifacts are written by a background thread; dropping this
-/// neither waits for them nor stops them. Cheap to clone.
+/// Handle of a session that has ended. A background thread writes its artifacts; dropping the
+/// handle neither waits for them nor stops them. Cheap to clone.
 #[derive(Clone, Debug)]
 #[must_use = "the artifacts are written in the background: `wait` for them before the program ends"]
 pub struct ExportHandle(Arc<Ended>);
@@ -51,7 +51,7 @@ struct Ended {
     folder: Option<PathBuf>,
     progress: Gauge,
     recorded_iterations: AtomicU64,
-    /// Process of the session. A forked child has a copy, which nobody settles.
+    /// Process that wrote the session. A forked child has a copy, whose outcome is never set.
     process: Stamp,
     start_warnings: OnceLock<Vec<String>>,
     outcome: Mutex<Outcome>,
@@ -60,46 +60,46 @@ struct Ended {
 
 #[derive(Debug, Default)]
 struct Outcome {
-    /// Outcome of the artifacts, and when it was known.
+    /// Result of writing the artifacts, and when it was set.
     result: Option<(Result<Manifest, Error>, Instant)>,
-    /// True if the host's logger has been told.
-    is_told: bool,
+    /// Whether the host's logger has received the messages.
+    is_logged: bool,
 }
 
 impl Outcome {
-    /// Returns the result once the host has been told, or its logger has had its time: the caller
-    /// may end the process.
-    fn known(&self) -> Option<&Result<Manifest, Error>> {
-        self.result.as_ref().filter(|_| self.time_to_tell().is_zero()).map(|(result, _)| result)
+    /// Returns the result once the host's logger has received the messages or its timeout has
+    /// passed: the caller may end the process next.
+    fn ready(&self) -> Option<&Result<Manifest, Error>> {
+        self.result.as_ref().filter(|_| self.logger_time_left().is_zero()).map(|(result, _)| result)
     }
 
-    /// Returns how much longer the logger may take.
-    fn time_to_tell(&self) -> Duration {
+    /// Returns the rest of the logger's timeout.
+    fn logger_time_left(&self) -> Duration {
         match &self.result {
-            Some(_) if self.is_told => Duration::ZERO,
-            Some((_, when)) => logging::PATIENCE.saturating_sub(when.elapsed()),
+            Some(_) if self.is_logged => Duration::ZERO,
+            Some((_, when)) => logging::TIMEOUT.saturating_sub(when.elapsed()),
             None => Duration::MAX,
         }
     }
 }
 
-/// A sealed recording on its way to the exporters.
+/// A sealed session on its way to the exporters.
 pub(crate) struct Export {
     /// Sealed recording.
     pub(crate) recording: Recording,
     /// Configuration of the session.
     pub(crate) config: ProfilerConfig,
-    /// The GPU's part, before and after it is ended.
+    /// GPU part, before and after it was ended.
     pub(crate) gpu: Option<Gpu>,
     pub(crate) sealed: Option<GpuSealed>,
-    /// Claim on the folder, until the artifacts are in it.
+    /// Claim on the folder, held until the artifacts are in it.
     pub(crate) claim: Option<Claim>,
-    /// Spool of the recording, if not in memory; deleted when the artifacts are written, and those
-    /// of `dump`, too.
-    pub(crate) spool: Option<Spooling>,
-    /// Dump that has to be written too.
+    /// Spool that holds the recording, if it is not in memory; deleted after the artifacts and
+    /// those of `dump` are written.
+    pub(crate) spool: Option<ActiveSpool>,
+    /// Last dump, if it may still be being written. It reads from the same spool.
     pub(crate) dump: Option<ExportHandle>,
-    /// Handle for those who wait for it.
+    /// Handle for waiting on the artifacts.
     pub(crate) stopped: ExportHandle,
 }
 
@@ -123,43 +123,43 @@ impl ExportHandle {
         &self.0.session
     }
 
-    /// Returns the folder of its artifacts; `None` if only a report with a path of its own is
-    /// configured, or nothing.
+    /// Returns the folder of its artifacts; `None` if the configuration has none, or only files
+    /// with paths of their own.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.folder.as_deref()
     }
 
-    /// Returns how many iterations of the driving loop it has recorded.
+    /// Returns the number of recorded iterations of the driving loop.
     #[must_use]
     pub fn recorded_iterations(&self) -> u64 {
-        // ORDERING: written once, before anybody is handed what has ended.
+        // ORDERING: written once, before the handle of an ended session is returned.
         self.0.recorded_iterations.load(Ordering::Relaxed)
     }
 
-    /// Records the warnings that its user was given when it began.
-    pub(super) fn note_warnings(&self, warnings: &[String]) {
+    /// Stores the warnings that were reported when the session began.
+    pub(super) fn set_start_warnings(&self, warnings: &[String]) {
         self.0.start_warnings.get_or_init(|| warnings.to_vec());
     }
 
-    /// Returns the warnings that its user was given when it began.
+    /// Returns the warnings that were reported when the session began.
     pub(crate) fn start_warnings(&self) -> &[String] {
         self.0.start_warnings.get().map_or(&[], Vec::as_slice)
     }
 
-    /// Records how many iterations it has recorded: it is over.
-    pub(super) fn note_iterations(&self, recorded: u64) {
+    /// Stores the number of recorded iterations, when the session ends.
+    pub(super) fn set_recorded_iterations(&self, recorded: u64) {
         // ORDERING: as above.
         self.0.recorded_iterations.store(recorded, Ordering::Relaxed);
     }
 
-    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written
-    /// is in the manifest, with the reason.
+    /// Waits until every artifact is on disk and returns the list. An artifact that could not be
+    /// written is in the manifest, with the reason.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Export`] if the exporter panicked; [`Error::ParentsSession`] in a child
-    /// that was forked off after the session began.
+    /// Returns [`Error::Export`] if the exporter panicked, and [`Error::ParentsSession`] in a child
+    /// that was forked after the session began.
     pub fn wait(&self) -> Result<Manifest, Error> {
         loop {
             if let Some(result) = self.wait_timeout(Duration::MAX) {
@@ -168,36 +168,36 @@ impl ExportHandle {
         }
     }
 
-    /// Waits like [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not
-    /// written by then.
-    pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
+    /// Waits like [`wait`](Self::wait), but at most for `timeout`; returns `None` if the artifacts
+    /// are not written by then.
+    pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<Manifest, Error>> {
         if let Err(error) = self.check_process() {
             return Some(Err(error));
         }
         let start = Instant::now();
         let mut outcome = self.outcome();
-        while outcome.known().is_none() {
-            let left = most.checked_sub(start.elapsed())?.min(outcome.time_to_tell());
+        while outcome.ready().is_none() {
+            let left = timeout.checked_sub(start.elapsed())?.min(outcome.logger_time_left());
             (outcome, _) = self.0.written.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
         }
-        outcome.known().cloned()
+        outcome.ready().cloned()
     }
 
-    /// Returns how far the artifacts are.
+    /// Returns the progress of writing the artifacts.
     #[must_use]
     pub fn progress(&self) -> ExportProgress {
         self.0.progress.read()
     }
 
-    /// Waits like [`wait`](Self::wait), and meanwhile shows `watch` how far the artifacts are, ten
-    /// times a second and at the end: for a progress bar.
+    /// Waits like [`wait`](Self::wait) and calls `watch` with the progress ten times a second and
+    /// at the end: for a progress bar.
     ///
     /// # Errors
     ///
     /// Returns the errors of [`wait`](Self::wait).
     pub fn wait_with(&self, mut watch: impl FnMut(&ExportProgress)) -> Result<Manifest, Error> {
         loop {
-            let outcome = self.wait_timeout(BETWEEN_LOOKS);
+            let outcome = self.wait_timeout(PROGRESS_INTERVAL);
             watch(&self.progress());
             if let Some(outcome) = outcome {
                 return outcome;
@@ -205,8 +205,8 @@ impl ExportHandle {
         }
     }
 
-    /// Returns the operator table of the session, as PyTorch's `key_averages()` does, once its
-    /// artifacts are written. Costs a pass over the distinct rows, not over the recording.
+    /// Waits for the artifacts and returns the session's operator table, as PyTorch's
+    /// `key_averages()` does. Costs a pass over the distinct rows, not over the recording.
     ///
     /// ```no_run
     /// use profiler_runtime::artifacts::{GroupBy, SortBy};
@@ -223,14 +223,14 @@ impl ExportHandle {
         Ok(self.wait()?.key_averages(by))
     }
 
-    /// Returns whether the artifacts are written, or never will be.
+    /// Returns whether the artifacts are written or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
-        self.is_foreign() || self.outcome().known().is_some()
+        self.is_foreign() || self.outcome().ready().is_some()
     }
 
-    /// Returns whether the session is that of a process which this one was forked off: no part of
-    /// it may be waited for.
+    /// Returns whether the session belongs to a process that this one was forked from. Such a
+    /// session must not be waited for.
     pub(super) fn is_foreign(&self) -> bool {
         self.0.process.is_foreign()
     }
@@ -243,8 +243,8 @@ impl ExportHandle {
         self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records the outcome of the artifacts. Waiting callers go on when the host has been
-    /// [told](Self::note_told), or soon after.
+    /// Stores the outcome. Waiting callers continue once [`set_logged`](Self::set_logged) was
+    /// called or the logger's timeout has passed.
     fn settle(&self, result: Result<Manifest, Error>) {
         if let Err(error) = &result {
             logging::error!("{error}");
@@ -253,21 +253,21 @@ impl ExportHandle {
         self.0.written.notify_all();
     }
 
-    fn note_told(&self) {
-        self.outcome().is_told = true;
+    fn set_logged(&self) {
+        self.outcome().is_logged = true;
         self.0.written.notify_all();
     }
 }
 
 impl Export {
-    /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that
-    /// ended the session, and without the slot's lock.
+    /// Waits for the GPU and ends its recording. Called before [`launch`](Self::launch), on the
+    /// thread that ended the session and without the session lock.
     pub(crate) fn finish_gpu(mut self) -> Self {
         self.sealed = self.gpu.take().map(Gpu::finish);
         self
     }
 
-    /// Writes the artifacts on a thread of their own; on this one if the system gives none.
+    /// Writes the artifacts on a new thread, or on this one if the system provides none.
     pub(crate) fn launch(self) {
         let (hand_over, export) = mpsc::sync_channel(1);
         let work = move || export.recv().map_or((), run);
@@ -277,20 +277,20 @@ impl Export {
         logging::warn!(
             "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
         );
-        // No thread is left to take a signal that a limit on files sends to the one that writes.
+        // If a write exceeds the file size limit, the signal must not reach this thread.
         shutdown::without_signals(|| run(self));
     }
 }
 
 fn run(export: Export) {
     let _own = ledger::own();
-    // The host's logger may block: it gets every message when the artifacts are on disk.
+    // The host's logger may block, so messages are delivered after the artifacts are on disk.
     let held = logging::hold();
     let Export { mut recording, config, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.costs = costs();
-        // The measuring of costs has taken some time already.
-        window::look_back(&mut recording.window);
+        // Measuring the costs has already used some of the delay.
+        window::resample_clocks(&mut recording.window);
         if let Some(mut sealed) = sealed {
             recording.context.warnings.append(&mut sealed.warnings);
             recording.gpu = sealed.decode();
@@ -301,15 +301,15 @@ fn run(export: Export) {
             recording.gpu = GpuRecord::Absent(Unavailable::LEFT_TO_WORKERS);
         }
         if config.torch_profiler_with_stack {
-            let std = Std::of(config.stack_std_functions);
+            let std = StdFrames::new(config.stack_std_functions);
             recording.symbols = symbols::resolve(&recording.log, std);
             recording.context.warnings.extend(symbols::missing(&recording.symbols));
         }
         let mut trace = Trace::build(recording);
-        // Some losses show only when the spool is read.
+        // Some failures only show when the spool is read.
         let failed = spool.as_ref().and_then(failed_spool);
         let warnings = &mut trace.context.warnings;
-        warnings.extend(failed.filter(|_| !warnings.iter().any(|told| told.starts_with(FAILED_SPOOL))));
+        warnings.extend(failed.filter(|_| !warnings.iter().any(|warning| warning.starts_with(FAILED_SPOOL))));
         artifacts::write(&mut trace, &config, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
     drop(claim);
@@ -317,7 +317,7 @@ fn run(export: Export) {
         finish_spool(&spool, manifest, &stopped);
     }
     if let Some(dump) = dump {
-        // Its failure was reported where it happened.
+        // Its failure was reported by its own export.
         let _ = dump.wait();
     }
     stopped.settle(
@@ -327,16 +327,16 @@ fn run(export: Export) {
         }),
     );
     drop(held);
-    stopped.note_told();
+    stopped.set_logged();
 }
 
-/// Returns the sentence that a spool has not held all of its recording, and why.
-pub(super) fn failed_spool(spool: &Spooling) -> Option<String> {
+/// Returns a warning if the spool could not hold the whole recording, with the reason.
+pub(super) fn failed_spool(spool: &ActiveSpool) -> Option<String> {
     spool.failure().map(|reason| format!("{FAILED_SPOOL}: {reason}"))
 }
 
-/// Deletes the spool unless artifacts are missing: only then it is worth its place on the disk.
-fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &ExportHandle) {
+/// Deletes the spool, or keeps it for `recover` if artifacts could not be written.
+fn finish_spool(spool: &ActiveSpool, manifest: &Manifest, stopped: &ExportHandle) {
     let session = stopped.session();
     if !manifest.errors.is_empty() {
         logging::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
@@ -345,7 +345,7 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &ExportHandle) {
     }
 }
 
-/// Returns the costs of recording on this machine, as they were measured when it began.
+/// Returns the costs of recording on this machine, measured when recording began.
 fn costs() -> Costs {
     Costs { stack: stacks::ns_per_stack(), link: correlation::ns_per_link(), ..Costs::measure() }
 }

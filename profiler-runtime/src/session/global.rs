@@ -1,30 +1,31 @@
-//! The process's one active session, and everything that happens to it.
+//! The process's one active session and the events that change it.
 //!
 //! ```text
-//! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a thread writes the artifacts
+//! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a thread writes
+//! the artifacts
 //! ```
 //!
-//! One lock serialises start, stop, steps and timers; a step takes it only while a session is
-//! active, stages and ops never. Nothing is logged and no thread is started under it, because the
-//! host's logger may itself be profiled. A session that ended by itself waits here for the stop
-//! that asks for its artifacts, until a new one starts.
+//! One lock serializes start, stop, steps and timers. A step takes it only while a session is
+//! active; stages and ops never do. The lock is not held while logging or starting the export
+//! thread, because the host's logger may itself be profiled. A session that ended by itself is kept
+//! for the next `stop`, which returns its handle, until a new session starts.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::active::{Active, Given};
+use super::active::{Active, AssignedSession};
 use super::export_job::{Export, ExportHandle};
 use super::gpu::Gpu;
 use super::place::{self, Names};
 use super::status::Status;
 use super::{ending, timer};
 use crate::collect::nvtx;
-use crate::collect::spool::journal::Note;
+use crate::collect::spool::journal::JournalLine;
 use crate::config::ParsedConfig;
 use crate::error::Error;
-use crate::logging::{self, Waiting};
+use crate::logging::{self, HeldMessages};
 use crate::os::shutdown::Ending;
 use crate::session_id::SessionId;
 use profiler_core::hooks::steps::{self, StepEnd};
@@ -34,14 +35,14 @@ use profiler_core::site::pinned;
 use profiler_core::{clock, gate, process};
 use profiler_trace::model::EndedBy;
 
-/// The state that the lock guards.
+/// The state behind the lock.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     /// The active session.
     pub(super) active: Option<Active>,
-    /// Session that ended by itself, for the next stop.
+    /// Session that ended by itself, kept for the next stop.
     ended: Option<ExportHandle>,
-    /// Sessions whose artifacts were not written at the last look, oldest first.
+    /// Sessions whose artifacts were not written when last checked, oldest first.
     exporting: Vec<ExportHandle>,
     /// Session that ended last.
     last: Option<ExportHandle>,
@@ -52,42 +53,42 @@ static SLOT: PerProcess<Mutex<Slot>> = PerProcess::new(|_| Mutex::default());
 /// Signals that the active session or its deadline has changed.
 pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
-/// Takes the lock. A child that was forked off has a slot of its own.
+/// Locks the state. A forked child has a state of its own.
 pub(super) fn lock() -> MutexGuard<'static, Slot> {
     process::check();
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a session; the handle is for callers that may wait for its artifacts later. `given` is
-/// the name that a coordinator has chosen for all ranks.
+/// Starts a session and returns the handle for its artifacts. `assigned` is the name that a
+/// coordinator has chosen for all ranks.
 ///
 /// # Errors
 ///
-/// Fails if a session is active, its folder cannot be written, or it needs a timer and there is no
-/// thread for it.
-pub(crate) fn start(parsed: ParsedConfig, given: Option<Given>) -> Result<ExportHandle, Error> {
+/// Returns an error if a session is active, the folder cannot be written to, or the thread for a
+/// time limit cannot be started.
+pub(crate) fn start(parsed: ParsedConfig, assigned: Option<AssignedSession>) -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     pinned::pin_this_library();
     steps::listen(step_ended);
-    // Not under the lock: it loads a library and may log.
+    // Before the lock is taken, because this loads a library and may log.
     nvtx::attach();
     let gpu = Gpu::prepare(&parsed.config);
     let mut slot = lock();
     if let Some(active) = &slot.active {
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
-    // A session that is being written reads its clock once more.
+    // A session that is being written still reads the clock, so the clock must not change.
     if slot.exporting.iter().all(ExportHandle::is_written) {
         clock::choose();
     }
-    let mut active = Active::new(parsed, given, gpu, &mut slot.names, |name| std::env::var_os(name))?;
+    let mut active = Active::new(parsed, assigned, gpu, &mut slot.names, |name| std::env::var_os(name))?;
     if active.is_timed() {
         timer::spawn(active.session().clone())?;
     }
     ending::watch(active.config());
     active.begin(Instant::now());
     let (handle, warnings) = (active.handle(), active.warnings());
-    handle.note_warnings(&warnings);
+    handle.set_start_warnings(&warnings);
     slot.active = Some(active);
     slot.ended = None;
     drop(slot);
@@ -98,11 +99,11 @@ pub(crate) fn start(parsed: ParsedConfig, given: Option<Given>) -> Result<Export
     Ok(handle)
 }
 
-/// Stops the active session, or returns the one that ended by itself since the last stop.
+/// Stops the active session, or returns the one that has ended by itself since the last stop.
 ///
 /// # Errors
 ///
-/// Fails if there is neither.
+/// Returns [`Error::NotActive`] if there is neither.
 pub(crate) fn stop() -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     let mut slot = lock();
@@ -113,18 +114,19 @@ pub(crate) fn stop() -> Result<ExportHandle, Error> {
     slot.ended.take().ok_or(Error::NotActive)
 }
 
-/// Writes the active session's recording so far, while it goes on.
+/// Writes the active session's recording so far. Recording goes on.
 ///
 /// # Errors
 ///
-/// Fails if there is none, it records nothing yet, or another dump is being written.
+/// Returns an error if no session is active, nothing is recorded yet, or another dump is being
+/// written.
 pub(crate) fn dump() -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     let export = lock().active.as_mut().ok_or(Error::NotActive)?.dump(EndedBy::Dump)?;
     Ok(launch(export))
 }
 
-/// Stops this session if it is still the active one.
+/// Stops `session` if it is still active.
 pub(crate) fn stop_this(session: &SessionId) {
     let _own = ledger::own();
     let mut slot = lock();
@@ -137,7 +139,7 @@ pub(crate) fn stop_this(session: &SessionId) {
     }
 }
 
-/// Stops this session as [`stop_this`] does, at the end of its guard.
+/// Stops `session` as [`stop_this`] does, when its guard is dropped.
 pub(crate) fn stop_guarded(session: &SessionId) {
     if let Some(active) = lock().active.as_mut().filter(|active| active.session() == session) {
         active.context.is_guarded = true;
@@ -145,31 +147,29 @@ pub(crate) fn stop_guarded(session: &SessionId) {
     stop_this(session);
 }
 
-/// Returns whether there is a session that is not on disk; `None` if that is unknown, because a
-/// lock is held.
+/// Returns whether a session is active or being written; `None` if another thread holds the lock.
 pub(super) fn is_busy() -> Option<bool> {
     let mut slot = SLOT.try_lock().ok()?;
     slot.exporting.retain(|stopped| !stopped.is_written());
     Some(slot.active.is_some() || !slot.exporting.is_empty())
 }
 
-/// Stops, as the process is ending, the active session if its configuration wants that, and waits
-/// for all artifacts, no longer than until `deadline`.
+/// Stops the active session if its configuration wants that at this ending, and waits for all
+/// artifacts until `deadline`.
 pub(super) fn finish(how: Ending, deadline: Instant) {
     let _own = ledger::own();
     let Some(mut slot) = lock_until(deadline) else { return };
     let is_wanted = slot.active.as_ref().is_some_and(|active| ending::is_written_on(active.config(), how));
     let export = if is_wanted { slot.seal(how.into()) } else { None };
-    let waited_for = slot.exporting.clone();
+    let exporting = slot.exporting.clone();
     drop(slot);
     export.map(launch);
-    for stopped in waited_for {
+    for stopped in exporting {
         let _ = stopped.wait_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
-/// Takes the lock, unless its holder keeps it for too long: that may be the thread that has
-/// crashed.
+/// Locks with a deadline, because the crashed thread may be holding the lock.
 fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     loop {
         match SLOT.try_lock() {
@@ -181,39 +181,39 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     }
 }
 
-/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts
-/// nothing here. `asked` is the name that a request gives it, `prefix` what the name begins with;
-/// both are plain names.
+/// Chooses the name of a job's session and creates its folder, for [`start`] in each worker. Does
+/// not start a session. `requested` is the name that a request gives, `prefix` the begin of the
+/// name; both are plain names.
 ///
 /// # Errors
 ///
-/// Fails if the folder is remote, or cannot be created.
+/// Returns an error if the folder is remote or cannot be created.
 pub(crate) fn reserve(
     base: Option<&Path>,
-    asked: Option<&str>,
+    requested: Option<&str>,
     prefix: Option<&str>,
 ) -> Result<(SessionId, Option<PathBuf>), Error> {
     let env = |name: &str| std::env::var_os(name);
     let ranks = place::read_ranks(env).0;
-    let reserve = |names: &mut Names| names.reserve(base, asked, prefix, ranks, env);
-    // A name that is asked for is numbered for itself: the first of it has no number.
-    let place = if asked.is_some() { reserve(&mut Names::default()) } else { reserve(&mut lock().names) }?;
-    for warning in place.warnings {
+    let reserve = |names: &mut Names| names.reserve(base, requested, prefix, ranks, env);
+    // A requested name is numbered separately: its first session has no number.
+    let reserved = if requested.is_some() { reserve(&mut Names::default()) } else { reserve(&mut lock().names) }?;
+    for warning in reserved.warnings {
         logging::warn!("{warning}");
     }
-    Ok((place.session, place.folder))
+    Ok((reserved.session, reserved.folder))
 }
 
-/// Waits until nothing is being written any more.
+/// Waits until no session is being written.
 pub(crate) fn wait_for_exports() {
     let exporting = lock().exporting.clone();
     for stopped in exporting {
-        // A failure has been logged where it happened.
+        // Its own export has logged a failure.
         let _ = stopped.wait();
     }
 }
 
-/// Returns what the profiler is doing.
+/// Returns the state of the profiler.
 pub(crate) fn status() -> Status {
     let _own = ledger::own();
     let mut slot = lock();
@@ -224,12 +224,12 @@ pub(crate) fn status() -> Status {
     slot.exporting.last().map_or(Status::Idle, |stopped| Status::Exporting { session: stopped.session().clone() })
 }
 
-/// Returns the session that ended last, however it did.
+/// Returns the session that ended last, for whatever reason.
 pub(crate) fn last() -> Option<ExportHandle> {
     lock().last.clone()
 }
 
-/// Counts a bare `next_step()` call: the end of an iteration that no site names.
+/// Counts a bare `next_step()` call, which ends an iteration without a site.
 pub(crate) fn step_call() {
     if gate::load() & gate::STEPS == 0 || ledger::is_own() {
         return;
@@ -238,27 +238,27 @@ pub(crate) fn step_call() {
     advance(|active| active.step_call(Instant::now()));
 }
 
-/// Counts a step that ends: while steps are counted, `profiler_core` reports each, on the thread
-/// that ended it.
+/// Counts a step that has ended. `profiler_core` calls it on the step's thread while steps are
+/// counted.
 fn step_ended(end: StepEnd) {
-    // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
+    // A signal handler may have interrupted this thread while it holds the lock.
     if ledger::is_own() {
         return;
     }
     advance(|active| active.step_end(end, Instant::now()));
 }
 
-/// Applies an event to the active session, and exports the session if it is over then.
+/// Applies an event to the active session, and exports the session if that ends it.
 pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     let _own = ledger::own();
     let mut slot = lock();
     let Some(active) = slot.active.as_mut() else { return };
     let deadline = active.deadline();
     let ended = event(active);
-    let (moved, news) = (active.deadline() != deadline, active.take_news());
+    let (moved, update) = (active.deadline() != deadline, active.take_driver_update());
     let dump = active.take_due_dump().then(|| active.dump(EndedBy::SlowStep));
     if matches!(dump, Some(Err(_))) {
-        active.note_failed_dump();
+        active.count_failed_dump();
     }
     let export = ended.and_then(|why| slot.seal(why));
     if let Some(export) = &export {
@@ -266,24 +266,24 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
     drop(slot);
     let held = (dump.is_some() || export.is_some()).then(logging::hold);
-    news.into_iter().for_each(|(spooling, driver)| spooling.note(&Note::Driver(driver)));
+    update.into_iter().for_each(|(spool, driver)| spool.append(&JournalLine::Driver(driver)));
     if moved {
         CHANGED.notify_all();
     }
     match dump {
         Some(Ok(dump)) => drop(launch(dump)),
-        Some(Err(error)) => logging::warn!("a slow iteration is not dumped: {error}"),
+        Some(Err(error)) => logging::warn!("could not dump a slow iteration: {error}"),
         None => {}
     }
     export.map(launch);
     if let Some(held) = held {
-        log_elsewhere(held.take());
+        log_on_new_thread(held.take());
     }
 }
 
-/// Logs on a thread of its own: this one is in a function of the program's, which has asked the
-/// profiler for nothing.
-fn log_elsewhere(messages: Waiting) {
+/// Logs on a new thread: the calling thread runs the program's code, which a slow logger must not
+/// delay.
+fn log_on_new_thread(messages: HeldMessages) {
     if messages.is_empty() {
         return;
     }
@@ -291,12 +291,12 @@ fn log_elsewhere(messages: Waiting) {
         let _own = ledger::own();
         messages.deliver();
     };
-    // Without a thread they are lost: the manifest has what matters of them.
+    // If the thread cannot be started, the messages are lost; the manifest has the important ones.
     drop(thread::Builder::new().name("profiler-log".to_owned()).spawn(work));
 }
 
-/// Sends a recording on its way to its artifacts. The host's logger gets its messages afterwards:
-/// it may block.
+/// Exports a recording. Messages are held back until it is launched, because the host's logger may
+/// block.
 fn launch(export: Export) -> ExportHandle {
     let _held = logging::hold();
     CHANGED.notify_all();
@@ -313,7 +313,7 @@ fn launch(export: Export) -> ExportHandle {
 }
 
 impl Slot {
-    /// Ends the active session; the caller launches the export without the lock.
+    /// Ends the active session. The caller launches the export after unlocking.
     fn seal(&mut self, ended_by: EndedBy) -> Option<Export> {
         let export = self.active.take()?.seal(ended_by);
         self.exporting.retain(|stopped| !stopped.is_written());

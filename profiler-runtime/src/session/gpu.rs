@@ -1,8 +1,8 @@
-//! A session's use of the GPU: the first source that can start for `profiler: torch`, the CUDA
-//! capture range for `profiler: cuda`.
+//! A session's use of the GPU: for `profiler: torch` the first source that can start, for
+//! `profiler: cuda` the CUDA capture range.
 //!
-//! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the
-//! GPU, and work of the GPU may wait for a step.
+//! Started under the session lock, before the gate opens. Ended without the lock, because ending
+//! waits for the GPU, and GPU work may wait for a step.
 
 use std::collections::VecDeque;
 
@@ -13,15 +13,15 @@ use crate::logging;
 use profiler_trace::records::gpu::GpuRecord;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// A session's part of the GPU.
+/// The GPU part of a session.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     profiler: Profiler,
-    /// Sources that may start, best first; once one runs, it is the first.
+    /// Sources that may start, best first; the first one is the running one, if any is.
     sources: VecDeque<Box<dyn Capture>>,
-    /// The gate's bits of the running source.
+    /// Gate bits of the running source.
     running: Option<u32>,
-    /// Reason why the best source does not run.
+    /// Reason if the best source does not run.
     reason: Option<Unavailable>,
     range: CaptureRange,
     /// Warnings for the user, in full sentences.
@@ -30,7 +30,7 @@ pub(crate) struct Gpu {
     logged: usize,
 }
 
-/// The result of the recording.
+/// The GPU part of a sealed session, not yet decoded.
 #[derive(Debug)]
 pub(crate) struct GpuSealed {
     source: Option<Box<dyn Capture>>,
@@ -40,7 +40,8 @@ pub(crate) struct GpuSealed {
 }
 
 impl Gpu {
-    /// Opens libraries and starts nothing. May take long the first time: not under the lock.
+    /// Opens the libraries without starting anything. The first call may be slow, so it happens
+    /// before the lock is taken.
     pub(crate) fn prepare(config: &ProfilerConfig) -> Self {
         let mut gpu = Self {
             profiler: config.profiler,
@@ -59,7 +60,7 @@ impl Gpu {
         for source in gpu::sources() {
             let prepared = if !config.records_gpu() {
                 Err(Unavailable::NOT_WANTED)
-            } else if !config.gpu_timing.asks_for(source.name().word) {
+            } else if !config.gpu_timing.allows(source.name().word) {
                 Err(Unavailable::EVENTS_WANTED)
             } else {
                 source.prepare(wanted)
@@ -74,7 +75,7 @@ impl Gpu {
         gpu
     }
 
-    /// Begins a warm-up; returns the gate's bits for the GPU's part that is recorded from now on.
+    /// Starts the first source that can; returns the gate's bits for it.
     pub(crate) fn warm_up(&mut self) -> u32 {
         while self.running.is_none()
             && let Some(source) = self.sources.front_mut()
@@ -91,34 +92,35 @@ impl Gpu {
         self.running.unwrap_or(0)
     }
 
-    /// Begins the iterations that count; returns the gate's bits, likewise.
+    /// Begins the recorded iterations; opens the capture range if configured. Returns the gate's
+    /// bits.
     pub(crate) fn record(&mut self) -> u32 {
         if self.profiler == Profiler::Cuda {
             let opened = self.range.open();
-            self.note_range(opened);
+            self.warn_unopened(opened);
         }
         self.warm_up()
     }
 
-    /// Ends an iteration: a program may have begun to use the GPU in it.
+    /// Handles the end of an iteration, in which the program may have begun to use the GPU.
     pub(crate) fn step(&mut self) {
         let opened = self.range.retry();
-        self.note_range(opened);
+        self.warn_unopened(opened);
     }
 
-    /// Returns the warnings that are new since the last call.
+    /// Returns the warnings added since the previous call.
     pub(crate) fn new_warnings(&mut self) -> Vec<String> {
         let new = self.warnings[self.logged..].to_vec();
         self.logged = self.warnings.len();
         new
     }
 
-    /// Returns why the recording so far has no GPU part.
-    pub(crate) fn absent_from_dump(&self) -> Unavailable {
+    /// Returns why a dump has no GPU part.
+    pub(crate) fn unavailable_in_dump(&self) -> Unavailable {
         self.incomplete().cloned().unwrap_or(Unavailable::GOES_ON)
     }
 
-    /// Waits for the GPU and ends everything that was begun.
+    /// Waits for the GPU and ends the source and the capture range.
     pub(crate) fn finish(mut self) -> GpuSealed {
         self.warnings.extend(self.range.close());
         let mut source = self.running.and_then(|_| self.sources.pop_front());
@@ -131,19 +133,19 @@ impl Gpu {
         GpuSealed { source, reason: self.reason, warnings: self.warnings }
     }
 
-    fn note_range(&mut self, opened: Result<(), Unavailable>) {
+    fn warn_unopened(&mut self, opened: Result<(), Unavailable>) {
         if let Err(reason) = opened {
-            self.warnings.push(format!("the CUDA capture range is not opened: {reason}"));
+            self.warnings.push(format!("cannot open the CUDA capture range: {reason}"));
         }
     }
 
-    /// Returns why the recording is incomplete, if so.
+    /// Returns the reason if the GPU recording is incomplete.
     fn incomplete(&self) -> Option<&Unavailable> {
         let is_complete = self.sources.front().is_some_and(|source| source.limits().is_none());
         self.reason.as_ref().filter(|_| !is_complete)
     }
 
-    /// Warns once, when it becomes known that the recording is incomplete although there is a GPU.
+    /// Adds a warning, once, if the GPU recording is incomplete although there is a GPU.
     fn warn_incomplete(&mut self) {
         let Some(reason) = self.incomplete().filter(|reason| reason.is_surprising()) else { return };
         let limits = self.sources.front().and_then(|source| source.limits());
@@ -156,7 +158,7 @@ impl Gpu {
 }
 
 impl GpuSealed {
-    /// Reads the delivered records; may wait a bounded time for work that has not finished.
+    /// Decodes the records. May wait a limited time for unfinished GPU work.
     pub(crate) fn decode(self) -> GpuRecord {
         match self.source {
             Some(source) => source.decode(self.reason),

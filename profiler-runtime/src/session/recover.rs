@@ -1,4 +1,4 @@
-//! Artifacts of sessions whose process has died: from the spools that they left (`collect::spool`).
+//! Writes the artifacts of sessions whose process has died, from the spools that they left behind.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +12,9 @@ use super::place::claim;
 use super::spool::{self, Files};
 use super::window::{self, Recorded};
 use crate::collect::gpu;
-use crate::collect::spool::journal::{self, DriverNote};
-use crate::collect::spool::reader::{self, Refusal, Salvaged};
-use crate::collect::stacks::symbols::{self, Std};
+use crate::collect::spool::journal::{self, DriverLine};
+use crate::collect::spool::reader::{self, RecoveredSpool, SpoolError};
+use crate::collect::stacks::symbols::{self, StdFrames};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::logging;
@@ -31,20 +31,21 @@ use profiler_trace::records::unavailable::Unavailable;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// Sessions whose artifacts are written now, as their processes would have done. Their spools
-    /// are gone.
+    /// Sessions whose artifacts were written, as their processes would have written them. Their
+    /// spools are deleted.
     pub sessions: Vec<Manifest>,
-    /// Folders of sessions whose process lives: they were left alone.
+    /// Folders of sessions whose process is alive, which were left alone.
     pub running: Vec<PathBuf>,
-    /// Spools that cannot be read, or artifacts that cannot be written: those spools are kept.
+    /// Errors of spools that cannot be read and of artifacts that cannot be written. Those spools
+    /// are kept.
     pub failed: Vec<Error>,
 }
 
-/// Longest time between a process's signs of life, which come every second unless a disk keeps
-/// them.
-const MOST_SILENCE: Duration = Duration::from_secs(3_600);
+/// Longest plausible time between two anchors of a live process. They are stored every second,
+/// unless a disk blocks.
+const MAX_SILENCE: Duration = Duration::from_secs(3_600);
 
-/// Recovers sessions: see [`crate::spool::recover`].
+/// Recovers sessions; see [`crate::spool::recover`].
 pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     let _own = ledger::own();
     let failed = |source| Error::Folder { folder: folder.to_owned(), source: Arc::new(source) };
@@ -60,38 +61,38 @@ pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     Ok(recovered)
 }
 
-/// Returns the spools in a folder and in the folders inside it, in order of name.
+/// Returns the spools in a folder and in its subfolders, sorted by path.
 fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            // A folder that cannot be read has no session of ours in it.
+            // A folder that cannot be read holds no session of this user.
             let inside = fs::read_dir(&path).into_iter().flatten().flatten();
-            found.extend(inside.filter_map(|entry| Files::of_journal(&entry.path())));
+            found.extend(inside.filter_map(|entry| Files::from_journal(&entry.path())));
         } else {
-            found.extend(Files::of_journal(&path));
+            found.extend(Files::from_journal(&path));
         }
     }
-    // An empty journal was recovered where nothing can be deleted, or its process ended before it
-    // recorded.
+    // A journal is empty if it was recovered but could not be deleted, or if its process ended
+    // before it recorded.
     found.retain(|files| fs::metadata(&files.journal).is_ok_and(|journal| journal.len() > 0));
     found.sort_by(|one, other| one.journal.cmp(&other.journal));
     Ok(found)
 }
 
-/// Writes the artifacts of one spool; `None` if its process lives.
+/// Writes the artifacts of one spool; returns `None` if its process is alive.
 fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     let failed = |reason: String| Error::Spool { path: files.journal.clone(), reason };
-    let salvaged = match reader::open(&files.entries, &files.journal) {
-        Ok(salvaged) => salvaged,
-        Err(Refusal::Alive) => return Ok(None),
-        Err(Refusal::Unreadable(reason)) => return Err(failed(reason)),
+    let recovered = match reader::open(&files.entries, &files.journal) {
+        Ok(recovered) => recovered,
+        Err(SpoolError::Alive) => return Ok(None),
+        Err(SpoolError::Unreadable(reason)) => return Err(failed(reason)),
     };
     let folder = files.journal.parent().unwrap_or(Path::new("."));
     let written = catch_unwind(AssertUnwindSafe(|| {
-        let (recording, config, lock) = recording(salvaged)?;
-        // Ranks in containers may have one process id.
+        let (recording, config, lock) = recording(recovered)?;
+        // Found by part and process id: ranks in containers may share a process id.
         let part = file_part(Some(recording.context.rank));
         export::remove_unfinished(folder, &part, recording.context.pid);
         let manifest = artifacts::write(&mut Trace::build(recording), &config, folder, &Gauge::default());
@@ -113,50 +114,48 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     Ok(Some(manifest))
 }
 
-/// Returns the recording and its configuration, and the lock that keeps others from recovering it
-/// too.
-fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
-    let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
+/// Converts a spool into a recording and its configuration. Also returns the lock that keeps other
+/// processes from recovering it.
+fn recording(recovered: RecoveredSpool) -> Result<(Recording, ProfilerConfig, fs::File), String> {
+    let RecoveredSpool { session, log, sites, process, start, last, end, lock, .. } = recovered;
     let (mut context, config) = spool::read_session(session)
         .map_err(|error| format!("its journal is damaged or of another version: {error}"))?;
-    if let Some(DriverNote { site, first_step }) = salvaged.driver {
+    if let Some(DriverLine { site, first_step }) = recovered.driver {
         (context.step_site, context.first_step) = (site, first_step);
     }
-    context.recorded_iterations = salvaged.iterations.saturating_sub(context.first_step);
+    context.recorded_iterations = recovered.iterations.saturating_sub(context.first_step);
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks), later: None };
-    warn(&mut context, salvaged.torn, salvaged.unreadable);
-    // How much was allocated when recording began died with the process: totals are those of the
-    // recording.
+    warn(&mut context, recovered.torn, recovered.unreadable);
+    // The amount allocated when recording began died with the process, so totals count from there.
     let memory = config.torch_profiler_with_memory.then(|| {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
     });
     let recorded = (log, window, memory);
     let (log, window, memory) =
-        if config.ring { cut(recorded, &mut context, &config, salvaged.iterations) } else { recorded };
+        if config.ring { cut(recorded, &mut context, &config, recovered.iterations) } else { recorded };
     let symbols = if config.torch_profiler_with_stack {
-        let std = Std::of(config.stack_std_functions);
-        let (symbols, warnings) = symbols::resolve_in_files(&log, salvaged.code, std);
+        let std = StdFrames::new(config.stack_std_functions);
+        let (symbols, warnings) = symbols::resolve_in_files(&log, recovered.code, std);
         context.warnings.extend(warnings);
         symbols
     } else {
         Symbols::default()
     };
-    let gpu = gpu::sources().find_map(|source| source.recover(&log, salvaged.gpu.as_ref()));
+    let gpu = gpu::sources().find_map(|source| source.recover(&log, recovered.gpu.as_ref()));
     let gpu = gpu.unwrap_or(GpuRecord::Absent(Unavailable::PROCESS_GONE));
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 
-/// Cuts a recording to what a ring shows: entries that were not overwritten, the last seconds, the
-/// last iterations under their own numbers. `passed` is the number of iterations when the process
-/// died.
+/// Cuts a recording to what a ring shows: entries that were not overwritten, the last seconds, and
+/// the last iterations under their own numbers. `passed` is the number of completed iterations.
 fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
-    let most = window::seconds(config.ring_secs);
-    let iterations = Iterations::of(&recorded.0, context.step_site);
+    let max_length = window::seconds(config.ring_secs);
+    let iterations = Iterations::from_log(&recorded.0, context.step_site);
     let oldest = if config.ring_steps > 0 { iterations.begin_of_last(config.ring_steps) } else { 0 };
     let overwritten = recorded.0.horizon > 0;
-    let cut = window::cut(recorded, most, oldest);
+    let cut = window::cut(recorded, max_length, oldest);
     let left_out = iterations.before(cut.1.start.ticks);
     if !overwritten {
         context.first_step = context.first_step.saturating_add(left_out);
@@ -166,12 +165,12 @@ fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passe
     cut
 }
 
-/// Returns the end of the recording: its last entry, or the last sign of life after it. An entry
-/// that claims to be much later than that is ignored. The clocks of this machine do not matter: it
-/// may be another one.
+/// Returns the end of the recording: its last entry, or the last anchor if that is later. The time
+/// of an entry after the last anchor is extrapolated, by at most [`MAX_SILENCE`]. Clocks of this
+/// machine are not used, because the recording may come from another one.
 fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
     let pace = Pace::until(&process, &start, &last);
-    let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MOST_SILENCE));
+    let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MAX_SILENCE));
     let later = pace.ns_of(after);
     Anchor {
         ticks: last.ticks.saturating_add(after),

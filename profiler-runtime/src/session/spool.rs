@@ -1,10 +1,9 @@
-//! A session's spool: the paths of its files, its journal's lines, and the thread that keeps both
-//! fresh.
+//! A session's spool: its files, the lines about the session in its journal, and the thread that
+//! keeps both up to date.
 //!
-//! The thread notes the time, the losses, and new code and timed devices, soon after the start and
-//! then every second, and asks for everything to be written to the disk: so data older than a few
-//! seconds survives a power failure too. The end of the process alone costs nothing that was
-//! stored.
+//! The thread stores the time, the losses, new code and the state of the GPU source soon after the
+//! start and then every second, and syncs the files to the disk. Data older than a few seconds
+//! therefore survives a power failure. The end of the process alone loses nothing that was stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -14,23 +13,22 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::collect::gpu;
-use crate::collect::spool::active::Spooling;
-use crate::collect::spool::journal::{DriverNote, Note};
-use crate::collect::stacks::known_libraries::Noted;
+use crate::collect::spool::active::ActiveSpool;
+use crate::collect::spool::journal::{DriverLine, JournalLine};
+use crate::collect::stacks::known_libraries::KnownLibraries;
 use crate::config::ProfilerConfig;
 use profiler_core::memory::ledger;
 use profiler_core::overhead::Costs;
 use profiler_trace::model::{Context, EndedBy, ExportOptions};
 
 const THREAD: &str = "profiler-spool";
-/// Time between two requests that the disk write everything.
+/// Interval between two syncs to the disk.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Times before the first requests, which come sooner: a rate of ticks needs two, and a process may
-/// end at once.
+/// First, shorter interval. A tick rate needs two anchors, and the process may end at once.
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The files of a spool, in a session's folder. The names are those of no artifact, and keep other
-/// sessions of the rank out of the folder.
+/// The files of a spool in a session's folder. Their names differ from all artifacts', and keep
+/// other sessions of the same rank out of the folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) entries: PathBuf,
@@ -39,74 +37,74 @@ pub(crate) struct Files {
 
 /// A spool that a session records into.
 #[derive(Debug)]
-pub(crate) struct OpenSpool {
-    pub(crate) spooling: Spooling,
-    known: Arc<Mutex<Known>>,
-    /// Sender that keeps the thread alive: it ends when this is dropped.
+pub(crate) struct SessionSpool {
+    pub(crate) active: ActiveSpool,
+    sources: Arc<Mutex<JournaledSources>>,
+    /// Keeps the thread alive, which ends when this is dropped.
     _thread: Sender<()>,
-    /// Loop that drives the session, and its first number, as noted last.
-    noted: DriverNote,
+    /// Driving loop and first recorded iteration, as last journaled.
+    driver: DriverLine,
 }
 
-/// A line about a session that its journal does not have yet.
-pub(crate) type News = (Spooling, DriverNote);
+/// A line about the driving loop that was not written to the journal yet.
+pub(crate) type DriverUpdate = (ActiveSpool, DriverLine);
 
-/// The facts that the journal knows beside the session.
+/// The state of the sources, as last journaled.
 #[derive(Debug)]
-struct Known {
-    /// Loaded code; `None` where no stacks are recorded.
-    code: Option<Noted>,
+struct JournaledSources {
+    /// Loaded code; `None` if no stacks are recorded.
+    code: Option<KnownLibraries>,
     /// Last state of the source of GPU times.
     gpu: Option<Value>,
 }
 
-impl Known {
-    /// Notes the news.
-    fn note_news(&mut self, spooling: &Spooling) {
+impl JournaledSources {
+    /// Appends what has changed to the journal.
+    fn update(&mut self, spool: &ActiveSpool) {
         let _own = ledger::own();
-        if let Some(code) = self.code.as_mut().and_then(Noted::news) {
-            spooling.note(&Note::Code(code));
+        if let Some(code) = self.code.as_mut().and_then(KnownLibraries::newly_loaded) {
+            spool.append(&JournalLine::Code(code));
         }
         let gpu = gpu::sources().find_map(gpu::Source::journal);
-        if let Some(news) = gpu.filter(|gpu| Some(gpu) != self.gpu.as_ref()) {
-            spooling.note(&Note::Events(news.clone()));
-            self.gpu = Some(news);
+        if let Some(state) = gpu.filter(|gpu| Some(gpu) != self.gpu.as_ref()) {
+            spool.append(&JournalLine::Events(state.clone()));
+            self.gpu = Some(state);
         }
     }
 }
 
 impl Files {
     /// Returns the files of a rank in a folder.
-    pub(crate) fn of(folder: &Path, rank: u32) -> Self {
+    pub(crate) fn new(folder: &Path, rank: u32) -> Self {
         let named = |what: &str| folder.join(format!(".spool_rank{rank}.{what}"));
         Self { entries: named("entries"), journal: named("journal") }
     }
 
     /// Returns the files of the spool whose journal has this path.
-    pub(crate) fn of_journal(journal: &Path) -> Option<Self> {
+    pub(crate) fn from_journal(journal: &Path) -> Option<Self> {
         let name = journal.file_name()?.to_str()?.strip_prefix(".spool_rank")?;
         let rank = name.strip_suffix(".journal")?.parse().ok()?;
-        Some(Self::of(journal.parent()?, rank))
+        Some(Self::new(journal.parent()?, rank))
     }
 }
 
-/// Returns the journal's note of a session: its context, and its configuration as an object whose
-/// fields another version may not have.
-fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
-    let mut note = serde_json::to_value(context).unwrap_or_default();
-    note["config"] = serde_json::to_value(config).unwrap_or_default();
-    note
+/// Returns the journal's description of a session: its context and its configuration. The
+/// configuration is a separate object, because another version may have other fields.
+fn describe_session(context: &Context, config: &ProfilerConfig) -> Value {
+    let mut session = serde_json::to_value(context).unwrap_or_default();
+    session["config"] = serde_json::to_value(config).unwrap_or_default();
+    session
 }
 
-/// Returns the context of a recording that is recovered, and its configuration. Its artifacts all
-/// lie in the session's folder.
+/// Returns the context and the configuration of a recovered recording. All of its artifacts are
+/// written to the session's folder.
 ///
 /// # Errors
 ///
-/// Returns an error if the journal's note is no session's.
-pub(super) fn read_session(note: Value) -> Result<(Context, ProfilerConfig), serde_json::Error> {
-    let config = ProfilerConfig::from_json(&note["config"].to_string());
-    let mut context: Context = serde_json::from_value(note)?;
+/// Returns an error if the value does not describe a session.
+pub(super) fn read_session(session: Value) -> Result<(Context, ProfilerConfig), serde_json::Error> {
+    let config = ProfilerConfig::from_json(&session["config"].to_string());
+    let mut context: Context = serde_json::from_value(session)?;
     let mut config = config.map(|parsed| parsed.config).unwrap_or_else(|error| {
         context.warnings.push(format!("the configuration is not the one that was recorded with: {error}"));
         ProfilerConfig::torch(".")
@@ -117,75 +115,75 @@ pub(super) fn read_session(note: Value) -> Result<(Context, ProfilerConfig), ser
     Ok((context, config))
 }
 
-impl OpenSpool {
-    /// Sends everything recorded from now on to files in `folder`.
+impl SessionSpool {
+    /// Directs everything recorded from now on to files in `folder`.
     ///
     /// # Errors
     ///
-    /// Returns why it goes to memory instead, in a sentence.
+    /// Returns a sentence on why the session records into memory instead.
     pub(crate) fn begin(folder: &Path, context: &Context, config: &ProfilerConfig) -> Result<Self, String> {
-        let files = Files::of(folder, context.rank);
-        let most_bytes = config.max_spool_mb.saturating_mul(1 << 20);
+        let files = Files::new(folder, context.rank);
+        let max_bytes = config.max_spool_mb.saturating_mul(1 << 20);
         let refused = |error: &dyn std::fmt::Display| {
             let path = files.entries.display();
             format!("`spool` is off, this session records into memory: cannot record into `{path}`: {error}")
         };
-        let note = session_note(context, config);
-        let spooling =
-            Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
-        let code = config.torch_profiler_with_stack.then(Noted::default);
-        let known = Arc::new(Mutex::new(Known { code, gpu: None }));
+        let session = describe_session(context, config);
+        let active =
+            ActiveSpool::begin(&files.entries, &files.journal, max_bytes, session).map_err(|error| refused(&error))?;
+        let code = config.torch_profiler_with_stack.then(KnownLibraries::default);
+        let sources = Arc::new(Mutex::new(JournaledSources { code, gpu: None }));
         let (_thread, over) = mpsc::channel();
         let work = {
-            let (spooling, known) = (spooling.clone(), Arc::clone(&known));
-            move || keep_fresh(&spooling, &known, &over)
+            let (active, sources) = (active.clone(), Arc::clone(&sources));
+            move || keep_current(&active, &sources, &over)
         };
         if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
-            spooling.end();
-            // The rest of it says the same.
-            let _ = spooling.discard();
+            active.end();
+            // A second error would say nothing new.
+            let _ = active.discard();
             return Err(refused(&error));
         }
-        Ok(Self { spooling, known, _thread, noted: DriverNote { site: None, first_step: context.first_step } })
+        Ok(Self { active, sources, _thread, driver: DriverLine { site: None, first_step: context.first_step } })
     }
 
-    /// Journals the news before a recording begins: the journal has to know its code.
-    pub(crate) fn note_news(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
+    /// Journals the state of the sources before a recording begins, which needs its code.
+    pub(crate) fn journal_sources(&self) {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).update(&self.active);
     }
 
-    /// Notes that an iteration has ended, and with it `passed`; the loop that drives the session
-    /// may have become known. Returns the news for the journal instead of writing it: a disk may
-    /// take long, and a lock is held here.
-    pub(crate) fn note_steps(&mut self, passed: u64, driver: DriverNote) -> Option<News> {
-        self.spooling.note_iterations(passed);
-        if self.noted == driver {
+    /// Stores the number of completed iterations. If the driving loop has changed, returns the line
+    /// for the journal instead of writing it, because the caller holds a lock and a disk may be
+    /// slow.
+    pub(crate) fn update_driver(&mut self, passed: u64, driver: DriverLine) -> Option<DriverUpdate> {
+        self.active.set_iterations(passed);
+        if self.driver == driver {
             return None;
         }
-        self.noted = driver;
-        Some((self.spooling.clone(), driver))
+        self.driver = driver;
+        Some((self.active.clone(), driver))
     }
 
-    /// Journals the session anew when a recording begins: more is known of the session by now.
-    pub(crate) fn note_session(&self, context: &Context, config: &ProfilerConfig) {
-        self.spooling.note(&Note::Session(session_note(context, config)));
+    /// Journals the session again when a recording begins, because its context has changed.
+    pub(crate) fn journal_session(&self, context: &Context, config: &ProfilerConfig) {
+        self.active.append(&JournalLine::Session(describe_session(context, config)));
     }
 
     /// Ends the recording; the files stay until the artifacts are written.
-    pub(crate) fn end(self) -> Spooling {
-        self.spooling.end();
-        self.spooling
+    pub(crate) fn end(self) -> ActiveSpool {
+        self.active.end();
+        self.active
     }
 }
 
-/// Keeps the files fresh until the other end of `over` is dropped.
-fn keep_fresh(spooling: &Spooling, known: &Mutex<Known>, over: &Receiver<()>) {
+/// Keeps the files up to date until the sender of `over` is dropped.
+fn keep_current(spool: &ActiveSpool, sources: &Mutex<JournaledSources>, over: &Receiver<()>) {
     let mut interval = FIRST_INTERVAL;
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        spooling.tick();
-        known.lock().unwrap_or_else(PoisonError::into_inner).note_news(spooling);
+        spool.tick();
+        sources.lock().unwrap_or_else(PoisonError::into_inner).update(spool);
         if interval == INTERVAL {
-            spooling.sync();
+            spool.sync();
         }
         interval = (interval * 4).min(INTERVAL);
     }

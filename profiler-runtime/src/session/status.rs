@@ -1,9 +1,9 @@
-//! The state of the profiler.
+//! The state of the profiler, as `status()` returns it.
 
 use super::schedule::Phase;
 use crate::session_id::SessionId;
 
-/// The state of the profiler at the moment of asking.
+/// The state of the profiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
@@ -24,12 +24,12 @@ pub enum Status {
 pub struct Progress {
     /// Id of the session.
     pub session: SessionId,
-    /// Use of the iterations that run now.
+    /// Treatment of the current iterations.
     pub phase: Phase,
     /// Number of iterations of the driving loop that have been recorded.
     pub recorded_iterations: u64,
-    /// Memory that recordings take, in bytes: this one and those still being written.
+    /// Memory of this recording and of those still being written, in bytes.
     pub buffered_bytes: usize,
-    /// Number of ranges for which there was no room so far.
+    /// Number of ranges lost so far because buffers were full.
     pub lost_ranges: u64,
 }

@@ -1,5 +1,5 @@
-//! The thread behind `delay_secs` and `duration_secs`: one for each session that has a time limit,
-//! asleep until its deadline, gone with its session.
+//! The thread behind `delay_secs` and `duration_secs`. A session with a time limit has one, which
+//! sleeps until the deadline and ends with the session.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -10,11 +10,11 @@ use crate::session_id::SessionId;
 
 const THREAD: &str = "profiler-timer";
 
-/// Watches the deadlines of `session`, which is about to become active under the slot's lock.
+/// Starts the thread for `session`, which the caller makes active under the session lock.
 ///
 /// # Errors
 ///
-/// Fails if there is no thread for it.
+/// Returns an error if the thread cannot be started.
 pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
     let watch = move || {
         while sleep(&session) {
@@ -25,7 +25,7 @@ pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
     spawned.map(drop).map_err(|error| Error::Thread { name: THREAD, source: Arc::new(error) })
 }
 
-/// Sleeps until the session's next deadline; false if the session is over.
+/// Sleeps until the session's next deadline; returns false if the session is over.
 fn sleep(session: &SessionId) -> bool {
     let mut slot = global::lock();
     loop {

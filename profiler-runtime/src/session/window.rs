@@ -1,13 +1,13 @@
 //! The recorded part of a session: the entries between two positions of every thread's stream.
 //!
-//! The only place that decides what is recorded. The order of each change makes a recording exact:
+//! Only this file opens and closes the gate. The order of each change makes a recording exact:
 //! opening reads the clock, then the positions, then opens the gate; closing shuts the gate, then
-//! reads the positions, then the clock. So every entry between the positions lies between the two
-//! clock readings.
+//! reads the positions, then the clock. Every entry between the positions therefore lies between
+//! the two clock readings.
 
 use std::time::Duration;
 
-use crate::collect::spool::active::Spooling;
+use crate::collect::spool::active::ActiveSpool;
 use crate::collect::{nvtx, stacks};
 use crate::config::ProfilerConfig;
 use profiler_core::clock::{self, Anchor};
@@ -16,28 +16,28 @@ use profiler_core::stream::registry::{self, Log, Marks};
 use profiler_core::{gate, select, stream::chunk::set_budget, stream::prealloc::warm};
 use profiler_trace::model::{MemoryLog, Window};
 
-/// Time after the recording at which the clocks are read again: a reading takes a ten-thousandth of
-/// it.
-const LOOK_BACK_NS: u64 = 1_000_000;
+/// Delay in nanoseconds after which the clocks are read again: ten thousand times a reading's
+/// duration.
+const RESAMPLE_DELAY_NS: u64 = 1_000_000;
 
-/// A recording that goes on.
+/// An open recording.
 #[derive(Debug)]
 pub(crate) struct OpenWindow {
     start: Anchor,
     from: Marks,
-    /// Tick just after the gate was opened.
+    /// Tick just after the gate opened.
     opened: u64,
-    /// Allocated memory at that moment, if memory is recorded.
+    /// Allocated memory when the gate opened, if memory is recorded.
     levels: Option<Levels>,
-    /// Length of the last part that is shown.
-    most: Option<Duration>,
+    /// Length of the part that a ring shows.
+    max_length: Option<Duration>,
 }
 
 /// A recording, its window, and the allocated memory at both ends.
 pub(crate) type Recorded = (Log, Window, Option<MemoryLog>);
 
 /// Prepares the recorder for a session: budget, selection, and the ranges for an attached tool.
-/// Records nothing yet.
+/// Does not record yet.
 pub(crate) fn prepare(config: &ProfilerConfig) {
     nvtx::configure(config);
     Anchor::of_process();
@@ -52,44 +52,44 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     }
 }
 
-/// Returns a configured number of seconds; `None` for 0, which is no limit, and for more than a
+/// Returns a configured number of seconds; `None` for 0, which means no limit, and for more than a
 /// clock can hold.
 pub(crate) fn seconds(configured: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(configured).ok().filter(|seconds| !seconds.is_zero())
 }
 
-/// Counts steps and records nothing.
+/// Counts steps without recording.
 pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
 }
 
-/// Records from now on, into streams whose past is ignored; `gpu` has the gate's bits for the GPU's
-/// part.
-pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooling>) -> OpenWindow {
+/// Starts recording. Earlier entries of the streams are ignored. `gpu` holds the gate's bits for
+/// the GPU source.
+pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spool: Option<&ActiveSpool>) -> OpenWindow {
     if config.torch_profiler_with_stack {
         stacks::prepare();
     }
     let start = Anchor::now();
     let from = registry::begin();
-    if let Some(spooling) = spooling {
-        spooling.open_window(start, &from);
+    if let Some(spool) = spool {
+        spool.open_window(start, &from);
     }
-    let moving = if spooling.is_some_and(Spooling::must_move) { gate::MOVING } else { 0 };
-    gate::set(recording(config, gpu) | moving);
+    let moving = if spool.is_some_and(ActiveSpool::must_move) { gate::MOVING } else { 0 };
+    gate::set(gate_bits(config, gpu) | moving);
     let opened = clock::ticks();
     let levels = config.torch_profiler_with_memory.then(Levels::now);
-    let most = seconds(config.ring_secs).filter(|_| config.ring);
-    OpenWindow { start, from, opened, levels, most }
+    let max_length = seconds(config.ring_secs).filter(|_| config.ring);
+    OpenWindow { start, from, opened, levels, max_length }
 }
 
-/// Closes the gate for everything.
-fn shut() {
+/// Closes the gate and releases what recording needs.
+fn close_gate() {
     gate::set(0);
     select::set(None);
     stacks::release();
 }
 
-fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
+fn gate_bits(config: &ProfilerConfig, gpu: u32) -> u32 {
     let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
     gate::STEPS
         | when(config.records_ranges(), gate::RECORD)
@@ -103,19 +103,18 @@ fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
 }
 
 impl OpenWindow {
-    /// Ends the recording and the session's hold on the gate. Entries before `oldest` (ticks) are
-    /// not shown.
+    /// Ends the recording and closes the gate. Entries before the tick `oldest` are not shown.
     pub(crate) fn close(self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
-        shut();
+        close_gate();
         let memory = self.memory();
         let log = registry::take(&self.from);
         let end = Anchor::now();
         self.cut(log, end, closed, oldest, memory)
     }
 
-    /// Returns the recording so far; recording goes on.
-    pub(crate) fn look(&self, oldest: u64) -> Recorded {
+    /// Returns the recording so far. Recording goes on.
+    pub(crate) fn snapshot(&self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         let memory = self.memory();
         let log = registry::collect(&self.from, &Marks::now());
@@ -129,10 +128,10 @@ impl OpenWindow {
     fn cut(&self, log: Log, end: Anchor, closed: u64, oldest: u64, memory: Option<MemoryLog>) -> Recorded {
         let open = (self.opened, closed.max(self.opened));
         let window = Window { process: Anchor::of_process(), start: self.start, end, open, later: None };
-        cut((log, window, memory), self.most, oldest)
+        cut((log, window, memory), self.max_length, oldest)
     }
 
-    /// Returns the tick when recording began.
+    /// Returns the tick at which recording began.
     pub(crate) const fn opened(&self) -> u64 {
         self.opened
     }
@@ -143,10 +142,11 @@ impl OpenWindow {
     }
 }
 
-/// Leaves out ranges that are only partly there because of later entries, those more than `most`
-/// before the end, and those before `oldest` (ticks): the window begins after all of them.
-pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Duration>, oldest: u64) -> Recorded {
-    let last = most.map_or(0, |most| window.ticks_before_end(most));
+/// Cuts off the begin of a recording: ranges of which a ring has overwritten a part, those more
+/// than `max_length` before the end, and those before the tick `oldest`. The window then begins
+/// after all of them.
+pub(crate) fn cut((mut log, mut window, mut memory): Recorded, max_length: Option<Duration>, oldest: u64) -> Recorded {
+    let last = max_length.map_or(0, |max_length| window.ticks_before_end(max_length));
     let begin = log.horizon.max(last).max(oldest).min(window.end.ticks);
     if begin <= window.start.ticks {
         return (log, window, memory);
@@ -159,21 +159,20 @@ pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Dura
     (log, window, memory)
 }
 
-/// Reads the clocks once more, long enough after the recording to tell whether they keep their
-/// pace.
-pub(crate) fn look_back(window: &mut Window) {
+/// Reads the clocks again, long enough after the recording to measure their rates.
+pub(crate) fn resample_clocks(window: &mut Window) {
     let since = |now: &Anchor| now.monotonic_ns.saturating_sub(window.end.monotonic_ns);
     let mut now = Anchor::now();
-    if since(&now) < LOOK_BACK_NS {
-        std::thread::sleep(Duration::from_nanos(LOOK_BACK_NS));
+    if since(&now) < RESAMPLE_DELAY_NS {
+        std::thread::sleep(Duration::from_nanos(RESAMPLE_DELAY_NS));
         now = Anchor::now();
     }
     window.later = Some(now);
 }
 
-/// Ends a session that has not reached its recording; entries of its warm-up are given back.
+/// Ends a session that recorded nothing; discards the entries of its warm-up.
 pub(crate) fn close_empty() -> Recorded {
-    shut();
+    close_gate();
     registry::forget(&Marks::now());
     let now = Anchor::now();
     let open = (now.ticks, now.ticks);

@@ -1,9 +1,9 @@
-//! The CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, which tell an attached Nsight
-//! Systems (`--capture-range=cudaProfilerApi`) what to capture.
+//! Opens and closes the CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, between which
+//! an attached Nsight Systems (`--capture-range=cudaProfilerApi`) captures.
 //!
-//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and
-//! nothing else calls stop. The range is the process's, so its state is too; a range that is still
-//! open when the next one opens is closed first.
+//! Starts and stops are paired: a stop follows each successful start, after the GPU has finished
+//! its work, and nothing else calls stop. The range belongs to the process, so its state is global.
+//! A range that is still open when the next one opens is closed first.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,8 +11,8 @@ use super::driver::{Driver, failed};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep
-/// their order.
+/// Number of the open range, 0 if none is open, and the last number. Locked around driver calls, so
+/// that they keep their order.
 static OPEN: PerProcess<Mutex<State>> = PerProcess::new(|_| Mutex::new(State { open: 0, last: 0 }));
 
 #[derive(Debug)]
@@ -21,62 +21,62 @@ struct State {
     last: u64,
 }
 
-/// A session's range.
+/// A session's capture range.
 #[derive(Debug, Default)]
 pub(crate) enum CaptureRange {
-    /// It is not to be opened, now or later.
+    /// Must not be opened, now or later.
     #[default]
-    Shut,
-    /// It is to be opened as soon as there is a context.
-    Wanted,
-    /// It is open, with its number.
+    Disabled,
+    /// Must be opened as soon as there is a context.
+    Pending,
+    /// Is open, with its number.
     Open(u64),
 }
 
-/// Begin of a sentence on why there was nothing to capture.
+/// Begin of the warning that there was nothing to capture.
 const UNOPENED: &str = "the CUDA capture range was never opened: this process had";
 
 impl CaptureRange {
-    /// Opens it if the GPU is in use, else at the next [`retry`](Self::retry).
+    /// Opens the range if the GPU is in use; otherwise the next [`retry`](Self::retry) tries again.
     ///
     /// # Errors
     ///
-    /// Returns why it will never be open.
+    /// Returns the reason if the range can never be opened.
     pub(crate) fn open(&mut self) -> Result<(), Unavailable> {
-        *self = Self::Wanted;
+        *self = Self::Pending;
         self.retry()
     }
 
-    /// Opens a range that could not be opened for want of a context. Costs a few driver calls while
+    /// Tries again to open a range for which there was no context. Costs a few driver calls while
     /// there is none.
     ///
     /// # Errors
     ///
-    /// Returns why it will never be open.
+    /// Returns the reason if the range can never be opened.
     pub(crate) fn retry(&mut self) -> Result<(), Unavailable> {
-        if !matches!(self, Self::Wanted) {
+        if !matches!(self, Self::Pending) {
             return Ok(());
         }
         let opened = Driver::get().and_then(start);
         *self = match opened {
             Ok(Some(number)) => Self::Open(number),
-            Ok(None) => Self::Wanted,
-            Err(_) => Self::Shut,
+            Ok(None) => Self::Pending,
+            Err(_) => Self::Disabled,
         };
         opened.map(drop)
     }
 
-    /// Waits for the GPU and closes the range. Returns a sentence if it was never opened, or could
-    /// not be closed.
+    /// Waits for the GPU and closes the range. Returns a warning if the range was never opened or
+    /// could not be closed.
     pub(crate) fn close(self) -> Option<String> {
         match self {
-            Self::Shut => None,
-            // A context is looked for when recording begins and after each iteration.
-            Self::Wanted if Driver::get().is_ok_and(Driver::has_context) => Some(format!(
+            Self::Disabled => None,
+            // `retry` has looked for a context when recording began and after each iteration.
+            Self::Pending if Driver::get().is_ok_and(Driver::has_context) => Some(format!(
                 "{UNOPENED} no CUDA context when the recording began, and ended no iteration after it had made one: use the \
                  GPU before the start, or end iterations with `next_step()`"
             )),
-            Self::Wanted => Some(format!(
+            Self::Pending => Some(format!(
                 "{UNOPENED} no CUDA context: start the session in the process that uses the GPU, and while it does"
             )),
             Self::Open(number) => {
@@ -92,7 +92,7 @@ fn lock() -> std::sync::MutexGuard<'static, State> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts the range and returns its number; `None` without a context.
+/// Starts the range and returns its number; `None` if there is no context.
 fn start(driver: &Driver) -> Result<Option<u64>, Unavailable> {
     if !driver.has_context() {
         return Ok(None);

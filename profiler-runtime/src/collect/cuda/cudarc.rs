@@ -1,7 +1,7 @@
-//! `cudarc`: its streams for ranges that are timed on the GPU, and its device memory for memory
+//! Connects `cudarc`: its streams time ranges on the GPU, and its device memory appears in memory
 //! profiles.
 //!
-//! Nothing of cudarc is called before the program passes in a value of it: cudarc panics where
+//! This module calls cudarc only with values that the program passes in, because cudarc panics if
 //! there is no driver.
 
 use std::mem::ManuallyDrop;
@@ -17,7 +17,7 @@ use super::stream::BorrowedStream;
 #[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
 impl<'a> From<&'a CudaStream> for BorrowedStream<'a> {
     fn from(stream: &'a CudaStream) -> Self {
-        // SAFETY: the borrow keeps the stream, and the stream its context.
+        // SAFETY: the borrow keeps the stream alive, and the stream its context.
         unsafe { Self::in_context(stream.cu_stream().cast(), stream.context().cu_ctx().cast()) }
     }
 }
@@ -29,11 +29,11 @@ impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
     }
 }
 
-/// Device memory of `cudarc`'s that memory profiles show: its allocation is reported when this
-/// value is made, its release when it is dropped. Use it like the `CudaSlice` inside.
+/// Device memory of `cudarc` that memory profiles show: reports the allocation when created and the
+/// release when dropped. Dereferences to the `CudaSlice` inside.
 ///
-/// `cudarc` has no hook in its allocations, so memory is shown where the program wraps it. See
-/// [`record_alloc`](crate::memory::record_alloc) for what a profile shows.
+/// `cudarc` has no allocation hook, so a profile shows only memory that the program wraps.
+/// [`record_alloc`](crate::memory::record_alloc) describes what a profile shows.
 ///
 /// ```no_run
 /// use profiler_runtime::cuda::ReportedSlice;
@@ -46,15 +46,15 @@ impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
 /// ```
 #[derive(Debug)]
 pub struct ReportedSlice<T> {
-    /// Slice, taken by `into_inner` or by the drop, once.
+    /// Wrapped memory, taken out once, by `into_inner` or by the drop.
     slice: ManuallyDrop<CudaSlice<T>>,
-    /// Device, address and size as reported: the slice may be exchanged for another.
+    /// Device, address and size as reported. Kept, because the slice may be replaced by another.
     reported: (Device, u64, u64),
 }
 
 impl<T> ReportedSlice<T> {
-    /// Reports memory that has been allocated. Asks `cudarc` for the address, which may put an
-    /// event on the slice's own stream.
+    /// Reports and wraps allocated memory. Asks `cudarc` for the address, which may record an event
+    /// on the slice's own stream.
     #[must_use]
     pub fn new(slice: CudaSlice<T>) -> Self {
         let device = Device::Cuda(u8::try_from(slice.ordinal()).unwrap_or(u8::MAX));
@@ -64,12 +64,12 @@ impl<T> ReportedSlice<T> {
         Self { slice: ManuallyDrop::new(slice), reported: (device, address, bytes) }
     }
 
-    /// Returns the memory, which from now on counts as released.
+    /// Reports the release and returns the memory.
     #[must_use]
     pub fn into_inner(self) -> CudaSlice<T> {
         let mut this = ManuallyDrop::new(self);
         this.report_release();
-        // SAFETY: `this` is never dropped, so the slice is taken once.
+        // SAFETY: `this` is never dropped, so the slice is taken only once.
         unsafe { ManuallyDrop::take(&mut this.slice) }
     }
 
@@ -81,9 +81,9 @@ impl<T> ReportedSlice<T> {
 
 impl<T> Drop for ReportedSlice<T> {
     fn drop(&mut self) {
-        // Before it can be handed out again.
+        // Reported first: once freed, the address may be allocated again.
         self.report_release();
-        // SAFETY: the slice was not taken: `into_inner` does not come here.
+        // SAFETY: `into_inner`, which also takes the slice, prevents this drop.
         unsafe { ManuallyDrop::drop(&mut self.slice) };
     }
 }

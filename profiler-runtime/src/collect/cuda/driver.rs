@@ -1,6 +1,7 @@
-//! The CUDA driver: its devices and contexts, and waiting until the GPU is done.
+//! Opens the CUDA driver: lists its devices, finds contexts, and waits for the GPU.
 //!
-//! Opened on first use. Nothing here creates a context: an unused device stays unused.
+//! The driver is opened on first use. Nothing here creates a context, so an unused device stays
+//! unused.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -11,11 +12,11 @@ use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Device;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// A context, a stream or an event.
+/// A handle of a context, a stream or an event.
 pub(super) type Raw = *mut c_void;
 
 functions! {
-    /// The functions of libcuda that are used here.
+    /// The functions of libcuda that this crate calls.
     struct Functions {
         init: "cuInit" = fn(c_uint);
         version: "cuDriverGetVersion" = fn(*mut c_int);
@@ -51,7 +52,7 @@ functions! {
     }
 }
 
-/// The driver, initialised, with at least one device.
+/// The initialized driver, with at least one device.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(super) functions: Functions,
@@ -59,11 +60,11 @@ pub(crate) struct Driver {
 }
 
 /// Error code of calls on a machine without a device.
-const FINDS_NONE: c_int = 100;
-/// Reason where there is no driver.
+const ERROR_NO_DEVICE: c_int = 100;
+/// Reason if there is no driver.
 pub(super) const NO_DRIVER: Unavailable =
     Unavailable::expected("no_driver", "no CUDA driver (`libcuda.so.1`) can be opened here");
-/// Reason where the driver has no device.
+/// Reason if the driver has no device.
 pub(super) const NO_DEVICE: Unavailable = Unavailable::expected("no_device", "the CUDA driver finds no device");
 
 #[cfg(windows)]
@@ -71,14 +72,14 @@ const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
 const LIBRARY: &str = "libcuda.so.1";
 
-/// Returns the reason that the driver lacks a function.
+/// Returns the reason for a driver that lacks a function.
 fn too_old(function: &CStr) -> Unavailable {
     let function = function.to_string_lossy();
     let why = format!("the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed");
     Unavailable::surprising("driver_too_old", why)
 }
 
-/// Returns the reason that a call of the driver's failed.
+/// Returns the reason for a failed driver call.
 pub(super) fn failed(call: &str, code: c_int) -> Unavailable {
     let why = format!("`{call}` failed with CUDA error {code}: see what `nvidia-smi` says");
     Unavailable::surprising("driver_failed", why)
@@ -88,7 +89,7 @@ impl Functions {
     /// Describes the device with this number.
     fn describe(&self, ordinal: c_int) -> Device {
         let (mut device, mut memory, mut name) = (0, 0, [0u8; 256]);
-        // SAFETY: results go to locals; the name is at most as long as the array, with its NUL.
+        // SAFETY: results are written to locals; the name fits the array with its NUL.
         unsafe {
             if (self.device)(&mut device, ordinal) != 0 {
                 return Device::default();
@@ -98,7 +99,7 @@ impl Functions {
         }
         let attribute = |number: c_int| {
             let mut value = 0;
-            // SAFETY: the value is written to a local; an unknown number is an error code.
+            // SAFETY: the value is written to a local; an unknown attribute returns an error code.
             unsafe { (self.device_attribute)(&mut value, number, device) };
             u32::try_from(value).unwrap_or(0)
         };
@@ -128,7 +129,7 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// Fails if there is none, or if it has no device: asked once, the answer stays.
+    /// Returns the reason if there is no driver or no device. The result is cached.
     pub(crate) fn get() -> Result<&'static Self, Unavailable> {
         static DRIVER: PerProcess<OnceLock<Result<Driver, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
         DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
@@ -136,16 +137,16 @@ impl Driver {
 
     fn open() -> Result<Self, Unavailable> {
         let library = Library::open(LIBRARY).map_err(|_| NO_DRIVER)?;
-        let functions = Functions::of(&library).map_err(too_old)?;
+        let functions = Functions::load(&library).map_err(too_old)?;
         let mut devices = 0;
-        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a
+        // SAFETY: `cuInit` may be called at any time and repeatedly; the count is written to a
         // local.
         let (init, count) = unsafe { ((functions.init)(0), (functions.device_count)(&mut devices)) };
         match (init, count) {
             (0, 0) if devices > 0 => {
                 Ok(Self { functions, devices: (0..devices).map(|ordinal| functions.describe(ordinal)).collect() })
             }
-            (0 | FINDS_NONE, 0 | FINDS_NONE) | (FINDS_NONE, _) => Err(NO_DEVICE),
+            (0 | ERROR_NO_DEVICE, 0 | ERROR_NO_DEVICE) | (ERROR_NO_DEVICE, _) => Err(NO_DEVICE),
             (0, code) => Err(failed("cuDeviceGetCount", code)),
             (code, _) => Err(failed("cuInit", code)),
         }
@@ -159,64 +160,63 @@ impl Driver {
         u32::try_from(version).unwrap_or(0)
     }
 
-    /// Returns every device, in the order of their numbers.
+    /// Returns the devices in the order of their numbers.
     pub(crate) fn devices(&self) -> &[Device] {
         &self.devices
     }
 
-    /// Returns whether the calling thread, or else a device, has a context to work in.
+    /// Returns whether the calling thread or a device has a context.
     pub(crate) fn has_context(&self) -> bool {
-        !self.current().is_null() || self.active_devices().next().is_some()
+        !self.current_context().is_null() || self.active_devices().next().is_some()
     }
 
-    /// Waits until the calling thread's context, and every device's primary context that is in use,
-    /// has done its work. Errors are the program's own business: it meets them at its next call.
+    /// Waits for the work of the calling thread's context and of every active primary context.
+    /// Ignores errors, because the program gets them at its next call.
     pub(crate) fn synchronize(&self) {
-        if !self.current().is_null() {
+        if !self.current_context().is_null() {
             // SAFETY: waits for the current context.
             unsafe { (self.functions.synchronize)() };
         }
         for device in self.active_devices() {
-            // SAFETY: waits for the context that `inside` has made current.
-            self.inside(device, || unsafe { (self.functions.synchronize)() });
+            // SAFETY: waits for the context that `in_primary_context` has made current.
+            self.in_primary_context(device, || unsafe { (self.functions.synchronize)() });
         }
     }
 
-    /// Calls `cuProfilerStart` in whichever context there is.
+    /// Calls `cuProfilerStart` in any available context.
     ///
     /// # Errors
     ///
-    /// Returns CUDA's error code; `None` without a context.
+    /// Returns CUDA's error code, or `None` if there is no context.
     pub(crate) fn start_range(&self) -> Result<(), Option<i32>> {
-        self.somewhere(self.functions.profiler_start)
+        self.in_any_context(self.functions.profiler_start)
     }
 
-    /// Calls `cuProfilerStop`, likewise.
+    /// Calls `cuProfilerStop` in any available context.
     ///
     /// # Errors
     ///
     /// Returns the same error as [`start_range`](Self::start_range).
     pub(crate) fn stop_range(&self) -> Result<(), Option<i32>> {
-        self.somewhere(self.functions.profiler_stop)
+        self.in_any_context(self.functions.profiler_stop)
     }
 
-    fn somewhere(&self, function: unsafe extern "C" fn() -> i32) -> Result<(), Option<i32>> {
-        // SAFETY: the two functions passed here take nothing and work on the current context.
+    fn in_any_context(&self, function: unsafe extern "C" fn() -> i32) -> Result<(), Option<i32>> {
+        // SAFETY: the two functions passed here take no argument and use the current context.
         let call = || unsafe { function() };
-        let code = if self.current().is_null() {
+        let code = if self.current_context().is_null() {
             let device = self.active_devices().next().ok_or(None)?;
-            self.inside(device, call).ok_or(None)?
+            self.in_primary_context(device, call).ok_or(None)?
         } else {
             call()
         };
         if code == 0 { Ok(()) } else { Err(Some(code)) }
     }
 
-    /// Runs `work` with a device's primary context current, and restores the current context
-    /// afterwards.
-    fn inside<R>(&self, device: c_int, work: impl FnOnce() -> R) -> Option<R> {
+    /// Runs `work` with a device's primary context current, then restores the previous one.
+    fn in_primary_context<R>(&self, device: c_int, work: impl FnOnce() -> R) -> Option<R> {
         let mut context = ptr::null_mut();
-        // SAFETY: the primary context is retained while it is current and released once; push and
+        // SAFETY: the primary context is retained while it is current, and released once; push and
         // pop are paired on this thread.
         unsafe {
             if (self.functions.primary_retain)(&mut context, device) != 0 {
@@ -232,7 +232,7 @@ impl Driver {
         }
     }
 
-    fn current(&self) -> Raw {
+    fn current_context(&self) -> Raw {
         let mut context = ptr::null_mut();
         // SAFETY: the context is written to a local.
         unsafe { (self.functions.current)(&mut context) };
@@ -241,10 +241,10 @@ impl Driver {
 
     /// Returns the devices whose primary context exists.
     fn active_devices(&self) -> impl Iterator<Item = c_int> + '_ {
-        // CAST: the driver counts them in an `int`.
+        // CAST: the driver counts devices in an `int`.
         (0..self.devices.len() as c_int).filter(|&device| {
             let (mut flags, mut active) = (0, 0);
-            // SAFETY: results go to locals.
+            // SAFETY: results are written to locals.
             let code = unsafe { (self.functions.primary_state)(device, &mut flags, &mut active) };
             code == 0 && active != 0
         })

@@ -1,7 +1,7 @@
-//! CUDA: its driver, CUPTI's records, times between events on streams, and the range that Nsight
-//! Systems captures.
+//! Collects from CUDA: CUPTI's records, times between events on streams, and the capture range of
+//! Nsight Systems.
 //!
-//! Every library is opened while the program runs; what is missing is a reason
+//! Every library is opened at run time. A missing library is a reason
 //! ([`Unavailable`](profiler_trace::records::unavailable::Unavailable)), never an error.
 
 pub(crate) mod capture_range;

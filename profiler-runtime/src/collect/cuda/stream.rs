@@ -1,9 +1,9 @@
-//! Ranges that name the stream on which they launch their work: where CUPTI does not record, CUDA
-//! events measure how long GPU took.
+//! Ranges that name the CUDA stream of their work. Where CUPTI does not record, CUDA events measure
+//! their GPU time.
 //!
-//! The range is like any other. While the gate has its `EVENTS` bit,
-//! [`event_timing`](super::event_timing) records an event at its begin and one at its end;
-//! otherwise the stream is not looked at.
+//! While the gate has its `EVENTS` bit, [`event_timing`](super::event_timing) records an event at
+//! the begin and one at the end of such a range. Otherwise the range is like any other, and its
+//! stream is ignored.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -14,51 +14,51 @@ use profiler_core::memory::ledger;
 use profiler_core::site::{Kind, Site, dynamic_site};
 use profiler_core::{Range, gate};
 
-use super::event_timing::{self, Handle, Open};
+use super::event_timing::{self, Handle, OpenTiming};
 
 /// A CUDA stream that lives at least as long as `'a`.
 ///
-/// Made from a raw handle with [`borrow_raw`](Self::borrow_raw), or with the feature `cudarc` from
-/// a reference to its `CudaStream`.
+/// Created from a raw handle by [`borrow_raw`](Self::borrow_raw) or, with the feature `cudarc`,
+/// from a reference to a `CudaStream`.
 #[derive(Clone, Copy, Debug)]
 pub struct BorrowedStream<'a> {
     handle: Handle,
-    /// Its context, where it is known.
+    /// Context of the stream, if the creator knows it.
     context: Option<Handle>,
     lives: PhantomData<&'a c_void>,
 }
 
 impl BorrowedStream<'_> {
-    /// Borrows the stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the
+    /// Borrows the stream behind a `CUstream` or `cudaStream_t`. Null is the default stream of the
     /// context that is current when a range begins.
     ///
     /// # Safety
     ///
-    /// The stream is not destroyed while the result, or a range that was made with it, exists; its
-    /// device is not reset (`cudaDeviceReset`) before the artifacts of the session are written.
+    /// The stream must not be destroyed while the result, or a range created with it, exists. Its
+    /// device must not be reset (`cudaDeviceReset`) before the artifacts of the session are
+    /// written.
     #[must_use]
     pub const unsafe fn borrow_raw(handle: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: None, lives: PhantomData }
     }
 
-    /// Borrows a stream whose context is known.
+    /// Borrows a stream together with its context.
     ///
     /// # Safety
     ///
-    /// As for [`borrow_raw`](Self::borrow_raw); `context` is the stream's context, or for a default
-    /// stream the one that is meant.
+    /// As for [`borrow_raw`](Self::borrow_raw); `context` must be the stream's context or, for a
+    /// default stream, the context that it is used in.
     #[cfg(feature = "cudarc")]
     pub(super) const unsafe fn in_context(handle: *mut c_void, context: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: Some(Handle(context)), lives: PhantomData }
     }
 }
 
-/// An open range that launches its work on a stream; both end when this is dropped. Stays on its
-/// thread.
+/// A range that launches its work on a stream. Ends when dropped; stays on its thread.
 ///
-/// Cost: while nothing records, that of [`stage!`](crate::stage!): the stream is not looked at.
+/// Cost: while nothing records, that of [`stage!`](crate::stage!), because the stream is ignored.
 /// While a session records with CUPTI, about twice that of a plain range, without a lock or an
-/// allocation. While it times with events, some ten calls of the driver's at the begin and the end
+/// allocation. While a session times with events, about ten driver calls at the begin and the end
 /// together, none of which waits.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
@@ -66,18 +66,17 @@ pub struct StreamRange<'a> {
     begun: Option<Begun<'a>>,
 }
 
-/// The parts of a range that have begun; the drop of [`StreamRange`] is out of line for all of
-/// them.
+/// The parts of a range that has begun. Dropped by one out-of-line function.
 #[derive(Debug)]
 struct Begun<'a> {
-    /// Timing of the range, which ends before the range does.
-    open: Option<Open>,
+    /// Timing of the range, ended before the range.
+    open: Option<OpenTiming>,
     stream: BorrowedStream<'a>,
     range: ManuallyDrop<Range>,
 }
 
 impl<'a> StreamRange<'a> {
-    /// Begins a range of `site`, if anything records.
+    /// Begins a range of `site` if anything records.
     #[inline(always)]
     #[doc(hidden)]
     pub fn enter(site: &'static Site, stream: impl Into<BorrowedStream<'a>>) -> Self {
@@ -85,19 +84,19 @@ impl<'a> StreamRange<'a> {
         if gate == 0 { Self { begun: None } } else { Self::begin(site, gate, stream.into()) }
     }
 
-    /// Begins a range with a description of the call.
+    /// Begins a range that carries a description of the call.
     #[inline(always)]
     #[doc(hidden)]
     pub fn enter_described(
         site: &'static Site,
         stream: impl Into<BorrowedStream<'a>>,
-        tell: impl FnOnce(&mut Call),
+        describe: impl FnOnce(&mut Call),
     ) -> Self {
         let gate = gate::load();
         if gate == 0 {
             return Self { begun: None };
         }
-        describe_open(site, gate, tell);
+        describe_open(site, gate, describe);
         Self::begin(site, gate, stream.into())
     }
 
@@ -110,7 +109,7 @@ impl<'a> StreamRange<'a> {
         Self { begun: Some(Begun { open: None, stream, range: ManuallyDrop::new(range) }) }
     }
 
-    /// Begins a timed range, out of line, so that untimed ranges copy nothing for it.
+    /// Begins a timed range. Out of line, so that untimed ranges copy nothing for it.
     #[inline(never)]
     fn timed(site: &'static Site, stream: BorrowedStream<'a>, range: Range) -> Self {
         let open = event_timing::begin(site, stream.handle, stream.context);
@@ -136,14 +135,14 @@ impl Drop for StreamRange<'_> {
     }
 }
 
-/// Begins a stage whose work is launched on `stream`; the guard ends it.
-/// [`stage_on!`](crate::stage_on) is the same for a name known when the program is built, without
-/// the lock under which this one looks the name up while something records.
+/// Begins a stage whose work is launched on `stream`; dropping the guard ends it. While something
+/// records, this looks the name up under a lock; for a name that is known at compile time,
+/// [`stage_on!`](crate::stage_on) does without.
 ///
 /// ```no_run
 /// # use profiler_runtime::cuda::{BorrowedStream, stage_on};
 /// # let handle = std::ptr::null_mut();
-/// // SAFETY: the stream lives until the range has ended.
+/// // SAFETY: the stream outlives the range.
 /// let stream = unsafe { BorrowedStream::borrow_raw(handle) };
 /// let _stage = stage_on(stream, "vae.decode");
 /// // … launch kernels on the stream …

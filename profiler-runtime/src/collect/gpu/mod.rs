@@ -1,12 +1,12 @@
-//! The sources of GPU times behind one interface, and their list.
+//! Lists the sources of GPU times behind one interface, [`Source`].
 //!
 //! ```text
 //! session ─► sources(), best first ─► Source::prepare ─► Capture: start … finish ─► decode ─► GpuRecord
 //! ```
 //!
-//! A session prepares every source that its configuration asks for. The first that starts records;
-//! the others replace it where it cannot. A source keeps its libraries, layouts and numbers in its
-//! own folder; here is one line for each. Another crate brings a source by [`Registered`].
+//! A session prepares every source that its configuration allows and starts them in order until one
+//! records. Each source keeps its libraries, layouts and constants in a folder of its own; this
+//! file has one line for it. Other crates add a source with [`Registered`].
 
 pub(crate) mod source;
 pub(super) mod turns;
@@ -17,8 +17,8 @@ pub(crate) use source::{Capture, Source, Wanted};
 /// Sources of this crate, best first.
 static OWN: [&dyn Source; 2] = [&cuda::cupti::Source, &cuda::event_timing::Source];
 
-/// A source of another crate, which comes after those of this one. `inventory::submit!` registers
-/// it.
+/// A source of another crate, registered with `inventory::submit!`. It comes after the sources of
+/// this crate.
 #[derive(Debug)]
 pub struct Registered(pub &'static dyn Source);
 
@@ -29,7 +29,7 @@ pub(crate) fn sources() -> impl Iterator<Item = &'static dyn Source> {
     OWN.into_iter().chain(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
 }
 
-/// Returns the bytes of GPU records that wait to be read.
+/// Returns the bytes of GPU records that have not been decoded yet.
 pub(crate) fn bytes_in_use() -> usize {
     sources().map(Source::bytes_in_use).sum()
 }

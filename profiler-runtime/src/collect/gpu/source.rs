@@ -1,5 +1,5 @@
-//! The interface of a source of GPU times: it says whether it can be used here, and records for a
-//! session.
+//! Defines the interface of a source of GPU times: whether it can be used here, and how it records
+//! for a session.
 
 use std::fmt;
 
@@ -9,47 +9,47 @@ use profiler_core::stream::registry::Log;
 use profiler_trace::records::gpu::{GpuRecord, SourceName};
 use profiler_trace::records::unavailable::Unavailable;
 
-/// The records that a session wants beyond kernels, copies, fills and calls.
+/// The records that a session wants in addition to kernels, copies, fills and API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// True if it wants waits for streams, events and contexts.
+    /// Whether to record waits for streams, events and contexts.
     pub syncs: bool,
-    /// True if it wants device memory taken and given back.
+    /// Whether to record device memory being allocated and freed.
     pub memory: bool,
     /// Size of the buffers in bytes.
     pub buffer_bytes: usize,
 }
 
-/// A source of the GPU's work and its times. There is one of each in a process.
+/// A source of GPU work and its times. A process has one instance of each.
 pub trait Source: fmt::Debug + Sync {
     /// Returns the source's name.
     fn name(&self) -> SourceName;
 
-    /// Finds the libraries and devices that it needs, and starts nothing. May take long the first
-    /// time.
+    /// Finds the libraries and devices that the source needs, without starting anything. The first
+    /// call may be slow.
     ///
     /// # Errors
     ///
-    /// Returns the reason why it cannot be used here.
+    /// Returns the reason why the source cannot be used here.
     fn prepare(&self, wanted: Wanted) -> Result<Box<dyn Capture>, Unavailable>;
 
-    /// Returns the bytes of records that wait to be read.
+    /// Returns the bytes of records that have not been decoded yet.
     fn bytes_in_use(&self) -> usize {
         0
     }
 
-    /// Returns the facts for a spool's journal that [`recover`](Self::recover) needs to read the
-    /// streams.
+    /// Returns the state that [`recover`](Self::recover) needs to read the streams of a dead
+    /// process; it is stored in the spool's journal.
     fn journal(&self) -> Option<Value> {
         None
     }
 
-    /// Returns what a process that is gone had recorded, if anything; `journal` may say anything.
+    /// Returns the records of a dead process, if it had any. `journal` is untrusted input.
     fn recover(&self, _log: &Log, _journal: Option<&Value>) -> Option<GpuRecord> {
         None
     }
 
-    /// Returns the findings about what it needs, in the order in which a recording needs it.
+    /// Checks what the source needs, in the order in which a recording uses it.
     fn diagnose(&self) -> Vec<Finding> {
         Vec::new()
     }
@@ -57,37 +57,37 @@ pub trait Source: fmt::Debug + Sync {
 
 /// A session's use of a source.
 pub trait Capture: fmt::Debug + Send {
-    /// Starts recording. Called once, before the gate opens.
-    ///
-    /// Returns the gate's bits for what ranges do while it records.
+    /// Starts recording and returns the gate's bits for the actions of ranges while it records.
+    /// Called once, before the gate opens.
     ///
     /// # Errors
     ///
     /// Returns the reason why it cannot record after all.
     fn start(&mut self) -> Result<u32, Unavailable>;
 
-    /// Returns the limits of what is recorded, if that is not everything.
+    /// Returns a sentence on what the source does not record, if there is anything.
     fn limits(&self) -> Option<&'static str> {
         None
     }
 
-    /// Waits for the GPU where that is needed, and ends what [`start`](Self::start) began.
+    /// Stops recording, after waiting for the GPU where the source needs that.
     fn finish(&mut self);
 
-    /// Reads the records. Called on the exporter's thread. `better` is why no source before it in
-    /// the list recorded.
+    /// Decodes the records, on the export thread. `better` is the reason why no better source
+    /// recorded.
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord;
 }
 
-/// The result of looking for one thing.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Name of the thing: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
+    /// Subject of the check: `driver`, `devices`, `libcupti`, `permission`, `attached tool`,
+    /// `NVTX`.
     pub what: &'static str,
-    /// True if a recording has this thing.
+    /// Whether a recording can use the subject.
     pub is_good: bool,
-    /// Details of the find; where something is missing, how to get it.
+    /// Details of what was found, or the remedy if something is missing.
     pub detail: String,
 }
 

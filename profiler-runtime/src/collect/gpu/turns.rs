@@ -1,7 +1,9 @@
-//! Turns of sessions at a source, of which a process has one: a later start ends the running turn,
-//! and keeps its result for the session whose turn it was.
+//! Lets sessions take turns at a source of which a process has only one.
+//!
+//! A session that starts ends the turn of the session before, whose result is kept until that
+//! session asks for it.
 
-/// The running turn, with its number, and the results of ended turns.
+/// The running turn, its number, and the results of ended turns that were not fetched yet.
 #[derive(Debug)]
 pub(crate) struct Turns<R, E> {
     last: u64,
@@ -10,7 +12,7 @@ pub(crate) struct Turns<R, E> {
 }
 
 impl<R, E> Turns<R, E> {
-    /// Creates the turns of an unused source.
+    /// Creates the turns of an idle source.
     pub(crate) const fn new() -> Self {
         Self { last: 0, running: None, ended: Vec::new() }
     }
@@ -20,7 +22,7 @@ impl<R, E> Turns<R, E> {
         self.running.as_ref()
     }
 
-    /// Returns the running turn, to be changed.
+    /// Returns the running turn for modification.
     pub(crate) const fn running_mut(&mut self) -> Option<&mut R> {
         self.running.as_mut()
     }
@@ -30,15 +32,15 @@ impl<R, E> Turns<R, E> {
         self.ended.extend(self.running.take().map(|running| (self.last, end(running))));
     }
 
-    /// Takes a turn, after [`end_running`](Self::end_running); returns its number, for
-    /// [`finish`](Self::finish).
+    /// Begins a turn after [`end_running`](Self::end_running); returns its number, which
+    /// [`finish`](Self::finish) takes.
     pub(crate) fn begin(&mut self, make: impl FnOnce(u64) -> R) -> u64 {
         self.last += 1;
         self.running = Some(make(self.last));
         self.last
     }
 
-    /// Returns the result of a turn, which ends now if it still runs.
+    /// Ends a turn if it is still running, and returns its result.
     pub(crate) fn finish(&mut self, number: u64, end: impl FnOnce(R) -> E) -> Option<E> {
         if self.last == number {
             self.end_running(end);

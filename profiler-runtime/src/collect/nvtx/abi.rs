@@ -1,27 +1,27 @@
-//! The binary interface between an NVTX client and a tool, version 3.
+//! Declares the binary interface between an NVTX client and a tool, version 3.
 //!
-//! The tool's library exports `InitializeInjectionNvtx2`. It is called with a function that hands
-//! out *export tables*: one gives access to *modules* of function slots, which the tool fills with
-//! its own functions; another names the version. A slot that stays null is a call that the tool
-//! ignores. Only the parts that we use are declared here.
+//! The tool's library exports `InitializeInjectionNvtx2`. The client calls it with a function that
+//! returns *export tables*. One table gives access to *modules* of function slots, which the tool
+//! fills with its own functions; another reports the version. The tool ignores calls of slots that
+//! it leaves null. Only the parts that this client uses are declared.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::mem::offset_of;
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 
-/// The version that this client speaks.
+/// Version of the interface that this client implements.
 pub(super) const VERSION: u16 = 3;
 
-/// Export tables that a tool may ask for.
+/// Export tables that a tool may request.
 pub(super) const CALLBACKS: u32 = 1;
 pub(super) const VERSION_INFO: u32 = 3;
 
-/// Modules that we have.
+/// Modules that this client provides.
 pub(super) const CORE: c_int = 1;
 pub(super) const CORE2: c_int = 5;
 
-/// Slots of a module; the first is never used.
+/// Number of slots in a module; the first is never used.
 pub(super) const SLOTS: usize = 16;
 
 /// Slot of the module `CORE`.
@@ -36,7 +36,7 @@ pub(super) const NAME_CATEGORY: usize = 8;
 pub(super) const REGISTER_STRING: usize = 10;
 pub(super) const DOMAIN_CREATE: usize = 12;
 
-/// A domain or a registered text: the tool's, opaque.
+/// A domain or a registered string of the tool, opaque to the client.
 pub(super) type Handle = *const c_void;
 
 pub(super) type GetExportTable = extern "system" fn(u32) -> *const c_void;
@@ -72,12 +72,12 @@ pub(super) const MESSAGE_REGISTERED: c_int = 3;
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Attributes>() == 48 && offset_of!(Attributes, message) == 40);
 
-/// A function of the tool's, or null.
+/// A function of the tool, or null.
 pub(super) type Slot = AtomicPtr<c_void>;
 /// The slots of a module.
 pub(super) type Slots = [Slot; SLOTS];
 
-/// Creates a module without a tool.
+/// Creates a module whose slots are all null.
 pub(super) const fn empty() -> Slots {
     [const { AtomicPtr::new(ptr::null_mut()) }; SLOTS]
 }
@@ -86,12 +86,12 @@ pub(super) const fn empty() -> Slots {
 #[repr(transparent)]
 pub(super) struct SlotTable(pub(super) [*const Slot; SLOTS + 1]);
 
-// SAFETY: the pointers never change and lead to statics, which are atomic.
+// SAFETY: the pointers never change and point to atomic statics.
 unsafe impl Sync for SlotTable {}
 
 impl SlotTable {
-    /// Creates the table of these slots; the first is not listed.
-    pub(super) const fn of(slots: &'static Slots) -> Self {
+    /// Creates the table of `slots` without the first.
+    pub(super) const fn new(slots: &'static Slots) -> Self {
         let mut table = [ptr::null(); SLOTS + 1];
         let mut number = 1;
         while number < SLOTS {

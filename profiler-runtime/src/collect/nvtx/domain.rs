@@ -1,8 +1,7 @@
-//! A domain: the tool's name space for our ranges, and the registration of each site with the tool,
-//! once.
+//! Shows ranges to an attached NVTX tool, in a domain of the tool.
 //!
-//! The name of a site is registered with the tool the first time that it runs, and a handle goes
-//! with every range: that is cheaper than text, and Nsight Systems starts a capture
+//! A site's name is registered with the tool when the site first runs, and its ranges carry the
+//! handle. A handle is cheaper than text, and Nsight Systems starts a capture
 //! (`--capture-range=nvtx`) only at registered names.
 
 use std::cell::Cell;
@@ -16,11 +15,11 @@ use profiler_core::site::{Kind, Site};
 use profiler_core::stream::registry;
 
 thread_local! {
-    /// True if the tool knows this thread's name.
+    /// Whether the tool has been told this thread's name.
     static NAMED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A domain of its own in which the attached tool is shown ranges.
+/// A domain in which the attached tool shows ranges.
 pub(super) struct Domain {
     name: String,
     client: client::Domain,
@@ -29,10 +28,10 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// Creates the domain of this name; without a name the tool's default one.
+    /// Creates the domain named `name`; an empty name is the tool's default domain.
     pub(super) fn new(name: &str) -> Self {
         let client = client::Domain::open((!name.is_empty()).then(|| text(name)).as_deref());
-        // CAST: a handful.
+        // CAST: there are few kinds.
         let categories = Kind::ALL.map(|kind| client.name_category(kind.place() as u32 + 1, &text(kind.word())));
         Self { name: name.to_owned(), client, categories, labels: Labels::new() }
     }
@@ -62,8 +61,8 @@ impl Tool for Domain {
         self.client.start(self.label(site), index)
     }
 
-    fn end(&self, life: u64) {
-        self.client.end(life);
+    fn end(&self, range: u64) {
+        self.client.end(range);
     }
 }
 
@@ -75,14 +74,14 @@ impl fmt::Debug for Domain {
 
 fn name_thread() {
     let thread = std::thread::current();
-    // CAST: the operating system's thread ids have 32 bits; 0 is none.
+    // CAST: the operating system's thread ids have 32 bits; 0 means unknown.
     let id = registry::os_thread_id(0) as u32;
     if let (Some(name), 1..) = (thread.name(), id) {
         client::name_thread(id, &text(name));
     }
 }
 
-/// Converts a text for C: a NUL would end it.
+/// Converts text to a C string; replaces NUL, which would end it.
 fn text(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }

@@ -1,15 +1,14 @@
-//! Colour of a site in a tool, which shows it besides name and category; and the table of the
-//! sites' handles.
+//! Chooses the colour of a site in a tool, and caches the tool's handle for each site.
 
 use std::sync::OnceLock;
 
-/// Returns an ARGB colour, the same for the same name in every run: a full-strength hue, so that
-/// neither white nor black text is lost on it.
+/// Returns the ARGB colour of a name, which is the same in every run. Its hue has full saturation,
+/// so that both black and white text is readable on it.
 pub(super) fn color(name: &str) -> u32 {
-    // FNV-1a: its low bits alone differ too little between `layer.1` and `layer.2`.
+    // FNV-1a. The low bits alone differ too little between `layer.1` and `layer.2`.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    let hue = (hash ^ hash >> 15) % (6 * STEEP);
-    let (sextant, along) = (hue / STEEP, hue % STEEP);
+    let hue = (hash ^ hash >> 15) % (6 * SHADES);
+    let (sextant, along) = (hue / SHADES, hue % SHADES);
     let (low, up, down, high) = (LOW, LOW + along, HIGH - along, HIGH);
     let (red, green, blue) = match sextant {
         0 => (high, up, low),
@@ -22,17 +21,17 @@ pub(super) fn color(name: &str) -> u32 {
     0xff00_0000 | red << 16 | green << 8 | blue
 }
 
-/// Value of the weakest channel; the strongest follows.
+/// Value of the weakest channel; below it, that of the strongest.
 const LOW: u32 = 0x40;
 const HIGH: u32 = 0xe0;
-/// Number of shades between two primary or secondary colours.
-const STEEP: u32 = HIGH - LOW;
+/// Number of shades between two adjacent primary or secondary colours.
+const SHADES: u32 = HIGH - LOW;
 
-/// Number of sites in the first segment; each next one is twice as long.
+/// Number of sites in the first segment. Each further segment is twice as long.
 const FIRST: u32 = 64;
 const SEGMENTS: usize = 26;
 
-/// One value for each site, made on first use. Read without a lock; the numbers of sites are dense.
+/// One lazily created value for each site, read without a lock. Site numbers are dense.
 pub(super) struct Labels<T> {
     segments: [OnceLock<Box<[OnceLock<T>]>>; SEGMENTS],
 }
@@ -42,16 +41,16 @@ impl<T> Labels<T> {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// Returns the value of the site with this number; `make` runs once for it, on the first thread
-    /// that asks.
+    /// Returns the value of the site with this number. `make` runs once per site, on the first
+    /// thread that needs the value.
     pub(super) fn get(&self, number: u32, make: impl FnOnce() -> T) -> &T {
-        let (segment, place) = locate(number);
+        let (segment, index) = locate(number);
         let cells = self.segments[segment].get_or_init(|| (0..FIRST << segment).map(|_| OnceLock::new()).collect());
-        cells[place].get_or_init(make)
+        cells[index].get_or_init(make)
     }
 }
 
-/// Returns the segment of a site, and its place there. Site numbers have 31 bits.
+/// Returns a site's segment and the index in it. Site numbers have 31 bits.
 const fn locate(number: u32) -> (usize, usize) {
     let shifted = number as usize + FIRST as usize;
     let segment = (shifted.ilog2() - FIRST.ilog2()) as usize;

@@ -1,14 +1,12 @@
-//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in any other tool that is attached
-//! to the process.
+//! Shows stages, steps and ops as NVTX ranges in Nsight Systems or any other attached tool.
 //!
-//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded.
-//! With it, the library is opened in the first annotated range of the process, or by the first
-//! session if that is earlier, and from then on every range is shown to it, whether or not a
-//! session is active. `nvtx` and `nvtx_domain` are those of the configuration that came last, at
-//! first of the environment's.
+//! The variable `NVTX_INJECTION64_PATH` names a tool's library. Without it, nothing is loaded. With
+//! it, the library is opened by the first annotated range of the process or by the first session,
+//! and from then on the tool sees every range, whether or not a session is active. `nvtx` and
+//! `nvtx_domain` are those of the environment's configuration until a session brings its own.
 //!
-//! Two clients speak to the tool, by one interface: our own (`own`), and with the feature
-//! `nvtx-sdk` NVIDIA's (`sdk`).
+//! Two clients implement one interface to the tool: our own (`own`) and, with the feature
+//! `nvtx-sdk`, NVIDIA's (`sdk`).
 
 #[cfg(not(feature = "nvtx-sdk"))]
 mod abi;
@@ -35,18 +33,18 @@ inventory::submit! { Finder(find) }
 
 /// Set once a tool is attached.
 static ATTACHED: OnceLock<()> = OnceLock::new();
-/// Every domain that was ever used: a tool cannot forget one either.
+/// Every domain that was ever used. Domains are leaked, because a tool keeps them too.
 static DOMAINS: PerProcess<Mutex<Domains>> = PerProcess::new(|_| Mutex::default());
 
 type Domains = Vec<(String, &'static &'static dyn Tool)>;
 
-/// Loads the tool, if one wants to be attached and none is loaded yet. Costs the tool's start, tens
-/// of milliseconds, once; without a tool, nothing.
+/// Loads the attached tool unless it is loaded already. Costs the tool's start, tens of
+/// milliseconds, once; nothing without a tool.
 pub(crate) fn attach() {
     tool::seek();
 }
 
-/// Shows ranges as `config` asks, from now on.
+/// Shows ranges in the way that `config` describes from now on.
 pub(crate) fn configure(config: &ProfilerConfig) {
     attach();
     if ATTACHED.get().is_some() {
@@ -58,9 +56,9 @@ fn find() -> Option<String> {
     match client::attach() {
         Ok(true) => {
             let _ = ATTACHED.set(());
-            // The tool calls back.
+            // The tool keeps pointers to our functions, so this library must stay loaded.
             pinned::pin_this_library();
-            // A configuration that cannot be read is reported when a session starts with it.
+            // An unreadable configuration is reported by the session that starts with it.
             let configured = ProfilerConfig::from_env().ok().flatten();
             show(&configured.map_or_else(ProfilerConfig::default, |parsed| parsed.config));
             None
@@ -79,8 +77,8 @@ fn domain(name: &str) -> &'static &'static dyn Tool {
     if let Some((_, known)) = domains.iter().find(|(known, _)| known == name) {
         return known;
     }
-    let made: &'static dyn Tool = Box::leak(Box::new(Domain::new(name)));
-    let made = Box::leak(Box::new(made));
-    domains.push((name.to_owned(), made));
-    made
+    let tool: &'static dyn Tool = Box::leak(Box::new(Domain::new(name)));
+    let tool = Box::leak(Box::new(tool));
+    domains.push((name.to_owned(), tool));
+    tool
 }

@@ -1,6 +1,7 @@
-//! Our own client: the part of NVTX that we need, with nothing to build or link.
+//! Implements the part of an NVTX client that the profiler needs, without a library to build or
+//! link.
 //!
-//! A call is one load of a slot and, if the tool has filled it, one call. The tool's library is
+//! A call loads a slot and, if the tool has filled it, calls the function. The tool's library is
 //! opened at most once and never closed.
 
 use std::ffi::{CStr, c_int, c_uint, c_void};
@@ -16,8 +17,8 @@ const VARIABLE: &str =
 
 static CORE: Slots = abi::empty();
 static CORE2: Slots = abi::empty();
-static CORE_TABLE: SlotTable = SlotTable::of(&CORE);
-static CORE2_TABLE: SlotTable = SlotTable::of(&CORE2);
+static CORE_TABLE: SlotTable = SlotTable::new(&CORE);
+static CORE2_TABLE: SlotTable = SlotTable::new(&CORE2);
 static CALLBACKS: Callbacks = Callbacks { size: size_of::<Callbacks>(), get_module };
 static VERSION_INFO: VersionInfo = VersionInfo {
     size: size_of::<VersionInfo>(),
@@ -26,11 +27,11 @@ static VERSION_INFO: VersionInfo = VersionInfo {
     set_tool_version: ignore_tool_version,
 };
 
-/// Loads the tool that wants to be attached; false if there is none. Called once.
+/// Loads the tool that the environment names; returns false if it names none. Called once.
 ///
 /// # Errors
 ///
-/// Returns why it cannot be loaded, or that it refuses.
+/// Returns the reason if the tool cannot be loaded or refuses to start.
 pub(super) fn attach() -> Result<bool, String> {
     let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else { return Ok(false) };
     let wrong = |why: String| {
@@ -38,13 +39,13 @@ pub(super) fn attach() -> Result<bool, String> {
         format!("NVTX ranges are not shown to `{shown}`, which `{VARIABLE}` names: {why}")
     };
     let library = Library::open(&path).map_err(wrong)?;
-    // SAFETY: the function is part of the interface and has this signature in every version of it.
+    // SAFETY: the interface defines this function, with this signature in every version.
     let initialize = unsafe { library.function::<abi::Initialize>(c"InitializeInjectionNvtx2") };
     let Ok(initialize) = initialize else {
         return Err(wrong("it has no function `InitializeInjectionNvtx2`, so it is not an NVTX tool".to_owned()));
     };
-    // SAFETY: the library was made for this call; `export_table` and everything behind it live for
-    // ever.
+    // SAFETY: the tool exports this function to be called so; `export_table` and its tables are
+    // static.
     if unsafe { initialize(export_table) } == 0 {
         return Err(wrong("it refused to start".to_owned()));
     }
@@ -65,7 +66,7 @@ extern "system" fn get_module(module: c_int, table: *mut *const *const Slot, siz
         abi::CORE2 => &CORE2_TABLE.0,
         _ => return 0,
     };
-    // SAFETY: the tool passes null or a place to write to.
+    // SAFETY: the tool passes null or a valid pointer.
     if let Some(table) = unsafe { table.as_mut() } {
         *table = found.as_ptr();
     }
@@ -79,30 +80,30 @@ extern "system" fn get_module(module: c_int, table: *mut *const *const Slot, siz
 
 extern "system" fn ignore_tool_version(_version: u32) {}
 
-/// Returns the tool's function in this slot, if it has one.
+/// Returns the tool's function in a slot, if the tool has filled it.
 fn function(slots: &Slots, number: usize) -> Option<*mut c_void> {
-    // ORDERING: filled while the tool was loaded, which happens before the gate lets a range come
-    // here; a tool that changes a slot later synchronises its own code.
+    // ORDERING: the slots are filled while the tool is loaded, before the gate lets a range call
+    // this. A tool that changes a slot later synchronizes its own code.
     let function = slots[number].load(Ordering::Relaxed);
     (!function.is_null()).then_some(function)
 }
 
-/// Calls the tool's function of this type in this slot, if there is one.
+/// Calls the tool's function in a slot, if the tool has filled it.
 macro_rules! call {
     ($slots:ident[$number:ident] as $type:ident ($($argument:expr),*)) => {
         function(&$slots, abi::$number).map(|function| {
-            // SAFETY: the tool puts a function of this type into this slot; that is the interface.
+            // SAFETY: the interface defines the type of the function in this slot.
             let function: abi::$type = unsafe { std::mem::transmute(function) };
-            // SAFETY: handles come from the tool, texts end with NUL and attributes are complete.
+            // SAFETY: handles come from the tool, strings end with NUL and attributes are complete.
             unsafe { function($($argument),*) }
         })
     };
 }
 
-/// The number of a category, which we choose.
+/// The number of a category, which the client chooses.
 pub(super) type Category = u32;
 
-/// A domain of the tool's.
+/// A domain of the tool.
 pub(super) struct Domain(Handle);
 
 // SAFETY: the tool accepts its handles on every thread.
@@ -141,8 +142,7 @@ impl Label {
 }
 
 impl Domain {
-    /// Creates the domain of this name; the tool's default one, whose handle is null, without a
-    /// name.
+    /// Creates the domain named `name`; `None` is the tool's default domain, whose handle is null.
     pub(super) fn open(name: Option<&CStr>) -> Self {
         let create = |name: &CStr| call!(CORE2[DOMAIN_CREATE] as DomainCreate(name.as_ptr()));
         Self(name.and_then(create).unwrap_or(ptr::null()))

@@ -1,10 +1,10 @@
-//! NVIDIA's own client, the crate `nvtx`, behind the feature `nvtx-sdk`: shows what [`own`](super)
-//! shows.
+//! Shows ranges through NVIDIA's own client, the crate `nvtx`, behind the feature `nvtx-sdk`.
+//! Behaves like [`own`](super).
 //!
-//! Its ranges are guards, so those of a thread wait on a stack of that thread, and those of futures
-//! in a table, until they end. Two things differ: in the default domain it knows no registered
-//! names, so there each range carries its text; and it does not say whether the tool could be
-//! loaded, so there is no warning if it could not.
+//! The crate's ranges are guards. Those of a thread are kept on a thread-local stack until they
+//! end, those of futures in a table. Two things differ from `own`: the default domain has no
+//! registered strings, so each range carries its text; and the crate does not report whether the
+//! tool was loaded, so a failure produces no warning.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,12 +18,12 @@ use profiler_core::process::PerProcess;
 const VARIABLE: &str =
     if cfg!(target_pointer_width = "64") { "NVTX_INJECTION64_PATH" } else { "NVTX_INJECTION32_PATH" };
 
-/// Returns whether a tool wants to be attached; the crate loads it at the first call.
+/// Returns whether the environment names a tool. The crate loads it at its first call.
 pub(super) fn attach() -> Result<bool, String> {
     Ok(std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty()))
 }
 
-/// A domain of the tool's, or its default one.
+/// A domain of the tool, or its default domain.
 pub(super) struct Domain(Option<&'static nvtx::Domain>);
 
 /// The category of a kind.
@@ -39,19 +39,19 @@ pub(super) enum Label {
     Default(CString, Option<nvtx::Category>, nvtx::Color),
 }
 
-/// A range that ends when this is dropped.
+/// A guard of a thread's range.
 enum Open {
-    Named(#[expect(dead_code, reason = "its drop is what it is for")] domain::LocalRange<'static>),
-    Default(#[expect(dead_code, reason = "its drop is what it is for")] nvtx::LocalRange),
+    Named(#[expect(dead_code, reason = "ends the range when dropped")] domain::LocalRange<'static>),
+    Default(#[expect(dead_code, reason = "ends the range when dropped")] nvtx::LocalRange),
 }
 
-/// The life of a future, which ends when this is dropped.
+/// A guard of a future's range.
 enum Life {
-    Named(#[expect(dead_code, reason = "its drop is what it is for")] domain::Range<'static>),
-    Default(#[expect(dead_code, reason = "its drop is what it is for")] nvtx::Range),
+    Named(#[expect(dead_code, reason = "ends the range when dropped")] domain::Range<'static>),
+    Default(#[expect(dead_code, reason = "ends the range when dropped")] nvtx::Range),
 }
 
-/// Lives that have not ended, and the number of the last one.
+/// Ranges of futures that have not ended, by number, and the last number.
 #[derive(Default)]
 struct Lives {
     last: u64,
@@ -68,7 +68,7 @@ fn lives<R>(change: impl FnOnce(&mut Lives) -> R) -> R {
 }
 
 impl Domain {
-    /// Creates the domain of this name; the tool's default one without a name.
+    /// Creates the domain named `name`; `None` is the tool's default domain.
     pub(super) fn open(name: Option<&CStr>) -> Self {
         Self(name.map(|name| &*Box::leak(Box::new(nvtx::Domain::new(name.to_owned())))))
     }

@@ -1,7 +1,6 @@
-//! The spool that provides chunks at the moment: set up before a session's first entry, removed
-//! after its last.
+//! Records into a spool: created before a session's first entry, removed after its last.
 //!
-//! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so
+//! Threads that are filling a chunk in memory leave it at their next range (`gate::MOVING`), so
 //! that a recording lies in its spool from its first range on.
 
 use std::io;
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::journal::{Journal, Note, WindowNote};
+use super::journal::{Journal, JournalLine, WindowLine};
 use super::{ITERATIONS, LOST, OVERWRITTEN, Spool};
 use profiler_core::clock::Anchor;
 use profiler_core::gate;
@@ -20,36 +19,38 @@ use profiler_core::site;
 use profiler_core::stream::registry::{self, Marks};
 use profiler_core::stream::store::{self, Store};
 
-/// A session's spool, while it records and until it is exported.
+/// A session's spool, from the start of its recording until its artifacts are written.
 #[derive(Clone)]
-pub(crate) struct Spooling {
+pub(crate) struct ActiveSpool {
     spool: Arc<Spool>,
     journal: Arc<Journal>,
     /// Positions at which the recording began.
     from: Arc<Mutex<Option<Marks>>>,
-    turn: Arc<AtomicUsize>,
+    /// Number of anchors written.
+    ticks: Arc<AtomicUsize>,
 }
 
-impl std::fmt::Debug for Spooling {
+impl std::fmt::Debug for ActiveSpool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Spooling").field(&self.spool.path).finish()
+        f.debug_tuple("ActiveSpool").field(&self.spool.path).finish()
     }
 }
 
-impl Spooling {
-    /// Creates the two files and sends all further entries of this process there. `session` is what
-    /// [`reader`](super::reader) returns later.
+impl ActiveSpool {
+    /// Creates both files and directs all further entries of this process to them. `session` is the
+    /// description that [`reader`](super::reader) returns after a crash.
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be created or mapped, as on every system but Linux.
-    pub(crate) fn begin(entries: &Path, journal: &Path, most_bytes: u64, session: Value) -> io::Result<Self> {
+    /// Returns an error if a file cannot be created or mapped, which is the case on every system
+    /// but Linux.
+    pub(crate) fn begin(entries: &Path, journal: &Path, max_bytes: u64, session: Value) -> io::Result<Self> {
         let _own = ledger::own();
         let journal = Arc::new(Journal::create(journal)?);
-        let spool = Spool::create(entries, most_bytes, Some(Arc::clone(&journal)));
+        let spool = Spool::create(entries, max_bytes, Some(Arc::clone(&journal)));
         let spool = Arc::new(spool.inspect_err(|_| drop(journal.discard()))?);
-        let new = Self { spool, journal, from: Arc::default(), turn: Arc::default() };
-        new.note(&Note::Session(session));
+        let new = Self { spool, journal, from: Arc::default(), ticks: Arc::default() };
+        new.append(&JournalLine::Session(session));
         let store: Arc<dyn Store> = Arc::clone(&new.spool) as _;
         site::announce_to(Some(Arc::clone(&new.spool) as _));
         registry::record_into(&store);
@@ -57,41 +58,40 @@ impl Spooling {
         Ok(new)
     }
 
-    /// Adds a line to the journal, which [`reader`](super::reader) returns later. Borrowing notes
-    /// allocate nothing.
-    pub(crate) fn note(&self, note: &Note<'_>) {
+    /// Appends a line to the journal. A line that borrows its texts allocates nothing.
+    pub(crate) fn append(&self, line: &JournalLine<'_>) {
         let _own = ledger::own();
-        self.journal.append(note);
+        self.journal.append(line);
     }
 
-    /// Notes how many iterations of the loop that drives the session have passed.
-    pub(crate) fn note_iterations(&self, passed: u64) {
+    /// Stores the number of completed iterations of the loop that drives the session.
+    pub(crate) fn set_iterations(&self, passed: u64) {
         self.spool.set(ITERATIONS, passed);
     }
 
-    /// Begins a recording: entries from these positions on count; none has been overwritten yet.
+    /// Begins a recording of the entries from these positions on.
     pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
-        // Nothing is overwritten yet.
+        // No entry of this recording has been overwritten yet.
         self.spool.set(OVERWRITTEN, 0);
-        let note = WindowNote { process: Anchor::of_process(), start, from: from.positions() };
-        self.note(&Note::Window(note));
+        let line = WindowLine { process: Anchor::of_process(), start, from: from.positions() };
+        self.append(&JournalLine::Window(line));
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
-    /// Returns whether threads have to leave the chunks that they write, so that they write here:
-    /// the gate makes them.
+    /// Returns whether threads still fill chunks outside this spool; the gate makes them leave
+    /// those.
     pub(crate) fn must_move(&self) -> bool {
         registry::is_one_behind()
     }
 
-    /// Notes the time and the losses so far.
+    /// Stores the present time and the losses so far.
     pub(crate) fn tick(&self) {
         let _own = ledger::own();
         if !registry::is_one_behind() {
             gate::moved();
         }
-        // ORDERING: only the alternation matters.
-        self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
+        // ORDERING: only the alternation between two slots matters.
+        self.spool.write_anchor(self.ticks.fetch_add(1, Ordering::Relaxed), &Anchor::now());
         if let Some(from) = &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
             self.spool.set(LOST, registry::lost_since(from));
         }
@@ -99,11 +99,11 @@ impl Spooling {
 
     /// Waits until the recording so far is on the disk.
     pub(crate) fn sync(&self) {
-        // A disk that fails is no reason to stop: the part that reached it survives.
+        // If the disk fails, recording goes on: what has reached the disk survives.
         let _ = self.spool.sync().and_then(|()| self.journal.sync());
     }
 
-    /// Ends the recording: entries go to memory again.
+    /// Ends the recording: further entries go to memory.
     pub(crate) fn end(&self) {
         let _own = ledger::own();
         self.tick();
@@ -111,16 +111,16 @@ impl Spooling {
         site::announce_to(None);
     }
 
-    /// Returns why the file could not grow, if it could not.
+    /// Returns the reason if the file could not grow.
     pub(crate) fn failure(&self) -> Option<String> {
         self.spool.failure()
     }
 
-    /// Deletes both files: there are artifacts instead.
+    /// Deletes both files, once the artifacts are written.
     ///
     /// # Errors
     ///
-    /// Fails if one of them cannot be deleted.
+    /// Returns an error if a file cannot be deleted.
     pub(crate) fn discard(&self) -> io::Result<()> {
         self.journal.discard()?;
         self.spool.discard()

@@ -1,40 +1,40 @@
-//! The chunks of a spool that are taken: numbers only, the file follows.
+//! Allocates the chunks of a spool by number; [`Spool`](super::Spool) makes the file follow.
 //!
-//! At most `capacity` chunks hold a recording. Overwritten chunks that are still read, by a dump
-//! that is being written, lie beside them for as long as that takes; when they are given back, as
-//! many blocks go back to the disk.
+//! A recording holds at most `capacity` chunks. A dump may still read chunks that the recording has
+//! overwritten. Those are *overflow*: they do not count against the capacity while they are read,
+//! and the same number of blocks goes back to the disk when they are freed.
 
 use std::io;
 
-/// The chunks of one file.
+/// The allocation state of one file.
 #[derive(Debug, Default)]
-pub(super) struct Room {
-    /// Chunks that may be in use; 0 for a file that is only read.
+pub(super) struct ChunkAllocator {
+    /// Maximum number of allocated chunks; 0 for a file that is only read.
     capacity: u32,
-    /// Chunks that were given back.
+    /// Freed chunks.
     free: Vec<u32>,
-    /// Chunks that were given back, and whose blocks were too.
+    /// Freed chunks whose disk blocks were freed too.
     holes: Vec<u32>,
-    /// Number of chunks that were ever taken.
+    /// Number of chunks that were ever allocated.
     used: u32,
-    /// Number of taken chunks that are overwritten and still read.
-    beside: u32,
-    /// Number of slabs that have all their blocks on the disk.
+    /// Number of allocated chunks that are overwritten but still read.
+    overflow: u32,
+    /// Number of slabs whose blocks are all allocated on the disk.
     pub(super) slabs: u32,
     /// Reason why the file could not grow.
     pub(super) failure: Option<io::Error>,
-    /// True if the file is gone; then chunks that are given back go back to the disk.
+    /// Whether the file is deleted; then the blocks of freed chunks go back to the disk.
     pub(super) discarded: bool,
 }
 
-/// A chunk that can be taken.
+/// A chunk that can be allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It has blocks, with its old contents.
+    /// A freed chunk with blocks, which hold its old contents.
     Used(u32),
-    /// It was used before, and has no blocks.
+    /// A freed chunk without blocks.
     Hole(u32),
-    /// It was never used.
+    /// A chunk that was never used.
     Fresh(u32),
 }
 
@@ -46,22 +46,22 @@ impl Next {
     }
 }
 
-impl Room {
-    /// Creates the room of a new file.
-    pub(super) fn of(capacity: u32) -> Self {
+impl ChunkAllocator {
+    /// Creates the allocator of a new file.
+    pub(super) fn new(capacity: u32) -> Self {
         Self { capacity, ..Self::default() }
     }
 
-    /// Creates the room of a file that is only read.
-    pub(super) fn filled(slabs: u32, chunks: u32) -> Self {
+    /// Creates the allocator of a file that is only read.
+    pub(super) fn read_only(slabs: u32, chunks: u32) -> Self {
         Self { slabs, used: chunks, ..Self::default() }
     }
 
-    /// Returns the chunk to take next, if there is room for one.
+    /// Returns the chunk to allocate next, if the capacity allows one.
     pub(super) fn next(&self) -> Option<Next> {
         // CAST: fewer than `used`.
-        let out = self.used - (self.free.len() + self.holes.len()) as u32;
-        if self.discarded || out - self.beside >= self.capacity {
+        let allocated = self.used - (self.free.len() + self.holes.len()) as u32;
+        if self.discarded || allocated - self.overflow >= self.capacity {
             return None;
         }
         let used = || self.free.last().map(|number| Next::Used(*number));
@@ -69,16 +69,16 @@ impl Room {
         used().or_else(hole).or(Some(Next::Fresh(self.used)))
     }
 
-    /// Makes sure that every chunk, `next` too, can be given back without an allocation. False if
-    /// memory is short.
-    pub(super) fn can_give_back(&mut self, next: Next) -> bool {
+    /// Reserves memory so that every chunk, `next` included, can be freed without an allocation.
+    /// Returns false if memory is short.
+    pub(super) fn reserve_for_free(&mut self, next: Next) -> bool {
         let all = self.used as usize + usize::from(matches!(next, Next::Fresh(_)));
         let (free, holes) = (all - self.free.len().min(all), all - self.holes.len().min(all));
         self.free.try_reserve(free).is_ok() && self.holes.try_reserve(holes).is_ok()
     }
 
-    /// Takes a chunk that [`next`](Self::next) has returned.
-    pub(super) fn take(&mut self, next: Next) {
+    /// Allocates a chunk that [`next`](Self::next) has returned.
+    pub(super) fn allocate(&mut self, next: Next) {
         match next {
             Next::Used(_) => drop(self.free.pop()),
             Next::Hole(_) => drop(self.holes.pop()),
@@ -86,21 +86,21 @@ impl Room {
         }
     }
 
-    /// Counts a chunk that is overwritten and still read: another may be taken in its place. False
-    /// if too many are.
-    pub(super) fn put_beside(&mut self) -> bool {
-        let has_room = self.beside < self.capacity;
-        self.beside += u32::from(has_room);
-        has_room
+    /// Moves one chunk, overwritten but still read, to the overflow, so that another can be
+    /// allocated. Returns false if the overflow is as large as the capacity.
+    pub(super) fn move_to_overflow(&mut self) -> bool {
+        let fits = self.overflow < self.capacity;
+        self.overflow += u32::from(fits);
+        fits
     }
 
-    /// Takes a chunk back; `beside` is what [`put_beside`](Self::put_beside) returned for it. True
-    /// if its blocks have to go back to the disk.
-    pub(super) fn give(&mut self, number: u32, beside: bool) -> bool {
-        self.beside -= u32::from(beside);
+    /// Frees a chunk; `is_overflow` is the result of [`move_to_overflow`](Self::move_to_overflow)
+    /// for it. Returns whether its blocks must go back to the disk.
+    pub(super) fn free(&mut self, number: u32, is_overflow: bool) -> bool {
+        self.overflow -= u32::from(is_overflow);
         // CAST: fewer than `used`.
         let with_blocks = self.used - self.holes.len() as u32;
-        let is_too_much = self.capacity > 0 && with_blocks > self.capacity + self.beside;
+        let is_too_much = self.capacity > 0 && with_blocks > self.capacity + self.overflow;
         if is_too_much {
             self.holes.push(number);
         } else {
@@ -109,13 +109,13 @@ impl Room {
         is_too_much || self.discarded
     }
 
-    /// Returns how many chunks were ever taken.
+    /// Returns the number of chunks that were ever allocated.
     pub(super) fn used(&self) -> u32 {
         self.used
     }
 
-    /// Returns the chunks that were given back and have blocks.
-    pub(super) fn free(&self) -> impl Iterator<Item = u32> {
+    /// Returns the freed chunks that still have blocks.
+    pub(super) fn with_blocks(&self) -> impl Iterator<Item = u32> {
         self.free.iter().copied()
     }
 }
@@ -126,41 +126,41 @@ mod tests {
 
     const CAPACITY: u32 = 4;
 
-    fn take(room: &mut Room) -> Option<u32> {
-        let next = room.next()?;
-        room.take(next);
+    fn allocate(chunks: &mut ChunkAllocator) -> Option<u32> {
+        let next = chunks.next()?;
+        chunks.allocate(next);
         Some(next.number())
     }
 
     #[test]
-    fn what_is_read_lies_beside_and_the_room_for_it_goes_when_it_is_given_back() {
-        let mut room = Room::of(CAPACITY);
-        let mut held: Vec<_> = (0..CAPACITY).filter_map(|_| take(&mut room)).collect();
+    fn overflow_chunks_return_their_blocks_when_freed() {
+        let mut chunks = ChunkAllocator::new(CAPACITY);
+        let mut held: Vec<_> = (0..CAPACITY).filter_map(|_| allocate(&mut chunks)).collect();
         for dump in 0..20 {
-            assert_eq!(take(&mut room), None, "full, before dump {dump}");
+            assert_eq!(allocate(&mut chunks), None, "full, before dump {dump}");
             // The recording goes on while a dump reads all of it.
             let read = std::mem::take(&mut held);
             for _ in &read {
-                assert!(room.put_beside());
-                held.extend(take(&mut room));
+                assert!(chunks.move_to_overflow());
+                held.extend(allocate(&mut chunks));
             }
-            assert_eq!((held.len(), take(&mut room)), (CAPACITY as usize, None));
-            assert!(!room.put_beside(), "no more than once the capacity");
-            let gone = read.into_iter().filter(|number| room.give(*number, true)).count();
+            assert_eq!((held.len(), allocate(&mut chunks)), (CAPACITY as usize, None));
+            assert!(!chunks.move_to_overflow(), "no more than once the capacity");
+            let gone = read.into_iter().filter(|number| chunks.free(*number, true)).count();
             assert_eq!(gone, CAPACITY as usize, "the file is as large as before");
-            assert_eq!(room.used(), 2 * CAPACITY);
+            assert_eq!(chunks.used(), 2 * CAPACITY);
         }
     }
 
     #[test]
-    fn what_nobody_reads_is_used_again_and_blocks_before_holes() {
-        let mut room = Room::of(CAPACITY);
-        let held: Vec<_> = (0..CAPACITY).filter_map(|_| take(&mut room)).collect();
-        assert!(room.put_beside());
-        assert_eq!(take(&mut room), Some(CAPACITY));
-        assert!(room.give(held[0], true), "a hole");
-        assert!(!room.give(held[1], false), "as large as it may be");
-        assert_eq!(room.next(), Some(Next::Used(held[1])));
-        assert_eq!((take(&mut room), take(&mut room)), (Some(held[1]), None));
+    fn freed_chunks_are_reused_blocks_before_holes() {
+        let mut chunks = ChunkAllocator::new(CAPACITY);
+        let held: Vec<_> = (0..CAPACITY).filter_map(|_| allocate(&mut chunks)).collect();
+        assert!(chunks.move_to_overflow());
+        assert_eq!(allocate(&mut chunks), Some(CAPACITY));
+        assert!(chunks.free(held[0], true), "a hole");
+        assert!(!chunks.free(held[1], false), "as large as it may be");
+        assert_eq!(chunks.next(), Some(Next::Used(held[1])));
+        assert_eq!((allocate(&mut chunks), allocate(&mut chunks)), (Some(held[1]), None));
     }
 }

@@ -1,8 +1,8 @@
-//! The journal beside a spool: the meaning of its entries, line by line.
+//! The journal of a spool: a text file that says what the entries refer to.
 //!
-//! A line is the CRC-32 of a JSON text and the text. Lines are only appended, each with one write,
-//! so a process that is killed leaves whole lines, and one that is torn (a power failure, a full
-//! disk) is found out. Later lines win over earlier ones of the same subject.
+//! A line holds the CRC-32 of a JSON text, a space, and the text. Lines are only appended, each
+//! with one write. A killed process therefore leaves whole lines, and the checksum reveals a torn
+//! one (power failure, full disk). A later line replaces an earlier one about the same subject.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -20,31 +20,31 @@ use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::site::{Kind, Site};
 use profiler_core::stream::registry::ThreadIdentity;
 
-/// One line. A line that is written while the program records borrows its text: it is made without
-/// an allocation.
+/// A line of the journal. Lines that are written while the program records borrow their texts, so
+/// that writing allocates nothing.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Note<'a> {
-    /// Session, as the code that started the spool describes it.
+pub(crate) enum JournalLine<'a> {
+    /// Session, as the code that created the spool describes it.
     Session(Value),
     /// A thread that records.
     Thread { ordinal: u32, os_id: u64, name: Cow<'a, str> },
     /// The meaning of a site's number.
-    Site(SiteNote<'a>),
-    /// A recording begins.
-    Window(WindowNote),
+    Site(SiteLine<'a>),
+    /// The begin of a recording.
+    Window(WindowLine),
     /// The loop that drives the session, as far as it is known.
-    Driver(DriverNote),
-    /// Code loaded since the last such line: for the lookup of addresses.
+    Driver(DriverLine),
+    /// Code loaded since the previous line of this kind, for resolving addresses.
     Code(Value),
-    /// State of the source of GPU times; CUDA events were the first to have any.
+    /// State of the source of GPU times. Named after CUDA events, the first source with any.
     Events(Value),
 }
 
 /// The fields of an [`Anchor`].
 #[derive(Deserialize, Serialize)]
 #[serde(remote = "Anchor")]
-struct AnchorNote {
+struct AnchorFields {
     ticks: u64,
     monotonic_ns: u64,
     unix_ns: u64,
@@ -53,9 +53,9 @@ struct AnchorNote {
     asleep_ns: u64,
 }
 
-/// The fields of [`Note::Site`].
+/// The fields of [`JournalLine::Site`].
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct SiteNote<'a> {
+pub(crate) struct SiteLine<'a> {
     pub(super) number: u32,
     kind: Cow<'a, str>,
     name: Cow<'a, str>,
@@ -67,7 +67,7 @@ pub(crate) struct SiteNote<'a> {
     arguments: Names<'a>,
 }
 
-/// Names of arguments: the site's own list, or one that was read.
+/// Names of arguments: borrowed from a site, or read from a journal.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 enum Names<'a> {
@@ -94,49 +94,48 @@ impl Names<'_> {
     }
 }
 
-/// The fields of [`Note::Driver`].
+/// The fields of [`JournalLine::Driver`].
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct DriverNote {
-    /// Number of the site whose loop it is; none for bare `next_step()` calls.
+pub(crate) struct DriverLine {
+    /// Number of the site whose executions are the iterations; `None` for bare `next_step()` calls.
     pub(crate) site: Option<u32>,
-    /// Number of the first iteration that is recorded.
+    /// Number of the first recorded iteration.
     pub(crate) first_step: u64,
 }
 
-/// The fields of [`Note::Window`].
+/// The fields of [`JournalLine::Window`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct WindowNote {
+pub(crate) struct WindowLine {
     /// First anchor of the process.
-    #[serde(with = "AnchorNote")]
+    #[serde(with = "AnchorFields")]
     pub(super) process: Anchor,
-    #[serde(with = "AnchorNote")]
+    #[serde(with = "AnchorFields")]
     pub(super) start: Anchor,
-    /// Position of each thread's stream, by its number.
+    /// Start position in the stream of each thread, by its ordinal.
     pub(super) from: Vec<(u32, u64)>,
 }
 
 /// A journal that is being written.
 pub(super) struct Journal {
     path: PathBuf,
-    /// Closes the file in children, before it: a child that is forked off does not keep the lock
-    /// when its parent ends.
+    /// Closes the file in forked children, so that a child does not keep the lock when its parent
+    /// ends. Declared before the file, because it must be dropped first.
     _closed: ClosedInChild,
-    /// File and line, locked by the writer.
-    file: Mutex<Lines>,
+    file: Mutex<LineWriter>,
 }
 
-/// The file of a journal.
-struct Lines {
-    /// File, locked for as long as this process lives.
+/// The file of a journal and the buffer for its lines.
+struct LineWriter {
+    /// File, locked for the lifetime of this process.
     file: OwnFile,
     length: u64,
-    /// Line that is being written: its room is kept.
+    /// Lines that are being written. The buffer is reused.
     line: Vec<u8>,
 }
 
-/// Bytes of most lines; longer ones allocate.
+/// Initial size of the buffer in bytes. Longer lines allocate.
 const LINE: usize = 8 << 10;
-/// Checksum of a line before it is known.
+/// Placeholder for a line's checksum.
 const NO_SUM: &[u8] = b"00000000 ";
 
 impl Journal {
@@ -147,21 +146,21 @@ impl Journal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let _closed = ClosedInChild::of(&file);
-        let lines = Lines { file: OwnFile::new(file), length: 0, line: Vec::with_capacity(LINE) };
+        let lines = LineWriter { file: OwnFile::new(file), length: 0, line: Vec::with_capacity(LINE) };
         Ok(Self { path: path.to_owned(), _closed, file: Mutex::new(lines) })
     }
 
-    /// Appends a line. One that cannot be written is missing when the journal is read: its subject
-    /// is counted there.
-    pub(super) fn append(&self, note: &impl Serialize) {
-        self.append_all([note]);
+    /// Appends a line. A line that cannot be written is missing when the journal is read; the
+    /// reader counts what refers to it.
+    pub(super) fn append(&self, line: &impl Serialize) {
+        self.append_all([line]);
     }
 
-    /// Appends lines with one write: a disk may take long for each.
-    pub(super) fn append_all(&self, notes: impl IntoIterator<Item = impl Serialize>) {
+    /// Appends lines with one write, because a disk may take long for each.
+    pub(super) fn append_all(&self, new: impl IntoIterator<Item = impl Serialize>) {
         let mut lines = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         lines.line.clear();
-        if notes.into_iter().all(|note| lines.add(&note).is_some()) {
+        if new.into_iter().all(|line| lines.add(&line).is_some()) {
             lines.write();
         }
         lines.line.shrink_to(LINE);
@@ -176,15 +175,15 @@ impl Journal {
     }
 }
 
-impl Lines {
-    /// Adds a line to the pending ones; `None` if there is no memory for it.
-    fn add(&mut self, note: &impl Serialize) -> Option<()> {
+impl LineWriter {
+    /// Adds a line to the buffer; returns `None` if memory is short.
+    fn add(&mut self, line: &impl Serialize) -> Option<()> {
         let start = self.line.len();
-        let mut text = Text { bytes: &mut self.line, is_whole: true };
+        let mut text = FallibleBuffer { bytes: &mut self.line, is_complete: true };
         text.add(NO_SUM);
-        serde_json::to_writer(&mut text, note).ok()?;
+        serde_json::to_writer(&mut text, line).ok()?;
         text.add(b"\n");
-        text.is_whole.then_some(())?;
+        text.is_complete.then_some(())?;
         let (mut head, json) = self.line[start..].split_at_mut(NO_SUM.len());
         let sum = checksum(&json[..json.len() - 1]);
         write!(head, "{sum:08x}").ok()
@@ -192,29 +191,29 @@ impl Lines {
 
     fn write(&mut self) {
         let end = self.length + self.line.len() as u64;
-        if mapping::may_reach(end) && self.file.get().and_then(|mut file| file.write_all(&self.line)).is_ok() {
+        if mapping::may_grow_to(end) && self.file.get().and_then(|mut file| file.write_all(&self.line)).is_ok() {
             self.length = end;
         }
     }
 }
 
-/// A text that grows as long as there is memory. Running out is no error value, which would need
-/// memory itself.
-struct Text<'a> {
+/// A buffer that grows as long as memory lasts. Running out sets a flag instead of returning an
+/// `io::Error`, which would itself allocate.
+struct FallibleBuffer<'a> {
     bytes: &'a mut Vec<u8>,
-    is_whole: bool,
+    is_complete: bool,
 }
 
-impl Text<'_> {
+impl FallibleBuffer<'_> {
     fn add(&mut self, bytes: &[u8]) {
-        self.is_whole &= self.bytes.try_reserve(bytes.len()).is_ok();
-        if self.is_whole {
+        self.is_complete &= self.bytes.try_reserve(bytes.len()).is_ok();
+        if self.is_complete {
             self.bytes.extend_from_slice(bytes);
         }
     }
 }
 
-impl Write for Text<'_> {
+impl Write for FallibleBuffer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.add(bytes);
         Ok(bytes.len())
@@ -225,29 +224,29 @@ impl Write for Text<'_> {
     }
 }
 
-/// Deletes a journal; where nothing can be deleted, empties it: nothing can be recovered from an
-/// empty one.
+/// Deletes a journal. If it cannot be deleted, truncates it, because nothing is recovered from an
+/// empty journal.
 pub(crate) fn discard(path: &Path) -> io::Result<()> {
     let empty = |error| File::options().write(true).truncate(true).open(path).map(drop).map_err(|_| error);
     std::fs::remove_file(path).or_else(empty)
 }
 
-/// Returns the lines of a journal, and how many could not be read. Any bytes are accepted.
-pub(super) fn read(bytes: &[u8]) -> (Vec<Note<'static>>, u64) {
-    let (mut notes, mut unreadable) = (Vec::new(), 0);
+/// Parses a journal; returns its lines and the number of unreadable ones. Accepts any bytes.
+pub(super) fn read(bytes: &[u8]) -> (Vec<JournalLine<'static>>, u64) {
+    let (mut lines, mut unreadable) = (Vec::new(), 0);
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match read_line(line) {
-            Some(note) => notes.push(note),
+            Some(line) => lines.push(line),
             None => unreadable += 1,
         }
     }
-    (notes, unreadable)
+    (lines, unreadable)
 }
 
-fn read_line(line: &[u8]) -> Option<Note<'static>> {
+fn read_line(line: &[u8]) -> Option<JournalLine<'static>> {
     let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let right = u32::from_str_radix(sum, 16).ok()? == checksum(json.as_bytes());
-    if right { serde_json::from_str(json).ok() } else { None }
+    let is_intact = u32::from_str_radix(sum, 16).ok()? == checksum(json.as_bytes());
+    if is_intact { serde_json::from_str(json).ok() } else { None }
 }
 
 fn checksum(text: &[u8]) -> u32 {
@@ -256,13 +255,13 @@ fn checksum(text: &[u8]) -> u32 {
     crc.sum()
 }
 
-impl<'a> Note<'a> {
-    pub(super) fn of_thread(thread: &'a ThreadIdentity) -> Self {
+impl<'a> JournalLine<'a> {
+    pub(super) fn from_thread(thread: &'a ThreadIdentity) -> Self {
         Self::Thread { ordinal: thread.ordinal, os_id: thread.os_id, name: thread.name.as_str().into() }
     }
 
-    pub(super) fn of_site(site: &'a Site, number: u32) -> Self {
-        Self::Site(SiteNote {
+    pub(super) fn from_site(site: &'a Site, number: u32) -> Self {
+        Self::Site(SiteLine {
             number,
             kind: site.kind().word().into(),
             name: site.name().into(),
@@ -274,8 +273,8 @@ impl<'a> Note<'a> {
     }
 }
 
-impl SiteNote<'_> {
-    /// Creates the site, which is kept for ever, as sites are.
+impl SiteLine<'_> {
+    /// Creates the site. Leaks it, because sites are `'static`.
     pub(super) fn leak(self) -> &'static Site {
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
         let [name, file, module] = [self.name, self.file, self.module]
@@ -295,11 +294,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let journal = Journal::create(&path).unwrap();
-        journal.append(&Note::Session(serde_json::json!({"name": "a\nb \u{0} 步"})));
-        journal.append(&Note::Thread { ordinal: 7, os_id: 9, name: "main".into() });
+        journal.append(&JournalLine::Session(serde_json::json!({"name": "a\nb \u{0} 步"})));
+        journal.append(&JournalLine::Thread { ordinal: 7, os_id: 9, name: "main".into() });
         let bytes = std::fs::read(&path).unwrap();
         let (notes, unreadable) = read(&bytes);
-        assert!(matches!(&notes[..], [Note::Session(value), Note::Thread { ordinal: 7, .. }]
+        assert!(matches!(&notes[..], [JournalLine::Session(value), JournalLine::Thread { ordinal: 7, .. }]
             if value["name"] == "a\nb \u{0} 步"));
         assert_eq!(unreadable, 0);
         for cut in 1..bytes.len() {

@@ -1,20 +1,20 @@
-//! A spool: chunks in a file that is mapped into memory, so that recordings outgrow memory and
-//! outlive their process.
+//! Stores the chunks of streams in a memory-mapped file, so that a recording can outgrow memory and
+//! survive its process.
 //!
 //! ```text
 //! .spool_rank0.entries   header │ slab │ slab │ …          slab = index chunk, then 31 chunks of entries
-//! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code, timed devices
+//! .spool_rank0.journal   lines: session, threads, sites, windows, loaded code, timed devices
 //! ```
 //!
-//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it
-//! is in the file. A power failure leaves what has reached the disk, which [`active`] asks for
-//! every second. Row by row, a slab's index names the thread of each chunk; the rest of a chunk is
-//! zero. [`reader`] reads all of it back.
+//! The kernel owns a page of a shared mapping, so a store survives the process however it ends.
+//! After a power failure the file holds what has reached the disk; [`active`] syncs every second. A
+//! slab's index has a row for each chunk, which names the chunk's thread; unused parts of a chunk
+//! are zero. [`reader`] reads a spool back.
 
 pub(crate) mod active;
 mod allocator;
-pub(crate) mod held;
 pub(crate) mod journal;
+pub(crate) mod locked_file;
 pub(crate) mod reader;
 
 use std::fs::{self, File};
@@ -25,19 +25,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::os::mapping::Mapping;
-use allocator::{Next, Room};
-use journal::{Journal, Note};
+use allocator::{ChunkAllocator, Next};
+use journal::{Journal, JournalLine};
 use profiler_core::clock::Anchor;
 use profiler_core::site::{Listener, Site};
 use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::stream::slab::CHUNK_BYTES;
 use profiler_core::stream::store::Store;
 
-/// First word of the file; a machine of another byte order reads another one.
+/// First word of the file. A machine of another byte order reads a different number.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
-/// Second word: rises when a reader of the old layout would be wrong.
+/// Second word: the layout's version, raised when older readers would misread the file.
 const VERSION: u64 = 4;
-/// Versions of journals, by the version word of their files of entries.
+/// Released versions of the format, by layout version.
 const JOURNALS: [(u64, &str); 2] = [(3, "0.1"), (VERSION, "0.2")];
 const HEADER: usize = CHUNK_BYTES;
 /// Chunks of entries in a slab.
@@ -51,26 +51,26 @@ const LOST: usize = 32;
 const ITERATIONS: usize = 40;
 const ANCHORS: usize = 64;
 const ANCHOR: usize = 64;
-/// Offset of an anchor's checksum, behind its words.
+/// Offset of an anchor's checksum, after its words.
 const CHECK: usize = 40;
 
-/// The file of one session's chunks.
+/// The file that holds one session's chunks.
 pub(crate) struct Spool {
     mapping: Mapping,
     path: PathBuf,
-    /// Chunks that may be in use; 0 for a file that is only read.
+    /// Maximum number of allocated chunks; 0 for a file that is only read.
     capacity: u32,
-    room: Mutex<Room>,
-    /// Journal that names what the entries refer to; none for a file that is only read.
+    chunks: Mutex<ChunkAllocator>,
+    /// Journal that describes what the entries refer to; `None` for a file that is only read.
     journal: Option<Arc<Journal>>,
 }
 
 impl Spool {
-    /// Creates a new file that grows to `most_bytes`.
-    fn create(path: &Path, most_bytes: u64, journal: Option<Arc<Journal>>) -> io::Result<Self> {
-        let slabs = usize::try_from(most_bytes).unwrap_or(usize::MAX) / SLAB;
+    /// Creates a new file that may grow to `max_bytes`.
+    fn create(path: &Path, max_bytes: u64, journal: Option<Arc<Journal>>) -> io::Result<Self> {
+        let slabs = usize::try_from(max_bytes).unwrap_or(usize::MAX) / SLAB;
         let slabs = slabs.clamp(1, usize::from(u16::MAX) << 8);
-        // As much again for chunks that are overwritten while they are read.
+        // Twice the size, for chunks that are overwritten while a dump reads them.
         let bytes = HEADER + 2 * slabs * SLAB;
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
         let created = Mapping::new(file, bytes, true).and_then(|mapping| {
@@ -78,63 +78,69 @@ impl Spool {
             Ok(mapping)
         });
         let mapping = created.inspect_err(|_| drop(fs::remove_file(path)))?;
-        // ORDERING: nobody else looks yet.
+        // ORDERING: no other thread has the mapping yet.
         mapping.word(8).store(VERSION, Ordering::Relaxed);
         mapping.word(0).store(MAGIC, Ordering::Relaxed);
         // CAST: clamped above.
         let capacity = (slabs * CHUNKS) as u32;
-        Ok(Self { mapping, path: path.to_owned(), capacity, room: Mutex::new(Room::of(capacity)), journal })
+        Ok(Self {
+            mapping,
+            path: path.to_owned(),
+            capacity,
+            chunks: Mutex::new(ChunkAllocator::new(capacity)),
+            journal,
+        })
     }
 
-    fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    fn allocator(&self) -> MutexGuard<'_, ChunkAllocator> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that a chunk can be written to; gives it back if not.
+    /// Makes sure that a chunk can be written to; frees it if not.
     fn populate(&self, number: u32, at: usize) -> Option<()> {
         let populated = self.mapping.populate(at, CHUNK_BYTES);
         populated
             .map_err(|error| {
-                let mut room = self.room();
-                room.give(number, false);
-                room.failure = Some(error);
+                let mut chunks = self.allocator();
+                chunks.free(number, false);
+                chunks.failure = Some(error);
             })
             .ok()
     }
 
-    /// Finds a chunk with blocks, and whether they were used before.
-    fn find(&self) -> Option<(u32, bool)> {
-        let mut room = self.room();
-        let next = room.next()?;
-        if !room.can_give_back(next) {
+    /// Allocates a chunk with disk blocks; returns its number and whether it holds old contents.
+    fn allocate(&self) -> Option<(u32, bool)> {
+        let mut chunks = self.allocator();
+        let next = chunks.next()?;
+        if !chunks.reserve_for_free(next) {
             return None;
         }
         let allocated = match next {
             Next::Used(_) => Ok(()),
             Next::Hole(number) => self.mapping.allocate(chunk_at(number), CHUNK_BYTES),
-            Next::Fresh(number) if number < self.capacity => self.allocate_slab(&mut room, number),
-            Next::Fresh(number) => self.allocate_beside(number),
+            Next::Fresh(number) if number < self.capacity => self.allocate_slab(&mut chunks, number),
+            Next::Fresh(number) => self.allocate_overflow(number),
         };
         if let Err(error) = allocated {
-            room.failure = Some(error);
+            chunks.failure = Some(error);
             return None;
         }
-        room.take(next);
+        chunks.allocate(next);
         Some((next.number(), matches!(next, Next::Used(_))))
     }
 
-    fn allocate_slab(&self, room: &mut Room, number: u32) -> io::Result<()> {
-        if number as usize >= room.slabs as usize * CHUNKS {
+    fn allocate_slab(&self, chunks: &mut ChunkAllocator, number: u32) -> io::Result<()> {
+        if number as usize >= chunks.slabs as usize * CHUNKS {
             self.mapping.allocate(slab_at(number), SLAB)?;
-            room.slabs += 1;
+            chunks.slabs += 1;
         }
         Ok(())
     }
 
-    /// Gives blocks to one chunk beyond the capacity, where only chunks in use have any.
-    fn allocate_beside(&self, number: u32) -> io::Result<()> {
+    /// Allocates blocks for one chunk beyond the capacity, where unused chunks have none.
+    fn allocate_overflow(&self, number: u32) -> io::Result<()> {
         let slab = slab_at(number);
-        self.mapping.reach(slab + SLAB)?;
+        self.mapping.extend_to(slab + SLAB)?;
         self.mapping.allocate(slab, CHUNK_BYTES)?;
         self.mapping.allocate(chunk_at(number), CHUNK_BYTES)
     }
@@ -142,7 +148,7 @@ impl Spool {
     fn write_row(&self, number: u32, thread: u32, base: u64) {
         let at = row_at(number);
         let (first, second) = (self.mapping.word(at), self.mapping.word(at + 8));
-        // ORDERING: the process may end between any two of these; the check tells.
+        // ORDERING: the process may end between any two stores; the checksum reveals a torn row.
         second.store(0, Ordering::Release);
         first.store(base, Ordering::Release);
         second.store(
@@ -158,20 +164,20 @@ impl Spool {
         }
     }
 
-    /// Replaces a number of the header.
+    /// Replaces a word of the header.
     fn set(&self, word: usize, number: u64) {
-        // ORDERING: each number is right by itself.
+        // ORDERING: each word is independent.
         self.mapping.word(word).store(number, Ordering::Relaxed);
     }
 
-    /// Notes that the process lives: two places take turns, so that one is whole.
-    fn note_anchor(&self, turn: usize, anchor: &Anchor) {
+    /// Stores an anchor in one of two slots, by turns, so that one of them is always complete.
+    fn write_anchor(&self, turn: usize, anchor: &Anchor) {
         let at = ANCHORS + turn % 2 * ANCHOR;
         let words = anchor_words(anchor);
-        // ORDERING: the check tells whether all are of one anchor.
+        // ORDERING: the checksum reveals whether all words belong to one anchor.
         self.mapping.word(at + CHECK).store(0, Ordering::Release);
-        for (place, word) in words.into_iter().enumerate() {
-            self.mapping.word(at + place * 8).store(word, Ordering::Release);
+        for (index, word) in words.into_iter().enumerate() {
+            self.mapping.word(at + index * 8).store(word, Ordering::Release);
         }
         self.mapping.word(at + CHECK).store(u64::from(check(&words)), Ordering::Release);
     }
@@ -180,7 +186,7 @@ impl Spool {
         self.mapping.sync()
     }
 
-    /// Returns why the file could not grow, if so.
+    /// Returns the reason if the file could not grow or has lost pages.
     fn failure(&self) -> Option<String> {
         let pages = self.mapping.failed_pages();
         let failed = (pages > 0).then(|| {
@@ -188,18 +194,18 @@ impl Spool {
                 "{pages} pages of it were lost: its disk is full, or somebody has cut the file off; record elsewhere"
             )
         });
-        failed.or_else(|| self.room().failure.as_ref().map(ToString::to_string))
+        failed.or_else(|| self.allocator().failure.as_ref().map(ToString::to_string))
     }
 
-    /// Deletes the file. Chunks that threads still use stay until they leave them; the rest is the
-    /// disk's again.
+    /// Deletes the file. Chunks that threads still use keep their blocks until they are freed; all
+    /// other blocks go back to the disk at once.
     fn discard(&self) -> io::Result<()> {
         fs::remove_file(&self.path)?;
-        let mut room = self.room();
-        room.discarded = true;
+        let mut chunks = self.allocator();
+        chunks.discarded = true;
         // CAST: below twice the capacity.
-        let never_used = room.used()..(room.slabs as usize * CHUNKS) as u32;
-        let mut unused: Vec<u32> = room.free().chain(never_used).collect();
+        let never_used = chunks.used()..(chunks.slabs as usize * CHUNKS) as u32;
+        let mut unused: Vec<u32> = chunks.with_blocks().chain(never_used).collect();
         unused.sort_unstable();
         for run in unused.chunk_by(|one, next| one + 1 == *next && slab_at(*one) == slab_at(*next)) {
             self.mapping.punch(chunk_at(run[0]), run.len() * CHUNK_BYTES);
@@ -213,11 +219,11 @@ impl Store for Spool {
         if self.mapping.failed_pages() > 0 {
             return None;
         }
-        let (number, used_before) = self.find()?;
+        let (number, used_before) = self.allocate()?;
         let at = chunk_at(number);
         if used_before {
-            // A reader of the file finds the old entries, or an empty chunk of the old row: both
-            // are right.
+            // Until the new row is written, a reader of the file finds the old row with the old
+            // entries or with an empty chunk. Both are valid.
             self.mapping.clear(at, CHUNK_BYTES);
         } else {
             self.populate(number, at)?;
@@ -228,16 +234,15 @@ impl Store for Spool {
 
     fn give(&self, number: u32, has_overflow: bool) {
         self.clear_row(number);
-        let mut room = self.room();
-        if room.give(number, has_overflow) {
+        if self.allocator().free(number, has_overflow) {
             self.mapping.punch(chunk_at(number), CHUNK_BYTES);
         }
     }
 
-    /// Hides the chunk from a reader of the file.
+    /// Hides the chunk from readers of the file.
     fn give_up(&self, number: u32, is_read: bool) -> bool {
         self.clear_row(number);
-        is_read && self.room().put_beside()
+        is_read && self.allocator().move_to_overflow()
     }
 
     fn release(&self, number: u32) {
@@ -249,20 +254,20 @@ impl Store for Spool {
     }
 
     fn count_overwritten(&self, ticks: u64, ranges: u64) {
-        // ORDERING: each number is right by itself.
+        // ORDERING: each word is independent.
         self.mapping.word(HORIZON).fetch_max(ticks, Ordering::Relaxed);
         self.mapping.word(OVERWRITTEN).fetch_add(ranges, Ordering::Relaxed);
     }
 
     fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str) {
         if let Some(journal) = &self.journal {
-            journal.append(&Note::Thread { ordinal, os_id, name: name.into() });
+            journal.append(&JournalLine::Thread { ordinal, os_id, name: name.into() });
         }
     }
 
     fn announce_threads(&self, threads: &[ThreadIdentity]) {
         if let Some(journal) = &self.journal {
-            journal.append_all(threads.iter().map(Note::of_thread));
+            journal.append_all(threads.iter().map(JournalLine::from_thread));
         }
     }
 }
@@ -270,7 +275,7 @@ impl Store for Spool {
 impl Listener for Spool {
     fn announce_sites(&self, sites: &[(&'static Site, u32)]) {
         if let Some(journal) = &self.journal {
-            journal.append_all(sites.iter().map(|(site, number)| Note::of_site(site, *number)));
+            journal.append_all(sites.iter().map(|(site, number)| JournalLine::from_site(site, *number)));
         }
     }
 }
@@ -306,12 +311,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_overwritten_while_it_is_read_does_not_stay_larger() {
+    fn a_file_shrinks_after_its_overwritten_chunks_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entries");
         let spool = Spool::create(&path, SLAB as u64, None).unwrap();
-        // The other slab's index, and the file system's own blocks.
-        let most = (HEADER + SLAB + 2 * CHUNK_BYTES) as u64;
+        // Including the other slab's index and the file system's own blocks.
+        let max = (HEADER + SLAB + 2 * CHUNK_BYTES) as u64;
         let fill = || -> Vec<u32> { std::iter::from_fn(|| Some(spool.take(1, 0)?.1)).collect() };
         let mut held = fill();
         for _ in 0..3 {
@@ -320,10 +325,10 @@ mod tests {
             read.iter().for_each(|number| assert!(spool.give_up(*number, true)));
             held = fill();
             let blocks = fs::metadata(&path).unwrap().blocks() * 512;
-            assert!((most..2 * most).contains(&blocks), "twice while it is read: {blocks}");
+            assert!((max..2 * max).contains(&blocks), "twice while it is read: {blocks}");
             read.iter().for_each(|number| spool.give(*number, true));
             let blocks = fs::metadata(&path).unwrap().blocks() * 512;
-            assert!(blocks <= most, "{blocks} bytes on the disk are left");
+            assert!(blocks <= max, "{blocks} bytes on the disk are left");
             // Chunks in former holes can be written to.
             for number in &held {
                 spool.mapping.clear(chunk_at(*number), CHUNK_BYTES);

@@ -1,8 +1,8 @@
-//! A spool that its process has left behind, read back.
+//! Reads the spool of a dead process.
 //!
-//! None of its contents is trusted: rows and lines carry checksums, lengths are those of the file,
-//! and the rest is left out and counted. Each thread's entries end at the first that was never
-//! written; the very last may be torn.
+//! The contents are untrusted: rows and lines carry checksums, lengths come from the file's size,
+//! and whatever does not fit is skipped and counted. A thread's entries end at the first one that
+//! was never written; the last one may be torn.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::journal::{self, DriverNote, Note, SiteNote, WindowNote};
+use super::journal::{self, DriverLine, JournalLine, SiteLine, WindowLine};
 use super::{
-    ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, JOURNALS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool,
-    VERSION, anchor_words, check, chunk_at, row_at,
+    ANCHOR, ANCHORS, CHECK, CHUNKS, ChunkAllocator, HEADER, HORIZON, ITERATIONS, JOURNALS, LOST, MAGIC, OVERWRITTEN,
+    SLAB, Spool, VERSION, anchor_words, check, chunk_at, row_at,
 };
 use crate::os::mapping::{self, Mapping};
 use profiler_core::clock::Anchor;
@@ -29,50 +29,49 @@ use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
 use profiler_core::stream::shared::Shared;
 
-/// Most sites that are plausible; higher numbers are ignored.
-const MOST_SITES: u32 = 1 << 20;
+/// Highest plausible site number; higher ones are ignored.
+const MAX_SITES: u32 = 1 << 20;
 
-/// The recording of a dead process.
-pub(crate) struct Salvaged {
-    /// Last note of its session.
+/// A recording read from a spool.
+pub(crate) struct RecoveredSpool {
+    /// Last description of its session.
     pub(crate) session: Value,
-    /// Driver of the session, if it became known later.
-    pub(crate) driver: Option<DriverNote>,
-    /// Notes of its code, in order.
+    /// Driver of the session, if it became known after the session's start.
+    pub(crate) driver: Option<DriverLine>,
+    /// Lines about loaded code, in order.
     pub(crate) code: Vec<Value>,
-    /// Last note of the source of GPU times.
+    /// Last state of the source of GPU times.
     pub(crate) gpu: Option<Value>,
     /// Entries of its last recording.
     pub(crate) log: Log,
     /// Sites in order of number.
     pub(crate) sites: Vec<&'static Site>,
-    /// Anchors: its first, the recording's, and the last that was noted.
+    /// Anchors: the process's first, the recording's start, and the last one stored.
     pub(crate) process: Anchor,
     pub(crate) start: Anchor,
     pub(crate) last: Anchor,
     /// Tick of the last entry.
     pub(crate) end: u64,
-    /// Number of iterations that had passed.
+    /// Number of completed iterations.
     pub(crate) iterations: u64,
-    /// Number of entries that were being written.
+    /// Number of torn entries.
     pub(crate) torn: u64,
-    /// Number of entries that are missing between others, and of lines and rows that cannot be
-    /// read.
+    /// Number of missing entries between others, of unreadable lines and of unreadable rows.
     pub(crate) unreadable: u64,
-    /// Lock of the journal: no other process recovers it.
+    /// Lock of the journal, which keeps other processes from recovering it.
     pub(crate) lock: File,
 }
 
-/// The reason why a spool is not read.
+/// The reason why a spool cannot be recovered.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The process lives.
+pub(crate) enum SpoolError {
+    /// Its process is alive.
     Alive,
-    /// The spool cannot be read, with the reason in a sentence.
+    /// It cannot be read; the sentence says why.
     Unreadable(String),
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for SpoolError {
     fn from(error: io::Error) -> Self {
         Self::Unreadable(error.to_string())
     }
@@ -80,43 +79,43 @@ impl From<io::Error> for Refusal {
 
 /// The contents of a journal.
 #[derive(Default)]
-struct Told {
+struct JournalContents {
     session: Option<Value>,
-    driver: Option<DriverNote>,
+    driver: Option<DriverLine>,
     code: Vec<Value>,
     gpu: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
-    sites: BTreeMap<u32, SiteNote<'static>>,
-    window: Option<WindowNote>,
+    sites: BTreeMap<u32, SiteLine<'static>>,
+    window: Option<WindowLine>,
     unreadable: u64,
 }
 
-/// Reads a spool.
+/// Reads a spool and locks its journal.
 ///
 /// # Errors
 ///
-/// Fails if its process lives, or if it is not a spool.
-pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> {
+/// Returns an error if its process is alive, or if the files are no spool.
+pub(crate) fn open(entries: &Path, journal: &Path) -> Result<RecoveredSpool, SpoolError> {
     let lock = File::options().read(true).append(true).open(journal)?;
     if !mapping::lock(&lock)? {
-        return Err(Refusal::Alive);
+        return Err(SpoolError::Alive);
     }
-    let told = Told::read(&fs::read(journal)?);
-    let (Some(session), Some(window)) = (told.session, told.window) else {
-        return Err(Refusal::Unreadable(
+    let journal = JournalContents::read(&fs::read(journal)?);
+    let (Some(session), Some(window)) = (journal.session, journal.window) else {
+        return Err(SpoolError::Unreadable(
             "its journal does not say what was recorded: nothing was, or it is damaged".into(),
         ));
     };
     let spool = Arc::new(Spool::open(entries)?);
     let horizon = spool.horizon();
-    let mut found = spool.chunks();
+    let mut chunks = spool.chunks();
     let (mut torn, mut gaps, mut threads) = (0, 0, Vec::new());
-    for (ordinal, chunks) in &mut found {
+    for (ordinal, pieces) in &mut chunks {
         let from = window.from.iter().find(|(known, _)| known == ordinal).map_or(0, |(_, position)| *position);
-        let (runs, missing) = join(chunks, from);
+        let (runs, missing) = join(pieces, from);
         gaps += missing;
         let unknown = || ThreadIdentity { ordinal: *ordinal, os_id: 0, name: format!("thread {ordinal}") };
-        let thread = told.threads.get(ordinal).cloned().unwrap_or_else(unknown);
+        let thread = journal.threads.get(ordinal).cloned().unwrap_or_else(unknown);
         threads.push(ThreadLog { thread: thread.into(), runs: runs.into(), lost: 0, carry: None });
     }
     for thread in &mut threads {
@@ -130,60 +129,60 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
     let last = spool.last_anchor().filter(|last| last.ticks > window.start.ticks).unwrap_or(window.start);
     let end = threads.iter().filter_map(last_ticks).max().unwrap_or(0).max(window.start.ticks);
     let gone = Carry::of_overwritten(spool.count(OVERWRITTEN));
-    Ok(Salvaged {
+    Ok(RecoveredSpool {
         session,
-        driver: told.driver,
-        code: told.code,
-        gpu: told.gpu,
+        driver: journal.driver,
+        code: journal.code,
+        gpu: journal.gpu,
         log: Log {
             threads,
-            // Counted among those lost elsewhere.
+            // Included in `lost_elsewhere`.
             losses: Losses::default(),
             lost_elsewhere: spool.count(LOST),
             gone,
             horizon,
         },
-        sites: sites(told.sites),
+        sites: sites(journal.sites),
         process: window.process,
         start: window.start,
         last,
         end,
         iterations: spool.count(ITERATIONS),
         torn,
-        unreadable: told.unreadable + gaps + spool.damaged(),
+        unreadable: journal.unreadable + gaps + spool.damaged(),
         lock,
     })
 }
 
-impl Told {
+impl JournalContents {
     fn read(journal: &[u8]) -> Self {
-        let (notes, unreadable) = journal::read(journal);
-        let mut told = Self { unreadable, ..Self::default() };
-        for note in notes {
-            match note {
-                Note::Session(session) => (told.session, told.driver) = (Some(session), None),
-                Note::Driver(driver) => told.driver = Some(driver),
-                Note::Thread { ordinal, os_id, name } => {
+        let (lines, unreadable) = journal::read(journal);
+        let mut contents = Self { unreadable, ..Self::default() };
+        for line in lines {
+            match line {
+                JournalLine::Session(session) => (contents.session, contents.driver) = (Some(session), None),
+                JournalLine::Driver(driver) => contents.driver = Some(driver),
+                JournalLine::Thread { ordinal, os_id, name } => {
                     let name = name.into_owned();
-                    told.threads.insert(ordinal, ThreadIdentity { ordinal, os_id, name });
+                    contents.threads.insert(ordinal, ThreadIdentity { ordinal, os_id, name });
                 }
-                Note::Site(site) => drop(told.sites.insert(site.number, site)),
-                Note::Window(window) => told.window = Some(window),
-                Note::Code(code) => told.code.push(code),
-                Note::Events(gpu) => told.gpu = Some(gpu),
+                JournalLine::Site(site) => drop(contents.sites.insert(site.number, site)),
+                JournalLine::Window(window) => contents.window = Some(window),
+                JournalLine::Code(code) => contents.code.push(code),
+                JournalLine::Events(gpu) => contents.gpu = Some(gpu),
             }
         }
-        told
+        contents
     }
 }
 
-/// One chunk of a thread: number, position of its first entry, and its entries.
+/// One chunk of a thread: the position of its first entry, and its entries.
 type Piece = (u64, Run);
 
 impl Spool {
     fn open(path: &Path) -> io::Result<Self> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-        // Opening a pipe waits for its writer.
+        // Opening a pipe would block until it has a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(wrong("the file of entries is no file"));
         }
@@ -193,7 +192,7 @@ impl Spool {
             return Err(wrong("the file of entries is too short"));
         }
         let mapping = Mapping::new(file, bytes, false)?;
-        // ORDERING: its process is dead.
+        // ORDERING: no process writes to the file any more.
         if mapping.word(0).load(Ordering::Relaxed) != MAGIC {
             return Err(wrong("the file of entries is no spool of this kind of machine"));
         }
@@ -208,16 +207,16 @@ impl Spool {
         }
         // CAST: a file of this many slabs does not fit on any disk.
         let slabs = ((bytes - HEADER) / SLAB) as u32;
-        let room = Room::filled(slabs, slabs.saturating_mul(CHUNKS as u32));
-        Ok(Self { mapping, path: path.to_owned(), capacity: 0, room: Mutex::new(room), journal: None })
+        let chunks = ChunkAllocator::read_only(slabs, slabs.saturating_mul(CHUNKS as u32));
+        Ok(Self { mapping, path: path.to_owned(), capacity: 0, chunks: Mutex::new(chunks), journal: None })
     }
 
     fn number(&self, at: usize) -> u64 {
-        // ORDERING: its process is dead.
+        // ORDERING: no process writes to the file any more.
         self.mapping.word(at).load(Ordering::Relaxed)
     }
 
-    /// Returns a number of things: few enough that sums of them do not overflow.
+    /// Returns a count, capped so that sums of counts do not overflow.
     fn count(&self, at: usize) -> u64 {
         self.number(at).min(1 << 60)
     }
@@ -237,7 +236,8 @@ impl Spool {
         [read(0), read(1)].into_iter().flatten().max_by_key(|anchor| anchor.ticks)
     }
 
-    /// Returns the thread of a chunk, and its position there.
+    /// Returns a chunk's thread and its position in that thread's stream; an error if the row is
+    /// damaged.
     fn row(&self, number: u32) -> Result<Option<(u32, u64)>, ()> {
         let at = row_at(number);
         let (base, second) = (self.number(at), self.number(at + 8));
@@ -251,18 +251,18 @@ impl Spool {
     }
 
     fn damaged(&self) -> u64 {
-        (0..self.room().used()).filter(|number| self.row(*number).is_err()).count() as u64
+        (0..self.allocator().used()).filter(|number| self.row(*number).is_err()).count() as u64
     }
 
-    /// Returns every chunk with entries, by thread.
+    /// Returns every chunk with entries, grouped by thread.
     fn chunks(self: &Arc<Self>) -> BTreeMap<u32, Vec<Piece>> {
         let mut found: BTreeMap<u32, Vec<Piece>> = BTreeMap::new();
-        let used = self.room().used();
+        let used = self.allocator().used();
         for number in 0..used {
             let Ok(Some((thread, base))) = self.row(number) else { continue };
             let start = self.mapping.at(chunk_at(number));
             let chunk = Chunk::found(Arc::clone(self) as _, number, start, base, ENTRIES);
-            // SAFETY: any bytes are entries, and the file's process is dead: nobody writes.
+            // SAFETY: any bytes are valid entries, and no process writes to the file any more.
             let length = written(unsafe { chunk.published(0, ENTRIES) });
             chunk.release();
             if length > 0 {
@@ -274,20 +274,20 @@ impl Spool {
     }
 }
 
-/// Returns the name of a journal's version.
+/// Returns the name of a layout version.
 fn journal_version(word: u64) -> String {
     let known = JOURNALS.iter().find(|(known, _)| *known == word);
     known.map_or_else(|| format!("of layout {word}"), |(_, name)| format!("{name} (layout {word})"))
 }
 
-/// Returns how many entries of a chunk were written: the rest is zero. A page lost in a power
-/// failure leaves a hole.
+/// Returns the number of entries that were written to a chunk; the rest is zero. Entries inside may
+/// be zero too, if a power failure has lost a page.
 fn written(entries: &[Entry]) -> usize {
     entries.iter().rposition(|entry| !entry.is_empty()).map_or(0, |last| last + 1)
 }
 
-/// Returns a thread's runs in order, from position `from` on, and how many entries are missing
-/// between them.
+/// Returns a thread's runs in order from position `from` on, and the number of entries that are
+/// missing between them.
 fn join(pieces: &mut Vec<Piece>, from: u64) -> (Vec<Run>, u64) {
     pieces.sort_by_key(|(base, _)| *base);
     let (mut runs, mut missing, mut next) = (Vec::new(), 0, None);
@@ -304,7 +304,7 @@ fn join(pieces: &mut Vec<Piece>, from: u64) -> (Vec<Run>, u64) {
     (runs, missing)
 }
 
-/// Drops a last entry of which only half was stored.
+/// Drops the last entry if only half of it was stored.
 fn drop_torn(thread: &mut ThreadLog) -> bool {
     let Some(last) = thread.runs.last_mut() else { return false };
     let is_torn = last.entries().last().is_some_and(|entry| entry.is_timed() && entry.value() == 0);
@@ -319,16 +319,16 @@ fn last_ticks(thread: &ThreadLog) -> Option<u64> {
     last.entries().iter().rev().find(|entry| entry.is_timed()).map(|entry| entry.value())
 }
 
-/// Returns all sites up to the highest number; a site that the journal has lost is named by its
-/// number.
-fn sites(mut known: BTreeMap<u32, SiteNote<'_>>) -> Vec<&'static Site> {
-    known.retain(|number, _| (1..=MOST_SITES).contains(number));
-    let most = known.last_key_value().map_or(0, |(number, _)| *number);
-    // Filling a gap costs memory: one that no journal can have is not filled.
-    let most = if most as usize > 2 * known.len() + 64 { 0 } else { most };
+/// Returns all sites up to the highest number. A site that is missing in the journal is named by
+/// its number.
+fn sites(mut known: BTreeMap<u32, SiteLine<'_>>) -> Vec<&'static Site> {
+    known.retain(|number, _| (1..=MAX_SITES).contains(number));
+    let last = known.last_key_value().map_or(0, |(number, _)| *number);
+    // A gap costs memory for each site in it; a journal with an implausible gap is not trusted.
+    let last = if last as usize > 2 * known.len() + 64 { 0 } else { last };
     let lost = |number: u32| -> &'static Site {
         let name = Box::leak(format!("site {number}").into_boxed_str());
         Box::leak(Box::new(Site::new(Kind::Stage, name, "", 0, "")))
     };
-    (1..=most).map(|number| known.remove(&number).map_or_else(|| lost(number), SiteNote::leak)).collect()
+    (1..=last).map(|number| known.remove(&number).map_or_else(|| lost(number), SiteLine::leak)).collect()
 }

@@ -1,10 +1,10 @@
-//! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a
-//! thread's first walk.
+//! Captures the calling thread's stack as addresses, without a lock and, after a thread's first
+//! walk, without an allocation.
 //!
-//! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of
-//! every function again each time. On Linux [`walk`] works on a copy of these rules, and each
-//! thread remembers the rule of each return address. Elsewhere, on a stack that is not the thread's
-//! own (a coroutine's), and under Miri the system's unwinder is used.
+//! The system's unwinder takes a quarter of a microsecond per frame, because it parses every
+//! function's unwinding rules each time. On Linux, [`walk`] uses a copy of these rules, and each
+//! thread caches the rule of each return address. The system's unwinder is used on other systems,
+//! on a stack that is not the thread's own (a coroutine's), and under Miri.
 
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -15,26 +15,25 @@ use profiler_core::hooks::stack::{self, MAX_DEPTH};
 
 use super::walk;
 
-/// Picoseconds that one walk took here at the last measurement.
+/// Picoseconds that a walk took in the last measurement.
 static COST: AtomicU64 = AtomicU64::new(0);
-/// Number of walks that did not fit into the rest of their stack, or found no memory.
-static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+/// Number of stacks that were skipped, because stack space or memory was short.
+static SKIPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a
-/// millisecond).
+/// Prepares for a recording with stacks: copies the unwinding rules of all loaded code (about a
+/// millisecond) and measures a walk.
 pub(crate) fn prepare() {
     walk::load();
     stack::capture_with(capture);
     measure();
 }
 
-/// Gives the rules back when the recording is over.
+/// Frees the unwinding rules after a recording.
 pub(crate) fn release() {
     walk::unload();
 }
 
-/// Returns the nanoseconds that a stack cost its range in the last recording, measured on the
-/// thread that started it.
+/// Returns the nanoseconds that a walk took on the thread that started the last recording.
 pub(crate) fn ns_per_stack() -> f64 {
     // ORDERING: a statistic.
     COST.load(Ordering::Relaxed) as f64 / 1000.0
@@ -55,34 +54,34 @@ fn measure() {
     COST.store(picoseconds, Ordering::Relaxed);
 }
 
-/// Captures a stack: see [`stack::Capture`].
+/// Captures a stack; see [`stack::Capture`].
 #[inline(never)]
 fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
     if !walk::fits() {
         // ORDERING: a statistic.
-        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        SKIPPED.fetch_add(1, Ordering::Relaxed);
         return 0;
     }
     let count = walk::walk(addresses).unwrap_or_else(|| walk_slowly(addresses));
     if count == 0 {
         // ORDERING: as above.
-        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        SKIPPED.fetch_add(1, Ordering::Relaxed);
     }
     count
 }
 
-/// Returns how many call stacks were left out since the last call, because too little was left of
-/// the stack to walk it, or for want of memory.
-pub(crate) fn left_out() -> u64 {
+/// Returns the number of stacks skipped since the previous call, because stack space or memory was
+/// short.
+pub(crate) fn take_skipped() -> u64 {
     // ORDERING: a statistic.
-    LEFT_OUT.swap(0, Ordering::Relaxed)
+    SKIPPED.swap(0, Ordering::Relaxed)
 }
 
 #[cold]
 #[inline(never)]
 fn walk_slowly(addresses: &mut [u64]) -> usize {
     let mut count = 0;
-    // The unwinder's own functions lie below this one, under any name.
+    // Frames below this one belong to the unwinder.
     let here = (&raw const count).addr();
     let take = |frame: &backtrace::Frame| {
         if (1..=here).contains(&frame.sp().addr()) {
@@ -96,7 +95,7 @@ fn walk_slowly(addresses: &mut [u64]) -> usize {
     #[cfg(windows)]
     backtrace::trace(take);
     #[cfg(not(windows))]
-    // SAFETY: only Windows' debugging library must not be called by two threads at once.
+    // SAFETY: only Windows' debugging library needs synchronization.
     unsafe {
         backtrace::trace_unsynchronized(take);
     };
@@ -107,7 +106,7 @@ fn walk_slowly(addresses: &mut [u64]) -> usize {
 mod tests {
     use super::*;
 
-    /// Names of the functions on the stack here, innermost first.
+    /// Returns the names of the functions on this stack, innermost first.
     #[inline(never)]
     fn names(walk: fn(&mut [u64]) -> Option<usize>) -> Vec<String> {
         let mut addresses = [0; MAX_DEPTH];
@@ -136,7 +135,7 @@ mod tests {
         let (inner, outer) = (at("tests::inner"), at("tests::outer"));
         assert!(inner.is_some() && inner < outer, "{names:#?}");
         let start = names.iter().position(|name| name.contains("__rust_begin_short_backtrace"));
-        assert!(start.is_some() && outer < start, "the walk comes to the thread's start: {names:#?}");
+        assert!(start.is_some() && outer < start, "the walk reaches the thread's start: {names:#?}");
     }
 
     #[test]

@@ -1,29 +1,33 @@
-//! Call stacks: taken as addresses while a session records, named when it is over.
+//! Captures call stacks as addresses while a session records, and resolves them when it is over.
 //!
 //! ```text
-//! range ─► capture ─► walk ─► addresses in the stream ─► symbols ─┬─► live: this process ───┬─► paths, sources: which are shown,
-//!                     (code: unwinding rules)                     └─► offline: one that died ┘   and how
+//! range ─► capture ─► walk ─► addresses in the stream ─► symbols ─┬─► live: this process ────┬─► paths, sources:
+//!                     (code: unwinding rules)                     └─► offline: a dead process ┘   what to show
 //!
-//! what code lies where: loaded ─► known_libraries ─► code_note, in a spool's journal ─► offline
+//! loaded code: loaded ─► known_libraries ─► loaded_code, in a spool's journal ─► offline
 //! ```
 //!
-//! `session` asks for all of it; `model` and `export` see [`symbols`]. The readers of the loader's
-//! tables and of code files are in `linux`; other systems use the system's unwinder and the debug
-//! information alone.
+//! `session` drives all of it; `model` and `export` see the result of [`symbols`]. `linux` reads
+//! the loader's tables and ELF files; other systems use the system's unwinder and debug information
+//! alone.
 
 mod capture;
-mod code_note;
 mod live;
+mod loaded_code;
 mod paths;
 mod sources;
 pub(crate) mod symbols;
 
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+mod unsupported;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+use unsupported as platform;
+
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod linux;
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-#[path = "unsupported.rs"]
-mod linux;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+use linux as platform;
 
-pub(crate) use capture::{left_out, ns_per_stack, prepare, release};
-pub(crate) use linux::known_libraries;
-use linux::{names, offline, walk};
+pub(crate) use capture::{ns_per_stack, prepare, release, take_skipped};
+pub(crate) use platform::known_libraries;
+use platform::{names, offline, walk};

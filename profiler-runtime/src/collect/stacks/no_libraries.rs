@@ -1,14 +1,14 @@
-//! The replacement of `known_libraries` where no call stack can be named once its process is gone.
+//! Replaces `known_libraries` where stacks cannot be resolved after their process has died.
 
 use serde_json::Value;
 
-/// No notes.
+/// The replacement of the tracked libraries: tracks none.
 #[derive(Debug, Default)]
-pub(crate) struct Noted;
+pub(crate) struct KnownLibraries;
 
-impl Noted {
-    /// Returns `None`: there is no news.
-    pub(crate) fn news(&mut self) -> Option<Value> {
+impl KnownLibraries {
+    /// Returns `None`: nothing is written to the journal.
+    pub(crate) fn newly_loaded(&mut self) -> Option<Value> {
         None
     }
 }

@@ -1,27 +1,27 @@
-//! Paths of functions, as debug information and symbol tables spell them.
+//! Completes function paths, which debug information and symbol tables spell differently.
 //!
-//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was
-//! inlined by the last part of its path and its type arguments,
-//! `run_recorded<u64, wan::block::{closure_env#0}>`; one that was not inlined has its path in the
-//! symbol table. Other builds have whole paths everywhere.
+//! A release build with line tables only (`debug = "line-tables-only"`) names an inlined function
+//! by the last part of its path and its type arguments, `run_recorded<u64,
+//! wan::block::{closure_env#0}>`. A function that was not inlined has its path in the symbol table.
+//! Other builds have full paths everywhere.
 
 use std::collections::HashMap;
 
 use super::sources::Sources;
 use profiler_trace::records::frames::{Frame, without_closure};
 
-/// The facts known about an address.
+/// The functions at an address, as found.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
-    /// Functions by the debug information, innermost first; files as the compiler named them.
+    /// Functions in the debug information, innermost first, with files as the compiler named them.
     pub(super) frames: Vec<Frame>,
-    /// Whole path of the function around it, by the symbol table.
+    /// Full path of the outermost function in the symbol table.
     pub(super) name: Option<String>,
 }
 
-/// Completes the paths of the functions at one address, innermost first, where another source than
-/// debug information knows them: the symbol table, in `name`, for the outermost; the profiler's own
-/// function for the body that it runs.
+/// Completes the paths of the functions at one address, innermost first, where debug information is
+/// not the only source: `name`, from the symbol table, is the outermost function's; the profiler's
+/// own function names the body that it runs.
 pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sources) {
     for at in 1..frames.len() {
         let (inner, outer) = frames.split_at_mut(at);
@@ -46,9 +46,8 @@ pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sou
     }
 }
 
-/// Completes functions of which only the last part is known, by the path that the same file has for
-/// a function of that name elsewhere: a function that was inlined in one place is often not in
-/// another.
+/// Completes functions of which only the last part of the path is known. The same file often has
+/// the full path elsewhere, because a function that is inlined in one place may not be in another.
 pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     let frames: Vec<&mut Frame> = frames.collect();
     let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
@@ -67,12 +66,12 @@ pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     }
 }
 
-/// Begin of the paths of the profiler's functions.
+/// Begin of the paths of this crate's functions.
 const PROFILER: &str = "profiler_runtime::";
-/// Begin of the paths of the recorder's functions.
+/// Begin of the paths of the recording crate's functions.
 const CORE: &str = "profiler_core::";
 
-/// Returns whether it is a function of the profiler, or of the crates that walk stacks for it.
+/// Returns whether a function belongs to the profiler or to a crate that walks stacks for it.
 pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
     let path = frame.function.trim_start_matches(['<', '&']);
     path.starts_with(PROFILER)
@@ -82,8 +81,8 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
-/// Returns whether it is a function of the standard library: not one of the program's own, and not
-/// a trait of std's for a type of the program's.
+/// Returns whether a function belongs to the standard library. Implementations of std's traits for
+/// the program's types do not.
 pub(super) fn is_of_std(frame: &Frame) -> bool {
     let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);
@@ -97,13 +96,14 @@ pub(super) fn last_part(function: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// Returns whether only the last part of its path is known.
+/// Returns whether only the last part of a function's path is known.
 fn is_short(function: &str) -> bool {
     let path = function.split('<').next().unwrap_or_default();
     !path.is_empty() && !path.contains("::")
 }
 
-/// Returns `wan::block` for `run_recorded<u64, wan::block::{closure_env#0}>`.
+/// Returns the function that the profiler ran: `wan::block` for `run_recorded<u64,
+/// wan::block::{closure_env#0}>`.
 fn body_run_by(function: &str) -> Option<&str> {
     let types = function.strip_prefix("run_recorded<").or_else(|| function.strip_prefix("run<"))?;
     let (before, _) = types.rsplit_once("::{closure_env#")?;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_calls_a_function_by_one_name() {
+    fn a_short_name_is_completed_from_its_file() {
         let mut frames = ["norm", "wan::norm", "block", "wan::a::block", "wan::b::block", "{closure#0}"].map(frame);
         frames[1].line = 9;
         unify(frames.iter_mut());
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_profilers_functions_are_known_by_path_or_file() {
-        let sources = Sources::of_this_process();
+        let sources = Sources::of_current_process();
         assert!(is_of_the_profiler(&frame("<profiler_runtime::Instrumented<F> as core::Future>::poll"), &sources));
         assert!(is_of_the_profiler(&frame("<profiler_core::future::Instrumented<F> as core::Future>::poll"), &sources));
         assert!(!is_of_the_profiler(&frame("wan::profiler_runtime::mine"), &sources));

@@ -1,8 +1,7 @@
-//! The source files of a program: the part of a path that is shown, and which files are the
-//! profiler's.
+//! Shortens source paths to the part worth showing, and recognizes the profiler's own files.
 //!
-//! Those of this process, or of the one whose recording is recovered: its journal has them
-//! ([`super::code_note`]).
+//! The folders are those of this process or, when a recording is recovered, those in its journal
+//! ([`super::loaded_code`]).
 
 use std::path::{Path, PathBuf};
 
@@ -10,27 +9,27 @@ use serde::{Deserialize, Serialize};
 
 use profiler_core::{site::Site, site::sites};
 
-/// The folders of a program's sources: see the module.
+/// The folders of a program's sources.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Sources {
-    /// Folder that the program runs in.
+    /// Working directory of the program.
     here: String,
-    /// Sources of the runtime, [`shortened`](Self::shortened).
+    /// Sources of this crate, [`shortened`](Self::shortened).
     profiler: String,
-    /// Sources of the recorder, likewise. A journal from before it was a crate has none.
+    /// Sources of `profiler-core`, likewise. Older journals have none.
     #[serde(default)]
     core: String,
-    /// Folders of workspaces, each with its slash: compilers name files from there, wherever the
-    /// program runs.
+    /// Folders of workspaces, each with a trailing slash. Compilers name files relative to them,
+    /// wherever the program runs.
     #[serde(skip)]
     roots: Vec<String>,
 }
 
 impl Sources {
-    pub(super) fn of_this_process() -> Self {
+    pub(super) fn of_current_process() -> Self {
         let here = std::env::current_dir().unwrap_or_default().to_string_lossy().into_owned();
         let mut sources = Self { here, ..Self::default() };
-        // From here up to the crate's sources.
+        // From this file up to the crate's `src`.
         let own = Path::new(file!()).ancestors().nth(3).unwrap_or(Path::new(""));
         sources.profiler = sources.shortened(own);
         let core = Path::new(profiler_core::hooks::stack::FILE).ancestors().nth(2).unwrap_or(Path::new(""));
@@ -38,22 +37,21 @@ impl Sources {
         sources
     }
 
-    /// Learns the folder of a workspace from a function whose crate has annotated code, if it shows
-    /// one.
-    pub(super) fn note(&mut self, file: &str, function: &str) {
+    /// Adds the workspace's folder if this function, of a crate with annotated code, reveals it.
+    pub(super) fn learn_root(&mut self, file: &str, function: &str) {
         if Path::new(file).is_absolute() && self.shortened(Path::new(file)) == file {
             let root = sites().find_map(|site| root(site, file, function));
             self.roots.extend(root.map(str::to_owned));
         }
     }
 
-    /// Returns whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
+    /// Returns whether `file`, [`shortened`](Self::shortened), belongs to the profiler.
     pub(super) fn has_profiler(&self, file: &str) -> bool {
         [&self.profiler, &self.core].iter().any(|own| !own.is_empty() && file.contains(own.as_str()))
     }
 
-    /// Returns a source file without the parts that differ between machines: the folder that the
-    /// program runs in, cargo's, rustc's.
+    /// Returns a source path without the parts that differ between machines: the working directory
+    /// and the folders of cargo and rustc.
     pub(super) fn shortened(&self, file: &Path) -> String {
         if let Ok(inside) = file.strip_prefix(&self.here)
             && !self.here.is_empty()
@@ -84,8 +82,8 @@ impl Sources {
     }
 }
 
-/// Returns the folder from which the compiler names the file of a site, where that is the
-/// function's file.
+/// Returns the folder relative to which the compiler named the file of `site`, if `function` is in
+/// that file.
 fn root<'a>(site: &Site, file: &'a str, function: &str) -> Option<&'a str> {
     let own = site.module().split("::").next()?;
     let path = function.trim_start_matches(['<', '&']).strip_prefix(own)?;
@@ -115,7 +113,7 @@ mod tests {
 
     /// E7: paths are relative to the workspace, wherever the program runs.
     #[test]
-    fn annotated_code_tells_where_its_workspace_is() {
+    fn annotated_code_reveals_its_workspace() {
         static SITE: Site = Site::new(profiler_core::site::Kind::Op, "linear", "wan/src/layers.rs", 7, "wan::layers");
         let root = |file, function| root(&SITE, file, function);
         assert_eq!(root("/build/ws/wan/src/layers.rs", "wan::layers::linear"), Some("/build/ws/"));
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profilers_files_are_known_wherever_it_was_built() {
+    fn the_profilers_files_are_recognized_anywhere() {
         let mut sources = Sources { here: "/build/app".to_owned(), ..Sources::default() };
         assert!(!sources.has_profiler("src/main.rs"), "nothing is known");
         for own in ["profiler-runtime/src", "/u/.cargo/registry/src/index-1a2b/profiler-runtime-0.1.0/src"] {
@@ -135,6 +133,6 @@ mod tests {
             assert!(sources.has_profiler(&file) && !sources.has_profiler("src/main.rs"), "{file}");
         }
         let core = Path::new("/build").join(profiler_core::hooks::stack::FILE);
-        assert!(Sources::of_this_process().has_profiler(&core.to_string_lossy()), "{}", core.display());
+        assert!(Sources::of_current_process().has_profiler(&core.to_string_lossy()), "{}", core.display());
     }
 }

@@ -1,9 +1,9 @@
-//! The code that recorded addresses lie in: function, file and line, looked up once per address
-//! when a session is over.
+//! Resolves recorded addresses to function, file and line, once per address, when a session is
+//! over.
 //!
-//! [`live`] asks this process, and [`offline`] the files of one that is gone. Functions that no
-//! reader of a stack wants to see are left out: the profiler's own, and those that ran before the
-//! program's `main` or the thread's closure.
+//! [`live`] resolves those of this process, [`offline`] those of a dead one. Functions that no
+//! reader wants to see are hidden: the profiler's own, and those that ran before the program's
+//! `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -15,7 +15,7 @@ use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::Log;
 use profiler_trace::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 
-use super::code_note::CodeNote;
+use super::loaded_code::LoadedCode;
 use super::paths::{self, Resolved};
 use super::sources::Sources;
 use super::{live, offline};
@@ -23,33 +23,31 @@ use super::{live, offline};
 /// The treatment of the standard library's functions in call stacks: those of iterators, options,
 /// locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Std {
-    /// They are not shown.
-    LeftOut,
-    /// They are shown.
-    Kept,
+pub(crate) enum StdFrames {
+    Hidden,
+    Shown,
 }
 
-impl Std {
-    /// Returns the treatment that a configuration asks for.
-    pub(crate) const fn of(kept: bool) -> Self {
-        if kept { Self::Kept } else { Self::LeftOut }
+impl StdFrames {
+    /// Returns the treatment for a configuration's choice.
+    pub(crate) const fn new(are_shown: bool) -> Self {
+        if are_shown { Self::Shown } else { Self::Hidden }
     }
 }
 
-/// Looks up every address of the recording's stacks, each once. Reads the program's debug
-/// information: takes tenths of a second for a large program.
-pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
-    symbols_of(live::look_up(addresses(log)), Sources::of_this_process(), std)
+/// Resolves every address of a recording's stacks, each once. Reads the program's debug
+/// information, which takes tenths of a second for a large program.
+pub(crate) fn resolve(log: &Log, std: StdFrames) -> Symbols {
+    symbols_from(live::look_up(addresses(log)), Sources::of_current_process(), std)
 }
 
-/// Looks up the same for a recording whose process is gone: in the files that the lines `code` of
-/// its journal name ([`known_libraries`](super::known_libraries)). Returns sentences on what could
-/// not be named, too.
-pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
-    let code = CodeNote::of(code);
-    let (told, mut warnings) = offline::look_up(addresses(log), &code.objects);
-    let symbols = symbols_of(told, code.sources, std);
+/// Resolves the addresses of a dead process in the files that the lines `code` of its journal name
+/// ([`known_libraries`](super::known_libraries)). Also returns warnings about what could not be
+/// resolved.
+pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: StdFrames) -> (Symbols, Vec<String>) {
+    let code = LoadedCode::from_journal(code);
+    let (resolved, mut warnings) = offline::look_up(addresses(log), &code.objects);
+    let symbols = symbols_from(resolved, code.sources, std);
     if warnings.is_empty() {
         warnings.extend(missing(&symbols));
     }
@@ -57,11 +55,11 @@ pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbol
 }
 
 /// Converts the functions of all addresses to what is shown of them.
-fn symbols_of(told: HashMap<u64, Resolved>, mut sources: Sources, std: Std) -> Symbols {
-    for frame in told.values().flat_map(|told| &told.frames) {
-        sources.note(&frame.file, &frame.function);
+fn symbols_from(resolved: HashMap<u64, Resolved>, mut sources: Sources, std: StdFrames) -> Symbols {
+    for frame in resolved.values().flat_map(|resolved| &resolved.frames) {
+        sources.learn_root(&frame.file, &frame.function);
     }
-    let found = told.into_iter().map(|(address, told)| (address, told.classified(&sources, std)));
+    let found = resolved.into_iter().map(|(address, resolved)| (address, resolved.classified(&sources, std)));
     let mut by_address: HashMap<u64, Vec<Found>> = found.collect();
     paths::unify(by_address.values_mut().flatten().filter_map(|found| match found {
         Found::Frame(frame) => Some(frame),
@@ -70,9 +68,9 @@ fn symbols_of(told: HashMap<u64, Resolved>, mut sources: Sources, std: Std) -> S
     Symbols::new(by_address)
 }
 
-/// Returns what the program lacks for complete stacks, in a full sentence.
+/// Returns a warning if the program lacks what complete stacks need.
 pub(crate) fn missing(symbols: &Symbols) -> Option<String> {
-    // Symbol tables are found through it.
+    // Without `/proc`, the program's symbol table cannot be found.
     missing_where(symbols, !cfg!(target_os = "linux") || Path::new("/proc/self/exe").exists())
 }
 
@@ -85,7 +83,7 @@ fn missing_where(symbols: &Symbols, can_find_files: bool) -> Option<String> {
     };
     let total = frames().count();
     let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
-    // C libraries seldom come with lines; nothing can be done about it here.
+    // C libraries seldom have line tables, and their user cannot change that.
     let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
     if nameless * 10 > total && !can_find_files {
         Some(format!(
@@ -109,13 +107,14 @@ fn missing_where(symbols: &Symbols, can_find_files: bool) -> Option<String> {
 /// Returns every address of the recording's stacks.
 fn addresses(log: &Log) -> HashSet<u64> {
     let mut all = HashSet::new();
-    // The same few addresses come again and again: most are found here, without hashing.
+    // A few addresses occur again and again: a small direct-mapped cache avoids hashing most of
+    // them.
     let mut recent = [0; 1024];
     let mut add = |address: u64| {
         // CAST: below 1024.
-        let place = &mut recent[(address % 1021) as usize];
-        if *place != address && address != 0 {
-            *place = address;
+        let slot = &mut recent[(address % 1021) as usize];
+        if *slot != address && address != 0 {
+            *slot = address;
             all.insert(address);
         }
     };
@@ -136,7 +135,7 @@ fn addresses(log: &Log) -> HashSet<u64> {
 }
 
 impl Resolved {
-    fn classified(self, sources: &Sources, std: Std) -> Vec<Found> {
+    fn classified(self, sources: &Sources, std: StdFrames) -> Vec<Found> {
         let Self { mut frames, name } = self;
         if frames.is_empty() {
             frames.push(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() });
@@ -150,9 +149,9 @@ impl Resolved {
 }
 
 /// Returns what is shown of a function; `None` for glue between functions.
-fn classified(frame: Frame, sources: &Sources, std: Std) -> Option<Found> {
-    /// Functions that the system runs before Rust code: not on top of [`Found::Start`] in threads
-    /// that C code began.
+fn classified(frame: Frame, sources: &Sources, std: StdFrames) -> Option<Found> {
+    /// Functions that the system runs before Rust code. In threads started by C code, no
+    /// [`Found::Start`] hides them.
     const SYSTEM: [&str; 12] = [
         "_start",
         "start",
@@ -178,7 +177,7 @@ fn classified(frame: Frame, sources: &Sources, std: Std) -> Option<Found> {
         })
     } else if name.contains("__rust_begin_short_backtrace") {
         Some(Found::Start)
-    } else if is_glue || SYSTEM.contains(&name) || (std == Std::LeftOut && paths::is_of_std(&frame)) {
+    } else if is_glue || SYSTEM.contains(&name) || (std == StdFrames::Hidden && paths::is_of_std(&frame)) {
         None
     } else {
         Some(Found::Frame(frame))

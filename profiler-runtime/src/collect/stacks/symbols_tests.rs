@@ -1,4 +1,4 @@
-//! What of a stack is shown.
+//! Tests which functions of a stack are shown.
 
 use profiler_core::hooks::stack::MAX_DEPTH;
 
@@ -8,8 +8,9 @@ fn frame(function: &str) -> Frame {
     Frame { function: function.to_owned(), file: "src/a.rs".to_owned(), line: 7 }
 }
 
-/// Symbols in which address `n` has the `n`th of these functions, each a chain of inlined ones.
-fn symbols(functions: &[&[&str]], std: Std) -> (Symbols, Vec<u64>) {
+/// Creates symbols in which address `n` has the `n`th of these functions, each a chain of inlined
+/// ones.
+fn symbols(functions: &[&[&str]], std: StdFrames) -> (Symbols, Vec<u64>) {
     let found =
         |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default(), std)).collect();
     let by_address = (1..).zip(functions.iter().map(found)).collect();
@@ -18,12 +19,12 @@ fn symbols(functions: &[&[&str]], std: Std) -> (Symbols, Vec<u64>) {
 }
 
 fn names(functions: &[&[&str]]) -> Vec<String> {
-    let (symbols, stack) = symbols(functions, Std::LeftOut);
+    let (symbols, stack) = symbols(functions, StdFrames::Hidden);
     symbols.frames(&stack).map(|frame| frame.function.to_owned()).collect()
 }
 
 #[test]
-fn the_profiler_and_the_runtimes_start_are_left_out() {
+fn the_profiler_and_the_runtimes_start_are_hidden() {
     let shown = names(&[
         &["profiler_runtime::collect::stacks::capture::capture"],
         &["profiler_runtime::record::range::run", "wan::layers::linear"],
@@ -55,10 +56,10 @@ fn an_annotated_function_and_its_body_are_one_frame() {
     assert_eq!(shown, ["wan::load", "wan::main::{{closure}}"], "an `async fn` by its name");
 }
 
-/// E7: what the standard library runs between two functions of the program's is left out, unless it
-/// is asked for.
+/// E7: functions that the standard library runs between two functions of the program are hidden
+/// unless the configuration shows them.
 #[test]
-fn plumbing_of_std_is_left_out_unless_it_is_kept() {
+fn functions_of_std_are_hidden_unless_configured() {
     let stack: &[&[&str]] = &[
         &["wan::block::{{closure}}", "<core::iter::adapters::map::Map<I,F> as core::iter::Iterator>::fold"],
         &["<&mut alloc::vec::Vec<T> as core::iter::Extend<T>>::extend", "<wan::Vae as core::fmt::Display>::fmt"],
@@ -66,12 +67,12 @@ fn plumbing_of_std_is_left_out_unless_it_is_kept() {
     ];
     let of_program = ["wan::block::{{closure}}", "<wan::Vae as core::fmt::Display>::fmt", "stdlib::main"];
     assert_eq!(names(stack), of_program);
-    let (kept, addresses) = symbols(stack, Std::Kept);
+    let (kept, addresses) = symbols(stack, StdFrames::Shown);
     assert_eq!(kept.frames(&addresses).count(), 6);
 }
 
 #[test]
-fn functions_without_names_are_told_once() {
+fn functions_without_names_are_shown() {
     let none = NO_SYMBOL;
     assert_eq!(names(&[&[none], &[none], &["wan::main"], &[none]]), [none, "wan::main", none]);
 }
@@ -79,17 +80,17 @@ fn functions_without_names_are_told_once() {
 #[test]
 fn a_stack_that_is_cut_says_so() {
     let (symbols, _) =
-        symbols(&[&["wan::recursive"], &["std::sys::backtrace::__rust_begin_short_backtrace"]], Std::Kept);
+        symbols(&[&["wan::recursive"], &["std::sys::backtrace::__rust_begin_short_backtrace"]], StdFrames::Shown);
     let mut stack = vec![1; MAX_DEPTH];
     let last = |stack: &[u64]| symbols.frames(stack).last().map(|frame| frame.function.to_owned());
     assert_eq!(last(&stack).as_deref(), Some("(deeper functions)"));
     stack[MAX_DEPTH - 1] = 2;
-    assert_eq!(last(&stack).as_deref(), Some("wan::recursive"), "it came to the start");
+    assert_eq!(last(&stack).as_deref(), Some("wan::recursive"), "it reached the start");
 }
 
 #[test]
-fn a_program_without_debug_information_is_told_what_to_do() {
-    let (mut symbols, _) = symbols(&[&["wan::linear"], &["wan::block"]], Std::Kept);
+fn missing_debug_information_is_explained() {
+    let (mut symbols, _) = symbols(&[&["wan::linear"], &["wan::block"]], StdFrames::Shown);
     assert_eq!(missing(&symbols), None);
     let bare = |function: &str| vec![Found::Frame(Frame { function: function.to_owned(), ..Frame::default() })];
     symbols.by_address.insert(9, bare("malloc"));
@@ -100,12 +101,16 @@ fn a_program_without_debug_information_is_told_what_to_do() {
     assert!(missing(&symbols).is_some_and(|sentence| sentence.contains("strip")));
 }
 
-/// D11: where `/proc` is missing, `strip` is not to blame.
+/// D11: if `/proc` is missing, `strip` is not to blame.
 #[test]
-fn a_cause_is_named_only_where_it_was_looked_at() {
-    let (mut symbols, _) = symbols(&[&["wan::linear"]], Std::LeftOut);
+fn only_a_checked_cause_is_named() {
+    let (mut symbols, _) = symbols(&[&["wan::linear"]], StdFrames::Hidden);
     symbols.by_address.insert(9, vec![Found::Frame(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() })]);
-    let told = |can_find_files| missing_where(&symbols, can_find_files).unwrap_or_default();
-    assert!(told(false).contains("`/proc` cannot be read") && !told(false).contains("strip"), "{}", told(false));
-    assert!(told(true).contains("no symbol table") && !told(true).contains("/proc"), "{}", told(true));
+    let warning = |can_find_files| missing_where(&symbols, can_find_files).unwrap_or_default();
+    assert!(
+        warning(false).contains("`/proc` cannot be read") && !warning(false).contains("strip"),
+        "{}",
+        warning(false)
+    );
+    assert!(warning(true).contains("no symbol table") && !warning(true).contains("/proc"), "{}", warning(true));
 }

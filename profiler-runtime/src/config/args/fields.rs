@@ -16,7 +16,7 @@ pub(super) struct FieldFlags {
 
 impl FieldFlags {
     fn names() -> impl Iterator<Item = &'static str> {
-        config::FIELDS.iter().map(|field| field.name).chain(config::Name::foreign_fields())
+        config::FIELDS.iter().map(|field| field.name).chain(config::UpstreamName::upstream_fields())
     }
 
     fn id(name: &str) -> String {
@@ -46,7 +46,7 @@ impl Args for FieldFlags {
             let help = format!("{} [{values}; default: {usual}]", field.meaning());
             Arg::new(Self::id(field.name)).help(help).value_name("VALUE").hide_short_help(true)
         });
-        let foreign = config::Name::foreign_fields().map(|name| Arg::new(Self::id(name)).hide(true));
+        let foreign = config::UpstreamName::upstream_fields().map(|name| Arg::new(Self::id(name)).hide(true));
         command.args(fields.chain(foreign).map(|arg| {
             let flag = arg.get_id().to_string();
             // Both spellings of every word break, as vLLM takes them.

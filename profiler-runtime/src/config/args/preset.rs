@@ -62,7 +62,7 @@ impl ProfilerArgs {
             _ => {
                 let message =
                     format!("expected a number of steps from 1 to {}, or -1 for all, found {steps}", u32::MAX);
-                draft.problem(Problem::new(STEPS, message));
+                draft.add_problem(Problem::new(STEPS, message));
                 "0_steps".into()
             }
         }

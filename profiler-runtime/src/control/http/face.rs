@@ -4,7 +4,7 @@
 //! The types of `job` are public. The rest is not: the tables of fields and upstream's names that a
 //! body is read by, the secret, the rate of lines about refusals, threads, and the log.
 
-pub(super) use crate::config::{Fate, Field, Kind, Name, Origin, Place as NamePlace, nearest};
+pub(super) use crate::config::{Field, Kind, Location, Origin, Treatment, UpstreamName, nearest};
 pub(super) use crate::control::job::{
     ControlError, Controller, LocalController, Report, Selection, SessionWishes, WorkerState,
 };

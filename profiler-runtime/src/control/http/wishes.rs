@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-use super::face::{Fate, Field, Kind, Name, NamePlace, SessionWishes, nearest};
+use super::face::{Field, Kind, Location, SessionWishes, Treatment, UpstreamName, nearest};
 
 const ACTIVITIES: &str = "torch_profiler_activities";
 /// Longest name of a session in a request, so that it stays one with a prefix and a number.
@@ -20,29 +20,29 @@ pub(super) struct Reading {
 
 /// Returns every key that a body may have.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> {
-    std::iter::once("stages").chain(Name::body_keys().map(|row| row.name))
+    std::iter::once("stages").chain(UpstreamName::body_keys().map(|row| row.name))
 }
 
 impl Reading {
     /// Takes one key of a body, or notes why not.
     pub(super) fn take(&mut self, key: &str, value: &Value) {
-        let Some(row) = Name::find(NamePlace::Body, key) else { return self.problem(unknown(key)) };
+        let Some(row) = UpstreamName::find(Location::Body, key) else { return self.problem(unknown(key)) };
         // Other servers' clients send null for values that they leave out.
         if value.is_null() {
             return;
         }
-        match row.fate {
-            Fate::Refused { reason } => self.problem(format!("`{key}` is not taken here: {reason}")),
+        match row.treatment {
+            Treatment::Refused { reason } => self.problem(format!("`{key}` is not taken here: {reason}")),
             // A switched-off setting is not missed.
-            Fate::Accepted { .. } if *value == Value::Bool(false) => {}
-            Fate::Accepted { warning } => self.warn(format!("`{key}` does nothing here: {warning}")),
-            Fate::Sets(ACTIVITIES) => self.set_activities(row.name, value),
-            Fate::Sets(field) => self.set(row.name, field, value),
-            Fate::Does(_) if row.name == "merge_profiles" => match value.as_bool() {
+            Treatment::Accepted { .. } if *value == Value::Bool(false) => {}
+            Treatment::Accepted { warning } => self.warn(format!("`{key}` does nothing here: {warning}")),
+            Treatment::Sets(ACTIVITIES) => self.set_activities(row.name, value),
+            Treatment::Sets(field) => self.set(row.name, field, value),
+            Treatment::Does(_) if row.name == "merge_profiles" => match value.as_bool() {
                 Some(merge) => self.wishes.merge = merge,
                 None => self.problem(format!("`{key}` is neither true nor false")),
             },
-            Fate::Does(_) => match (value.as_str().filter(|name| is_plain(name)), row.name) {
+            Treatment::Does(_) => match (value.as_str().filter(|name| is_plain(name)), row.name) {
                 (Some(name), "profile_id") => self.wishes.name = Some(name.to_owned()),
                 (Some(name), _) => self.wishes.prefix = Some(name.to_owned()),
                 (None, _) => self.problem(format!(
@@ -108,7 +108,8 @@ fn is_plain(name: &str) -> bool {
 
 fn unknown(key: &str) -> String {
     let shown: String = key.chars().take(40).flat_map(char::escape_debug).collect();
-    let of_field = Name::body_keys().find(|row| row.fate == Fate::Sets(key_of(key))).map(|row| row.name);
+    let of_field =
+        UpstreamName::body_keys().find(|row| row.treatment == Treatment::Sets(key_of(key))).map(|row| row.name);
     let near = of_field.or_else(|| nearest(key, keys()));
     match near {
         Some(near) => format!("`{shown}` is not a field: did you mean `{near}`?"),

@@ -12,9 +12,9 @@ use serde_json::Value;
 use super::local::{line_of, settled, this_status};
 use super::remember;
 use super::report::{FailureCode, WorkerState};
-use super::selection::in_words_of;
+use super::selection::with_aliases;
 use super::wire::{Answer, Failure, Request, UNASKED};
-use crate::config::{Places, ProfilerConfig};
+use crate::config::{Aliases, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
 use crate::session::{self, ExportHandle, SessionId, Status};
@@ -58,7 +58,7 @@ impl Sessions {
         }
     }
 
-    fn start(&mut self, id: u64, session: String, config: &Value, places: Places) -> Answer {
+    fn start(&mut self, id: u64, session: String, config: &Value, places: Aliases) -> Answer {
         if is_active(&session) {
             return Answer::new(id, Some(session), WorkerState::Recording);
         }
@@ -69,16 +69,16 @@ impl Sessions {
     }
 
     /// Starts a session; returns the warnings for its user.
-    fn try_start(&mut self, session: &str, config: &Value, places: Places) -> Result<Vec<String>, Failure> {
+    fn try_start(&mut self, session: &str, config: &Value, places: Aliases) -> Result<Vec<String>, Failure> {
         let bad = |message: &str| Failure::new(FailureCode::BadRequest, message);
         if self.is_closed {
             return Err(bad("the worker is leaving"));
         }
-        let name = SessionId::given(session)
+        let name = SessionId::parse(session)
             .ok_or_else(|| bad(&format!("the session's name {session:?} is no plain file name")))?;
         let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
         let handle =
-            control::begin_as(in_words_of(parsed, places), Some(name.into())).map_err(|error| as_failure(&error))?;
+            control::begin_as(with_aliases(parsed, places), Some(name.into())).map_err(|error| as_failure(&error))?;
         let warnings = handle.start_warnings().to_vec();
         remember(&mut self.started, Started { handle, is_told: false });
         Ok(warnings)

@@ -14,7 +14,8 @@ use super::{Controller, Selection, remember};
 use crate::control::{self, names};
 use crate::error::Error;
 use crate::logging;
-use crate::session::{self, ExportHandle, Status};
+use crate::os::host;
+use crate::session::{self, Status, Stopped};
 use profiler_core::process::PerProcess;
 use profiler_trace::export::Manifest;
 use profiler_trace::text;
@@ -139,7 +140,7 @@ pub(super) fn this_worker() -> Worker {
         rank: ranks.rank,
         stage,
         pid: std::process::id(),
-        host: session::host_name(),
+        host: host::name(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::report::ControlError;
-use crate::config::{ConfigError, Draft, Folder, ParsedConfig, Places, ProfilerConfig};
+use crate::config::{Aliases, ConfigError, Draft, Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::session::{self, SessionId};
 
@@ -85,9 +85,9 @@ pub struct SessionWishes {
     pub merge: bool,
     /// Sentences about what the request asks for and does not get.
     pub warnings: Vec<String>,
-    /// Places of the selected names in the request: `stages[0]`, as they are sorted, is its
+    /// Aliases of the selected names in the request: `stages[0]`, as they are sorted, is its
     /// `profile_stages[1]`.
-    pub(crate) names: Places,
+    pub(crate) names: Aliases,
 }
 
 impl PartialEq for SessionWishes {
@@ -108,19 +108,19 @@ impl SessionWishes {
     /// is right.
     pub(super) fn lay_over(&self, parsed: ParsedConfig) -> Result<ParsedConfig, ConfigError> {
         let places = self.places();
-        let mut draft = Draft::again(parsed);
+        let mut draft = Draft::from_parsed(parsed);
         for (field, key, value) in &self.fields {
             draft.change(field, value, key);
         }
         for warning in &self.warnings {
             draft.warn("the request", warning);
         }
-        let parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.of_request(&places))?;
-        Ok(in_words_of(parsed, places))
+        let parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.for_request(&places))?;
+        Ok(with_aliases(parsed, places))
     }
 
     /// Returns the request's words for the fields that it sets and the names that it selects.
-    pub(super) fn places(&self) -> Places {
+    pub(super) fn places(&self) -> Aliases {
         let fields = self.fields.iter().map(|(field, key, _)| ((*field).to_owned(), key.clone()));
         self.names.clone().into_iter().chain(fields).collect()
     }
@@ -142,9 +142,9 @@ impl SessionWishes {
 }
 
 /// Returns the configuration with its warnings in the words of the request that it comes from.
-pub(super) fn in_words_of(mut parsed: ParsedConfig, places: Places) -> ParsedConfig {
+pub(super) fn with_aliases(mut parsed: Parsed, places: Aliases) -> Parsed {
     let warnings = std::mem::take(&mut parsed.warnings);
-    parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
-    parsed.places = places;
+    parsed.warnings = warnings.into_iter().map(|warning| warning.with_aliases(&places)).collect();
+    parsed.aliases = places;
     parsed
 }

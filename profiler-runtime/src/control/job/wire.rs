@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::link::Stream;
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState, WorkerStatus};
-use crate::config::Places;
+use crate::config::Aliases;
 use crate::control::token::Token;
 use profiler_trace::export::{MissingArtifact, RequestTimes};
 
@@ -68,7 +68,7 @@ pub(super) enum Request {
         session: String,
         config: Value,
         #[serde(default)]
-        places: Places,
+        places: Aliases,
     },
     /// Seal the session and say so; its artifacts are still being written.
     Stop { session: String },

@@ -30,7 +30,7 @@ fn every_request_and_answer_survives_the_wire() {
         Request::Start {
             session: session(),
             config: json!({"profiler": "cuda", "delay_secs": 0.5}),
-            places: Places::from([("stages[0]".to_owned(), "profile_stages[1]".to_owned())]),
+            places: Aliases::from([("stages[0]".to_owned(), "profile_stages[1]".to_owned())]),
         },
         Request::Stop { session: session() },
         Request::Status { session: None },
@@ -69,7 +69,7 @@ fn a_request_of_a_later_version_keeps_its_id() {
 #[test]
 fn a_message_that_nobody_would_read_is_not_sent() {
     let config = json!("x".repeat(MOST_LINE));
-    let order = Order { id: 1, request: Request::Start { session: "job".to_owned(), config, places: Places::new() } };
+    let order = Order { id: 1, request: Request::Start { session: "job".to_owned(), config, places: Aliases::new() } };
     assert!(encode(&order).unwrap_err().contains("more than the 1048576"));
 }
 
@@ -93,7 +93,7 @@ proptest! {
     ) {
         let mut line = match which {
             0 => encode(&hello()),
-            1 => encode(&Order { id: 5, request: Request::Start { session: "job".into(), config: json!({"a": 1}), places: Places::new() } }),
+            1 => encode(&Order { id: 5, request: Request::Start { session: "job".into(), config: json!({"a": 1}), places: Aliases::new() } }),
             _ => encode(&Answer::new(5, Some("job".into()), WorkerState::Recording)),
         }.unwrap();
         for (place, byte) in changes {

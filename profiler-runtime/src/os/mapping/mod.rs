@@ -1,12 +1,15 @@
-//! Files as memory, and locks on files: the system's services for a spool. Linux only; elsewhere a
-//! spool is refused.
+//! Maps and locks files, for the spool. Supported on Linux; other systems refuse a spool.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(super) mod fault;
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod unsupported;
+#[cfg(not(all(target_os = "linux", not(miri))))]
+use unsupported as platform;
+
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
-#[cfg(not(all(target_os = "linux", not(miri))))]
-#[path = "unsupported.rs"]
-mod linux;
+#[cfg(all(target_os = "linux", not(miri)))]
+use linux as platform;
 
-pub(crate) use linux::{Mapping, lock, may_reach};
+pub(crate) use platform::{Mapping, lock, may_grow_to};

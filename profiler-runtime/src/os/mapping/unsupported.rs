@@ -1,14 +1,14 @@
-//! Systems where files are not mapped: a spool is refused.
+//! Refuses to map files on systems without support for a spool.
 
 use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-/// The mapping, which does not exist here.
+/// A mapping, which cannot exist on this system.
 pub(crate) enum Mapping {}
 
-/// Makes the methods of the missing mapping.
+/// Defines the methods of the uninhabited [`Mapping`].
 macro_rules! methods {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {$(
         pub(crate) fn $name(&self, $(_: $argument),*) -> $result {
@@ -26,7 +26,7 @@ impl Mapping {
         at(usize) -> NonNull<u8>;
         word(usize) -> &AtomicU64;
         clear(usize, usize) -> ();
-        reach(usize) -> io::Result<()>;
+        extend_to(usize) -> io::Result<()>;
         allocate(usize, usize) -> io::Result<()>;
         populate(usize, usize) -> io::Result<()>;
         failed_pages() -> usize;
@@ -40,6 +40,6 @@ pub(crate) fn lock(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-pub(crate) fn may_reach(_bytes: u64) -> bool {
+pub(crate) fn may_grow_to(_bytes: u64) -> bool {
     true
 }

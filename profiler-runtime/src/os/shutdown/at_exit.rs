@@ -1,4 +1,4 @@
-//! C's list of functions to call when a process exits in an orderly way.
+//! Calls a function when the process exits normally, by C's `atexit`.
 
 use std::sync::OnceLock;
 
@@ -6,18 +6,18 @@ use super::ending::Ending;
 
 static ACT: OnceLock<fn(Ending)> = OnceLock::new();
 
-/// Calls `act` when the process exits; registered once in a process.
+/// Calls `act` when the process exits. Only the first registration of a process counts.
 pub(super) fn register(act: fn(Ending)) {
     if ACT.set(act).is_ok() {
-        // SAFETY: the function has C's calling convention, takes nothing, and does not unwind. A
-        // full list is refused with a number that changes nothing here.
+        // SAFETY: `exiting` has C's calling convention, takes no argument and does not unwind. If
+        // the list is full, `atexit` returns an error and the exit is not observed.
         unsafe { libc::atexit(exiting) };
     }
 }
 
 extern "C" fn exiting() {
     if let Some(act) = ACT.get() {
-        // A panic may not cross C's frames.
+        // A panic must not unwind into C.
         let _ = std::panic::catch_unwind(|| act(Ending::Exit));
     }
 }

@@ -1,4 +1,4 @@
-//! Ways in which a process ends.
+//! Distinguishes the ways in which a process ends, and how long each may be delayed.
 
 use std::time::Duration;
 
@@ -14,10 +14,9 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// Returns how long the process may be kept from ending. A crashed thread may hold a lock that
-    /// the exporter needs, and a program that was told to end is killed by most supervisors after
-    /// 30 seconds.
-    pub(crate) const fn patience(self) -> Duration {
+    /// Returns how long the profiler may delay the end of the process. A crashed thread may hold a
+    /// lock that the exporter needs, and most supervisors kill a process 30 seconds after SIGTERM.
+    pub(crate) const fn grace_period(self) -> Duration {
         Duration::from_secs(match self {
             Self::Exit => 60,
             Self::Signal => 20,

@@ -1,8 +1,7 @@
-//! The end of the process, seen just before it comes: `exit`, signals that end a program, and
-//! crashes.
+//! Calls a function just before the process ends: on `exit`, on a terminating signal, or on a
+//! crash.
 //!
-//! [`watch`] is given the function to call then. Nothing here knows sessions; `session::ending`
-//! gives the function.
+//! `session::ending` passes the function to [`watch`]; nothing here knows sessions.
 
 #[cfg(unix)]
 mod at_exit;
@@ -12,9 +11,10 @@ mod signals;
 
 pub(crate) use ending::Ending;
 
-/// Calls `act` before the process ends in one of these ways; each way is watched from the first
-/// call that names it until the process ends. `act` runs on a thread of the profiler, except for
-/// [`Ending::Exit`]. A signal that the program itself handles stays the program's.
+/// Calls `act` before the process ends in one of `endings`. The first call that names an ending
+/// watches it for the rest of the process. `act` runs on a thread of the profiler, except for
+/// [`Ending::Exit`], where it runs on the exiting thread. A signal that the program itself handles
+/// is left to the program.
 #[cfg(unix)]
 pub(crate) fn watch(endings: &[Ending], act: fn(Ending)) {
     if endings.contains(&Ending::Exit) {
@@ -23,19 +23,19 @@ pub(crate) fn watch(endings: &[Ending], act: fn(Ending)) {
     signals::watch(endings, act);
 }
 
-/// Starts a thread that is waited for at the end of the process: no signal that ends it is handled
-/// there.
+/// Runs `start`, which starts a thread, with signals blocked. The end of the process waits for that
+/// thread, so it must not handle the signal that ends the process.
 #[cfg(unix)]
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     signals::without_signals(start)
 }
 
-/// Starts a thread.
+/// Runs `start`; this system has no signals to block.
 #[cfg(not(unix))]
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// Watches nothing: endings are not known here, and a guard or `stop_profile` ends a session.
+/// Does nothing: this system does not report its end. A guard or `stop_profile` ends a session.
 #[cfg(not(unix))]
 pub(crate) fn watch(_endings: &[Ending], _act: fn(Ending)) {}

@@ -1,24 +1,27 @@
-//! Signals that end the process, passed on to a thread that can do something about it.
+//! Catches signals that end the process and hands them to a thread that can act on them.
 //!
 //! ```text
 //! handler ── byte ─► pipe ─► thread `profiler-signals`: act, then the signal's own action
 //!    └─ a crash waits here ◄── byte ── pipe ◄── done
 //! ```
 //!
-//! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded,
-//! because the crashed instruction would run again. Signals that end a program are watched only
-//! where nobody else handles them; if a handler that the program installs later calls ours, ours
-//! does nothing. A second signal ends the process at once, unless it comes with the first: a
-//! supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice.
-//! Where the program has closed the pipes (daemons close all descriptors), a signal ends it as if
-//! there were no thread. A child that was forked without `exec` has our handlers but not the
-//! thread: it dies as it would have, unless it has a session of its own, and with it a thread. A
-//! runtime that lives with faults (it has a handler of its own) gets its handler back with the
-//! first one.
+//! A signal handler may call almost nothing. Ours writes a byte to a pipe; after a crash it also
+//! waits, with a timeout, because returning would run the crashed instruction again.
 //!
-//! A program and its plugins may each have a copy of this code. They know each other's handlers by
-//! the signals that these block ([`SIGNATURE`]): a later copy puts its handler before the other's,
-//! and passes the signal on to it.
+//! - Terminating signals are watched only if the program does not handle them. If the program later
+//!   installs a handler that calls ours, ours does nothing.
+//! - A second terminating signal ends the process at once, unless it belongs to the first:
+//!   supervisors send SIGHUP right after SIGTERM, and a closing terminal sends SIGHUP twice.
+//! - If the program has closed the pipes (daemons close every descriptor), a signal ends the
+//!   process as if the profiler were not there.
+//! - A child forked without `exec` inherits the handlers but not the thread. It dies as it would
+//!   without the profiler, unless it starts a session of its own, and with it a thread.
+//! - A runtime that recovers from faults with a handler of its own gets that handler back at the
+//!   first fault.
+//!
+//! A program and its plugins may each contain a copy of this code. Copies recognize each other's
+//! handlers by the signals that these block ([`SIGNATURE`]). A later copy installs its handler in
+//! front of the earlier one and passes the signal on to it.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
@@ -33,90 +36,92 @@ use profiler_core::process::PerProcess;
 use profiler_core::process::descriptors::Known;
 
 const THREAD: &str = "profiler-signals";
-/// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a
-/// program's own.
+/// Terminating signals: of a terminal, a supervisor, a closed connection and a limit on CPU time.
+/// SIGALRM is left to the program.
 const TERMINATIONS: [c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU];
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
-/// Signals that are blocked while one of our handlers runs: a combination that no other code
-/// chooses.
+/// Signals blocked while one of our handlers runs: a combination that no other code uses.
 #[cfg(target_os = "linux")]
 const SIGNATURE: [c_int; 7] = [41, 43, 44, 48, 53, 55, 62];
 #[cfg(not(target_os = "linux"))]
 const SIGNATURE: [c_int; 5] = [libc::SIGURG, libc::SIGIO, libc::SIGWINCH, libc::SIGTTOU, libc::SIGVTALRM];
-/// Number of signals that are compared with it.
+/// Highest signal number that is compared with [`SIGNATURE`].
 const SIGNALS: c_int = if cfg!(target_os = "linux") { 64 } else { 31 };
 
-/// Time after a first signal in which others belong to it.
-const TOGETHER_MS: u64 = 500;
+/// Time after the first signal during which further signals belong to the same shutdown.
+const SAME_SHUTDOWN_MS: u64 = 500;
 
-/// Write end of the pipe to the thread, and read end of the pipe from it.
+/// Write end of the pipe to the thread; below it, the read end of the pipe from the thread.
 static TO_THREAD: Known = Known::none();
 static DONE: Known = Known::none();
-/// The process that has the thread, and the one that has passed on a signal.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-static ENDING: AtomicU32 = AtomicU32::new(0);
-/// Time of that signal, in milliseconds of the monotonic clock.
-static SINCE: AtomicU64 = AtomicU64::new(0);
+/// Process that owns the signal thread.
+static THREAD_OWNER: AtomicU32 = AtomicU32::new(0);
+/// Process that has handed a first signal to the thread.
+static ENDING_PROCESS: AtomicU32 = AtomicU32::new(0);
+/// Time of that first signal, in milliseconds of the monotonic clock; 0 until it is stored.
+static FIRST_SIGNAL_MS: AtomicU64 = AtomicU64::new(0);
 /// Lock for installing handlers.
-static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
-/// The action that each signal had before.
-static BEFORE: [Before; SIGNALS as usize + 1] = [const { Before::unknown() }; SIGNALS as usize + 1];
+static INSTALL_LOCK: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
+/// Action that each signal had before ours was installed.
+static PREVIOUS: [PreviousAction; SIGNALS as usize + 1] = [const { PreviousAction::unset() }; SIGNALS as usize + 1];
 
 thread_local! {
-    /// True if this thread acts on a signal: it must not wait for itself.
-    static ACTS: Cell<bool> = const { Cell::new(false) };
+    /// True on the signal thread, which must not wait for itself.
+        static IS_SIGNAL_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// An action, written once and read in handlers.
-struct Before {
-    is_known: AtomicBool,
+/// An action that is written once and read in handlers.
+struct PreviousAction {
+    is_set: AtomicBool,
     action: UnsafeCell<MaybeUninit<libc::sigaction>>,
 }
 
-// SAFETY: written by the holder of `TURN` before `is_known` is set, and never again.
-unsafe impl Sync for Before {}
+// SAFETY: written by the holder of `INSTALL_LOCK` before `is_set` becomes true, and never again.
+unsafe impl Sync for PreviousAction {}
 
-impl Before {
-    const fn unknown() -> Self {
-        Self { is_known: AtomicBool::new(false), action: UnsafeCell::new(MaybeUninit::uninit()) }
+impl PreviousAction {
+    const fn unset() -> Self {
+        Self { is_set: AtomicBool::new(false), action: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// Keeps the first action; the caller holds `TURN`.
-    fn note(&self, action: libc::sigaction) {
-        if !self.is_known.load(Ordering::SeqCst) {
-            // SAFETY: nobody reads it before it is known, and the lock lets nobody else write.
+    /// Stores the first action; later ones are ignored. The caller holds `INSTALL_LOCK`.
+    fn set_once(&self, action: libc::sigaction) {
+        if !self.is_set.load(Ordering::SeqCst) {
+            // SAFETY: no thread reads the action before `is_set`, and the lock excludes other
+            // writers.
             unsafe { (*self.action.get()).write(action) };
-            self.is_known.store(true, Ordering::SeqCst);
+            self.is_set.store(true, Ordering::SeqCst);
         }
     }
 
     fn get(&self) -> Option<libc::sigaction> {
-        // SAFETY: written before it was known.
-        self.is_known.load(Ordering::SeqCst).then(|| unsafe { (*self.action.get()).assume_init() })
+        // SAFETY: written before `is_set` became true.
+        self.is_set.load(Ordering::SeqCst).then(|| unsafe { (*self.action.get()).assume_init() })
     }
 }
 
-fn before(signal: c_int) -> &'static Before {
-    // CAST: a signal's number.
-    &BEFORE[signal as usize]
+fn previous(signal: c_int) -> &'static PreviousAction {
+    // CAST: signal numbers are small and positive.
+    &PREVIOUS[signal as usize]
 }
 
 type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
-/// Calls `act` on a thread of its own before one of these signals ends the process.
+/// Calls `act` on the signal thread before a signal of these `endings` ends the process.
 pub(super) fn watch(endings: &[Ending], act: fn(Ending)) {
     let (terminations, crashes) = (endings.contains(&Ending::Signal), endings.contains(&Ending::Crash));
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !(terminations || crashes) || !is_ready(act) {
+    let _lock = INSTALL_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    if !(terminations || crashes) || !ensure_thread(act) {
         return;
     }
     if terminations {
-        let is_free =
-            |signal: &&c_int| current(**signal).is_some_and(|now| is_default(&now) || is_of_a_copy(**signal, &now));
+        let is_free = |signal: &&c_int| {
+            current(**signal).is_some_and(|now| is_default(&now) || belongs_to_unknown_copy(**signal, &now))
+        };
         TERMINATIONS.iter().filter(is_free).for_each(|&signal| install(signal, on_termination));
     }
     if crashes {
-        let is_new = |signal: &&c_int| before(**signal).get().is_none();
+        let is_new = |signal: &&c_int| previous(**signal).get().is_none();
         CRASHES.iter().filter(is_new).for_each(|&signal| install(signal, on_crash));
     }
 }
@@ -125,29 +130,29 @@ fn is_default(action: &libc::sigaction) -> bool {
     action.sa_sigaction == libc::SIG_DFL
 }
 
-/// Returns whether another copy of this code handles the signal, and does not know of this one.
-fn is_of_a_copy(signal: c_int, action: &libc::sigaction) -> bool {
-    before(signal).get().is_none() && is_signed(action)
+/// Returns whether another copy of this code, which does not know this one, handles the signal.
+fn belongs_to_unknown_copy(signal: c_int, action: &libc::sigaction) -> bool {
+    previous(signal).get().is_none() && is_signed(action)
 }
 
 /// Returns whether a copy of this code has installed the action.
 fn is_signed(action: &libc::sigaction) -> bool {
-    // SAFETY: the set comes from the system or from `install`.
+    // SAFETY: the set was initialized by the system or by `install`.
     let blocks = |signal| unsafe { libc::sigismember(&raw const action.sa_mask, signal) } == 1;
     action.sa_flags & libc::SA_SIGINFO != 0 && (1..=SIGNALS).all(|signal| blocks(signal) == SIGNATURE.contains(&signal))
 }
 
-/// Creates the pipes and the thread, once in a process; false if the system gives none.
-fn is_ready(act: fn(Ending)) -> bool {
-    // ORDERING: under the lock.
-    if PROCESS.load(Ordering::Relaxed) == std::process::id() && TO_THREAD.get().is_some() {
+/// Creates the pipes and the thread once per process; returns false if the system refuses.
+fn ensure_thread(act: fn(Ending)) -> bool {
+    // ORDERING: the caller holds `INSTALL_LOCK`.
+    if THREAD_OWNER.load(Ordering::Relaxed) == std::process::id() && TO_THREAD.get().is_some() {
         return true;
     }
-    let (Some([wakes, to_thread]), Some([done, finished])) = (pipe(), pipe()) else { return false };
-    let (of_thread, finished) = (Known::of(wakes), Known::of(finished));
+    let (Some([requests, to_thread]), Some([done, finished])) = (pipe(), pipe()) else { return false };
+    let (requests, finished) = (Known::of(requests), Known::of(finished));
     let work = move || {
-        ACTS.set(true);
-        while let Some(signal) = read(&of_thread) {
+        IS_SIGNAL_THREAD.set(true);
+        while let Some(signal) = read(&requests) {
             let is_crash = CRASHES.contains(&signal);
             act(if is_crash { Ending::Crash } else { Ending::Signal });
             if is_crash {
@@ -156,41 +161,42 @@ fn is_ready(act: fn(Ending)) -> bool {
                 pass_on(signal);
             }
         }
-        // The program has closed the pipe: the next session makes another.
+        // The program has closed the pipe: the next session creates another.
         if TO_THREAD.get().is_none() {
-            PROCESS.store(0, Ordering::SeqCst);
+            THREAD_OWNER.store(0, Ordering::SeqCst);
         }
     };
     if without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work)).is_err() {
         return false;
     }
-    // ORDERING: a handler runs after it was installed, which is after this on this thread.
+    // ORDERING: handlers are installed after this, on this thread.
     TO_THREAD.set(to_thread);
     DONE.set(done);
-    PROCESS.store(std::process::id(), Ordering::SeqCst);
+    THREAD_OWNER.store(std::process::id(), Ordering::SeqCst);
     true
 }
 
-/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that
-/// is sent to the process to any thread, and one that has to act then, or is waited for, would wait
-/// for itself. Also for work on this thread that may meet a limit on the size of files: that is an
-/// error to the work, and no signal afterwards.
+/// Runs `work` with every signal but SIGBUS blocked; a thread started by `work` inherits the mask.
+///
+/// The system delivers a process's signal to any thread that accepts it. A thread that acts on the
+/// signal, or for which the handler waits, would then wait for itself. Work on the calling thread
+/// that exceeds the file size limit gets an error, and the pending SIGXFSZ is consumed.
 pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them.
-    // A new thread begins with the mask of the one that starts it.
+    // A new thread inherits the mask of its creator.
     unsafe {
-        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        let (mut all, mut former) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&raw mut all);
-        // A fault ends a thread that blocks its signal, also where it could be survived.
+        // A blocked SIGBUS kills the thread even where `fault` would have handled it.
         libc::sigdelset(&raw mut all, libc::SIGBUS);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut former);
         let was_pending = is_pending(libc::SIGXFSZ);
-        let done = work();
+        let result = work();
         if !was_pending && is_pending(libc::SIGXFSZ) {
-            take(libc::SIGXFSZ);
+            consume(libc::SIGXFSZ);
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-        done
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, std::ptr::null_mut());
+        result
     }
 }
 
@@ -198,14 +204,14 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
 fn is_pending(signal: c_int) -> bool {
     // SAFETY: `sigpending` writes the set.
     unsafe {
-        let mut waiting = std::mem::zeroed();
-        libc::sigpending(&raw mut waiting) == 0 && libc::sigismember(&raw const waiting, signal) == 1
+        let mut pending = std::mem::zeroed();
+        libc::sigpending(&raw mut pending) == 0 && libc::sigismember(&raw const pending, signal) == 1
     }
 }
 
-/// Takes a signal that is pending and blocked.
-fn take(signal: c_int) {
-    // SAFETY: the set is initialised by `sigemptyset`; the signal's number is written to a local.
+/// Consumes a signal that is pending and blocked.
+fn consume(signal: c_int) {
+    // SAFETY: the set is initialized by `sigemptyset`; the signal's number is written to a local.
     unsafe {
         let (mut set, mut taken) = (std::mem::zeroed(), 0);
         libc::sigemptyset(&raw mut set);
@@ -219,32 +225,33 @@ extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
     if current(signal).is_none_or(|now| now.sa_sigaction != ours) {
         return;
     }
-    // The limit on CPU time sends its signal every second: the thread is at work already.
-    let is_told = is_ours()
+    // The limit on CPU time sends its signal every second: the thread is already at work.
+    let is_handled = is_thread_owner()
         && if is_first() {
-            SINCE.store(now_ms(), Ordering::SeqCst);
-            // CAST: a signal's number.
+            FIRST_SIGNAL_MS.store(now_ms(), Ordering::SeqCst);
+            // CAST: signal numbers fit a byte.
             write(&TO_THREAD, signal as u8)
         } else {
-            signal == libc::SIGXCPU || is_together()
+            signal == libc::SIGXCPU || is_same_shutdown()
         };
-    if !is_told {
+    if !is_handled {
         end_by(signal);
     }
 }
 
-/// Returns whether the first signal has only just come; its time may not be noted yet.
-fn is_together() -> bool {
-    let since = SINCE.load(Ordering::SeqCst);
-    since == 0 || now_ms().saturating_sub(since) < TOGETHER_MS
+/// Returns whether the first signal came less than [`SAME_SHUTDOWN_MS`] ago. Its handler may not
+/// have stored the time yet.
+fn is_same_shutdown() -> bool {
+    let first = FIRST_SIGNAL_MS.load(Ordering::SeqCst);
+    first == 0 || now_ms().saturating_sub(first) < SAME_SHUTDOWN_MS
 }
 
-/// Returns the monotonic clock's milliseconds. May be called in a handler.
+/// Returns the monotonic clock in milliseconds. Async-signal-safe.
 fn now_ms() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills in a structure of ours.
+    // SAFETY: the kernel writes to a local.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    // CAST: since the machine was started.
+    // CAST: the clock counts from the machine's start.
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
@@ -253,35 +260,35 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
     if signal == libc::SIGBUS && fault::absorb(info) {
         return;
     }
-    // CAST: a signal's number.
-    if is_ours() && !ACTS.get() && is_first() && write(&TO_THREAD, signal as u8) {
+    // CAST: signal numbers fit a byte.
+    if is_thread_owner() && !IS_SIGNAL_THREAD.get() && is_first() && write(&TO_THREAD, signal as u8) {
         wait_for(&DONE);
     }
     // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
     let was_sent = unsafe { (*info).si_code } <= 0;
     restore(signal);
-    ENDING.store(0, Ordering::SeqCst);
+    ENDING_PROCESS.store(0, Ordering::SeqCst);
     if was_sent {
-        // A fault comes again by itself when its instruction runs again; a signal that was sent
-        // does not. SAFETY: `raise` may be called in a handler.
+        // A fault is raised again when its instruction runs again; a signal that was sent is not.
+        // SAFETY: `raise` is async-signal-safe.
         unsafe { libc::raise(signal) };
     }
 }
 
-/// Returns whether this is the process that has the thread, and not a fork of it.
-fn is_ours() -> bool {
-    PROCESS.load(Ordering::SeqCst) == std::process::id()
+/// Returns whether this process owns the signal thread, and is not a fork of its owner.
+fn is_thread_owner() -> bool {
+    THREAD_OWNER.load(Ordering::SeqCst) == std::process::id()
 }
 
-/// Returns whether no signal was passed on in this process yet.
+/// Returns whether this is the first signal handed to the thread in this process.
 fn is_first() -> bool {
     let id = std::process::id();
-    ENDING.swap(id, Ordering::SeqCst) != id
+    ENDING_PROCESS.swap(id, Ordering::SeqCst) != id
 }
 
-/// Restores the action that a signal had before us.
+/// Restores the action that a signal had before ours was installed.
 fn restore(signal: c_int) {
-    match before(signal).get() {
+    match previous(signal).get() {
         // SAFETY: the action was read from the system for this signal.
         Some(action) => unsafe {
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
@@ -290,10 +297,10 @@ fn restore(signal: c_int) {
     }
 }
 
-/// Ends the process by a signal that was acted on, or lets another copy of this code act on it
-/// first.
+/// Ends the process by a signal that was acted on, or hands the signal to another copy of this
+/// code.
 fn pass_on(signal: c_int) {
-    if before(signal).get().is_some_and(|action| is_signed(&action)) {
+    if previous(signal).get().is_some_and(|action| is_signed(&action)) {
         restore(signal);
         send(signal);
     } else {
@@ -301,7 +308,7 @@ fn pass_on(signal: c_int) {
     }
 }
 
-/// Takes the signal's default action: the process ends with the signal as its status.
+/// Takes the signal's default action: the process ends with that signal as its exit status.
 fn end_by(signal: c_int) {
     set_default(signal);
     send(signal);
@@ -309,9 +316,8 @@ fn end_by(signal: c_int) {
 
 /// Sends a signal to this process.
 fn send(signal: c_int) {
-    // SAFETY: plain system calls that may be made in a handler; the set is initialised by
-    // `sigemptyset`. The signal is sent to the process, because the thread that runs this may block
-    // it.
+    // SAFETY: async-signal-safe system calls; the set is initialized by `sigemptyset`. The signal
+    // goes to the process, because this thread may block it.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -322,7 +328,7 @@ fn send(signal: c_int) {
 }
 
 fn set_default(signal: c_int) {
-    // SAFETY: all zero is a valid action; SIG_DFL needs nothing else.
+    // SAFETY: an all-zero action is valid; SIG_DFL needs no other field.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = libc::SIG_DFL;
@@ -330,23 +336,23 @@ fn set_default(signal: c_int) {
     }
 }
 
-/// Returns the signal's action.
+/// Returns the signal's current action.
 fn current(signal: c_int) -> Option<libc::sigaction> {
-    // SAFETY: asks only; the action is initialised by the call that succeeds.
+    // SAFETY: only reads the action, which the successful call initializes.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some(action)
     }
 }
 
-/// Makes `handler` the signal's, and notes the action before it. On the thread's alternate stack,
-/// if it has one: a stack may be what has run out.
+/// Installs `handler` and stores the previous action. The handler runs on the thread's alternate
+/// stack, if it has one, because the crash may be a stack overflow.
 fn install(signal: c_int, handler: Handler) {
-    // A signal that comes at once finds it.
+    // Stored first: a signal may arrive as soon as the handler is installed.
     let Some(now) = current(signal) else { return };
-    before(signal).note(now);
-    // SAFETY: the handler has the signature that SA_SIGINFO asks for, and calls only what a handler
-    // may call.
+    previous(signal).set_once(now);
+    // SAFETY: the handler has the signature that SA_SIGINFO requires and calls only
+    // async-signal-safe functions.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as libc::sighandler_t;
@@ -359,11 +365,10 @@ fn install(signal: c_int, handler: Handler) {
     }
 }
 
-/// Returns the read end and the write end of a new pipe; not inherited by programs that this one
-/// starts.
+/// Returns the read end and the write end of a new pipe. Both are closed on `exec`.
 fn pipe() -> Option<[c_int; 2]> {
     let mut ends = [-1; 2];
-    // SAFETY: the array has room for both descriptors; they are open when it returns 0.
+    // SAFETY: the array holds both descriptors, which are open if the call returns 0.
     unsafe {
         if libc::pipe(ends.as_mut_ptr()) != 0 {
             return None;
@@ -375,17 +380,17 @@ fn pipe() -> Option<[c_int; 2]> {
     Some(ends)
 }
 
-/// Writes a byte; false if the pipe is not there any more, or broken.
+/// Writes a byte; returns false if the pipe is closed or broken.
 fn write(pipe: &Known, byte: u8) -> bool {
-    // SAFETY: one byte from a place that lives; `write` may be called in a handler.
+    // SAFETY: one byte from a live parameter; `write` is async-signal-safe.
     pipe.get().is_some_and(|pipe| unsafe { libc::write(pipe, (&raw const byte).cast(), 1) } == 1)
 }
 
-/// Returns the next signal from the pipe; `None` if the pipe is broken.
+/// Reads the next signal from the pipe; returns `None` if the pipe is closed or broken.
 fn read(pipe: &Known) -> Option<c_int> {
     loop {
         let (pipe, mut byte) = (pipe.get()?, 0_u8);
-        // SAFETY: room for one byte.
+        // SAFETY: the buffer holds one byte.
         match unsafe { libc::read(pipe, (&raw mut byte).cast(), 1) } {
             1 => return Some(c_int::from(byte)),
             _ if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
@@ -394,11 +399,11 @@ fn read(pipe: &Known) -> Option<c_int> {
     }
 }
 
-/// Waits until the thread has acted, no longer than a crash may be delayed.
+/// Waits until the thread has acted, at most for a crash's grace period.
 fn wait_for(pipe: &Known) {
     let Some(pipe) = pipe.get() else { return };
-    let most = Ending::Crash.patience().as_millis() as c_int;
+    let timeout_ms = Ending::Crash.grace_period().as_millis() as c_int;
     let mut poll = libc::pollfd { fd: pipe, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one valid entry; `poll` may be called in a handler.
-    unsafe { libc::poll(&raw mut poll, 1, most) };
+    // SAFETY: one valid entry; `poll` is async-signal-safe.
+    unsafe { libc::poll(&raw mut poll, 1, timeout_ms) };
 }

@@ -1,12 +1,12 @@
-//! One session, from its start to the moment when it is sealed.
+//! One session, from its start until it is sealed.
 //!
 //! ```text
 //!              delay_secs       iterations             stop, iterations, duration
 //! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported
 //! ```
 //!
-//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an
-//! argument, and everything here runs under the one lock of [`super::global`].
+//! Each session is a new object, so no state leaks from one into the next. The caller passes the
+//! time in, and holds the lock of [`super::global`] around every call.
 
 mod sealing;
 
@@ -18,14 +18,15 @@ use super::export_job::ExportHandle;
 use super::gpu::Gpu;
 use super::place::{self, Claim, Names};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
-use super::spool::{News, OpenSpool};
+use super::spool::{DriverUpdate, SessionSpool};
 use super::status::Progress;
 use super::window::{self, OpenWindow, seconds};
 use crate::collect::gpu;
-use crate::collect::spool::journal::DriverNote;
-use crate::config::{Folder, ParsedConfig, Places, ProfilerConfig, Warning};
+use crate::collect::spool::journal::DriverLine;
+use crate::config::{Aliases, Folder, Parsed, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::logging;
+use crate::os::host;
 use crate::session_id::SessionId;
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
@@ -35,65 +36,65 @@ use profiler_trace::export;
 use profiler_trace::model::{Context, EndedBy, ExportOptions};
 use std::path::Path;
 
-/// A coordinator's decisions about a session.
+/// A session that a coordinator has named.
 #[derive(Clone, Debug)]
-pub(crate) struct Given {
+pub(crate) struct AssignedSession {
     /// Name that all processes of the job share.
     pub(crate) session: SessionId,
-    /// True if this is the coordinator's own process, which has no rank among those that work.
+    /// True in the coordinator's own process if it is a front-end, which has no rank.
     pub(crate) is_frontend: bool,
 }
 
-impl From<SessionId> for Given {
+impl From<SessionId> for AssignedSession {
     fn from(session: SessionId) -> Self {
         Self { session, is_frontend: false }
     }
 }
 
-/// A session that has begun and is not sealed.
+/// A session that has begun and is not sealed yet.
 #[derive(Debug)]
 pub(crate) struct Active {
     stopped: ExportHandle,
     config: ProfilerConfig,
-    /// Context for its artifacts, as far as it is known by now.
+    /// Context for its artifacts, as far as it is known.
     pub(crate) context: Context,
-    /// Places of names that matched nothing when it began, and were reported then.
-    unknown_told: Vec<String>,
-    /// The user's words for places: see [`ParsedConfig`].
-    places: Places,
-    /// Claim on the folder.
+    /// Configuration paths of names that matched nothing at the start, and were reported then.
+    reported_unknown: Vec<String>,
+    /// The user's names of fields: see [`Parsed`].
+    aliases: Aliases,
+    /// Claim on the folder, until the artifacts are in it.
     claim: Option<Claim>,
     schedule: Schedule,
     driver: Driver,
-    /// End of `delay_secs`; the schedule begins then.
+    /// End of `delay_secs`, when the schedule begins.
     begins: Option<Instant>,
     /// End of `duration_secs`, once recording has begun.
     ends: Option<Instant>,
     /// Number of iterations of the driving loop since the schedule began.
     passed: u64,
-    /// Recording that the gate lets through, in the warm-up and after it.
+    /// Open recording, during the warm-up and after it.
     window: Option<OpenWindow>,
     dumps: Dumps,
-    /// True if an iteration was too slow, so that a dump is due.
+    /// Whether an iteration was too slow, so that a dump is due.
     dump_due: bool,
-    /// Spool that chunks come from, if not from memory.
-    spool: Option<OpenSpool>,
-    /// Lines for its journal, which are written without the lock.
-    news: Option<News>,
+    /// Spool that chunks come from; `None` if they come from memory.
+    spool: Option<SessionSpool>,
+    /// Line for the spool's journal, which a caller writes without the lock.
+    driver_update: Option<DriverUpdate>,
     gpu: Gpu,
 }
 
 impl Active {
-    /// Creates a session that is ready to [`begin`](Self::begin); `given` is its name if a
+    /// Creates a session that is ready to [`begin`](Self::begin). `assigned` is its name if a
     /// coordinator has chosen one.
     ///
     /// # Errors
     ///
-    /// Fails if its folder is remote, or cannot be created or written to; or if its job's ranks
-    /// would write one trace.
+    /// Returns an error if its folder is remote or cannot be written to, or if several ranks of its
+    /// job would write the same trace file.
     pub(crate) fn new(
-        parsed: ParsedConfig,
-        given: Option<Given>,
+        parsed: Parsed,
+        assigned: Option<AssignedSession>,
         gpu: Gpu,
         names: &mut Names,
         env: impl Fn(&str) -> Option<OsString> + Copy,
@@ -104,9 +105,9 @@ impl Active {
         if ranks.in_job {
             config.check_ranks()?;
         }
-        let mut claim = |base: Option<&Path>| match &given {
-            Some(Given { session, is_frontend }) => {
-                place::given(session.clone(), base, (!is_frontend).then_some(ranks.rank))
+        let mut claim = |base: Option<&Path>| match &assigned {
+            Some(AssignedSession { session, is_frontend }) => {
+                place::claim_assigned(session.clone(), base, (!is_frontend).then_some(ranks.rank))
             }
             None => names.claim(base, ranks, env),
         };
@@ -114,14 +115,14 @@ impl Active {
         let place = match config.folder() {
             None => claim(None)?,
             Some(Folder::Chosen(base)) => claim(Some(&base))?,
-            // No user asked for this folder: the session goes on without it.
+            // The user did not configure this folder, so the session can do without it.
             Some(Folder::Default(base)) => claim(Some(&base)).or_else(|error| {
                 warnings.push(format!("there will be no timing report, summary and manifest: {error}"));
                 claim(None)
             })?,
         };
         warnings.extend(rank_warning);
-        warnings.extend((ranks.in_job && !place.is_shared).then(|| place::folder_of_its_own(ranks, env)));
+        warnings.extend((ranks.in_job && !place.is_shared).then(|| place::separate_folder_warning(ranks, env)));
         warnings.extend(place.warnings);
         let options = ExportOptions::from(&config);
         warnings.extend(export::obstacles(&options, ranks.rank));
@@ -132,9 +133,9 @@ impl Active {
             local_rank: ranks.local_rank,
             world_size: ranks.world_size,
             pid: std::process::id(),
-            process_name: place::process_name(),
-            host: place::host_name(),
-            is_frontend: given.is_some_and(|given| given.is_frontend),
+            process_name: host::process_name(),
+            host: host::name(),
+            is_frontend: assigned.is_some_and(|assigned| assigned.is_frontend),
             cpu_clock_cost: if config.cpu_time { cpu_time::cost() } else { Duration::ZERO },
             options,
             warnings,
@@ -144,8 +145,8 @@ impl Active {
             stopped: ExportHandle::new(place.session, place.folder),
             claim: place.claim,
             context,
-            unknown_told: Vec::new(),
-            places: parsed.places,
+            reported_unknown: Vec::new(),
+            aliases: parsed.aliases,
             schedule: Schedule::new(&config),
             driver: Driver::new(config.step_of.clone()),
             begins: None,
@@ -155,7 +156,7 @@ impl Active {
             dumps: Dumps::new(&config),
             dump_due: false,
             spool: None,
-            news: None,
+            driver_update: None,
             gpu,
             config,
         })
@@ -166,28 +167,28 @@ impl Active {
         self.stopped.session()
     }
 
-    /// Returns the handle of its artifacts.
-    pub(crate) fn handle(&self) -> ExportHandle {
+    /// Returns the handle for waiting on its artifacts.
+    pub(crate) fn handle(&self) -> Stopped {
         self.stopped.clone()
     }
 
-    /// Returns its configuration.
+    /// Returns the session's configuration.
     pub(crate) const fn config(&self) -> &ProfilerConfig {
         &self.config
     }
 
-    /// Returns the warnings for its user so far: problems with names and ranks, in full sentences.
+    /// Returns all warnings so far and marks them as reported.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
-        self.context.warnings_logged = self.context.warnings.len();
-        let of_gpu = self.gpu.new_warnings();
+        self.context.warnings_told = self.context.warnings.len();
+        let gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = site::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);
-        self.unknown_told = unknown.iter().map(|warning| warning.path.clone()).collect();
+        self.reported_unknown = unknown.iter().map(|warning| warning.path.clone()).collect();
         let unknown = unknown.iter().map(ToString::to_string);
-        self.context.warnings.iter().cloned().chain(unknown).chain(of_gpu).collect()
+        self.context.warnings.iter().cloned().chain(unknown).chain(gpu).collect()
     }
 
-    /// Begins, or begins to wait for `delay_secs`; no step counts until then.
+    /// Begins the session, after waiting for `delay_secs`. Steps that end before that do not count.
     pub(crate) fn begin(&mut self, now: Instant) {
         window::prepare(&self.config);
         request::forget_last();
@@ -200,29 +201,29 @@ impl Active {
 
     fn open_spool(&mut self) {
         let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
-        match OpenSpool::begin(folder, &self.context_now(EndedBy::Recovered), &self.config) {
+        match SessionSpool::begin(folder, &self.context_now(EndedBy::Recovered), &self.config) {
             Ok(spool) => self.spool = Some(spool),
             Err(warning) => self.context.warnings.push(warning),
         }
     }
 
-    /// Begins the schedule: from here on, steps that begin are iterations of this session.
+    /// Begins the schedule. Steps that begin from now on are iterations of this session.
     fn begin_schedule(&mut self, now: Instant) {
         steps::count_anew();
         self.enter(self.schedule.phase(), now);
     }
 
-    /// Returns when [`elapse`](Self::elapse) is due; `None` while no time limit runs.
+    /// Returns when [`elapse`](Self::elapse) is due; `None` if no time limit is running.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.begins.or(self.ends)
     }
 
-    /// Returns whether there will be deadlines.
+    /// Returns whether the session has or will have a deadline.
     pub(crate) fn is_timed(&self) -> bool {
         seconds(self.config.delay_secs).or(seconds(self.config.duration_secs)).is_some()
     }
 
-    /// Does what is due; returns why the session is over, if it is.
+    /// Handles a deadline that has passed; returns the reason if that ends the session.
     pub(crate) fn elapse(&mut self, now: Instant) -> Option<EndedBy> {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return None;
@@ -234,14 +235,14 @@ impl Active {
         self.ends.take().map(|_| EndedBy::Duration)
     }
 
-    /// Counts a step of a site that has ended; returns why the session is over, if it is.
+    /// Counts a step that has ended; returns the reason if that ends the session.
     pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
         let name = site::by_number(end.site).map_or("", Site::name);
         let verdict = self.driver.end(end, name);
         self.count(verdict, Some(end.began), now)
     }
 
-    /// Counts a bare `next_step()` call; returns why the session is over, if it is.
+    /// Counts a bare `next_step()` call; returns the reason if that ends the session.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
         self.count(verdict, None, now)
@@ -270,20 +271,20 @@ impl Active {
                 None
             }
         });
-        self.note_steps();
+        self.update_journal();
         ended
     }
 
-    /// Journals the loop that drives the session, for a recovery of the recording.
-    fn note_steps(&mut self) {
-        let driver = DriverNote { site: self.driver.site(), first_step: self.context.first_step };
-        let news = self.spool.as_mut().and_then(|spool| spool.note_steps(self.passed, driver));
-        self.news = news.or(self.news.take());
+    /// Updates the iterations and the driving loop in the spool, for a recovery of the recording.
+    fn update_journal(&mut self) {
+        let driver = DriverLine { site: self.driver.site(), first_step: self.context.first_step };
+        let update = self.spool.as_mut().and_then(|spool| spool.update_driver(self.passed, driver));
+        self.driver_update = update.or(self.driver_update.take());
     }
 
-    /// Takes the lines for the journal of its spool, which a caller writes without the lock.
-    pub(crate) fn take_news(&mut self) -> Option<News> {
-        self.news.take()
+    /// Takes the line for the spool's journal, which the caller writes without the lock.
+    pub(crate) fn take_driver_update(&mut self) -> Option<DriverUpdate> {
+        self.driver_update.take()
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
@@ -295,7 +296,7 @@ impl Active {
             }
             Phase::Active => {
                 self.context.first_step = self.passed;
-                self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
+                self.ends = seconds(self.config.duration_secs).and_then(|limit| now.checked_add(limit));
                 let gpu = self.gpu.record();
                 let window = self.open_window(gpu);
                 self.dumps.begin(window.opened(), Instant::now());
@@ -306,10 +307,10 @@ impl Active {
 
     fn open_window(&self, gpu: u32) -> OpenWindow {
         if let Some(spool) = &self.spool {
-            spool.note_news();
-            spool.note_session(&self.context_now(EndedBy::Recovered), &self.config);
+            spool.journal_sources();
+            spool.journal_session(&self.context_now(EndedBy::Recovered), &self.config);
         }
-        window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
+        window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.active))
     }
 
     fn phase(&self) -> Phase {
@@ -327,8 +328,8 @@ impl Active {
         }
     }
 
-    /// Returns a warning for each name in the configuration that is none of `known`.
+    /// Returns a warning for each configured name that is not among `known`.
     fn unknown_names(&self, known: &[&str]) -> Vec<Warning> {
-        self.config.unmatched(known).into_iter().map(|warning| warning.in_words_of(&self.places)).collect()
+        self.config.unmatched(known).into_iter().map(|warning| warning.with_aliases(&self.aliases)).collect()
     }
 }

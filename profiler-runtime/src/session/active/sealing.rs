@@ -1,13 +1,13 @@
-//! The output of a session: its recording when it ends, and dumps of it before.
+//! Turns an active session into artifacts: seals it at its end, and dumps it before.
 
 use super::Active;
 use crate::collect::stacks;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::os::host_clock;
+use crate::os::host;
 use crate::session::export_job::{Export, failed_spool};
 use crate::session::schedule::Phase;
-use crate::session::spool::OpenSpool;
+use crate::session::spool::SessionSpool;
 use crate::session::window;
 use profiler_core::{self, gate, request, site, site::Site};
 use profiler_trace::model::{Context, EndedBy, ExportOptions, Recording};
@@ -16,17 +16,17 @@ use profiler_trace::records::gpu::GpuRecord;
 use profiler_trace::records::unavailable::Unavailable;
 
 impl Active {
-    /// Returns whether a dump of a slow iteration is due; asked once.
+    /// Returns whether a dump of a slow iteration is due, and clears the request.
     pub(crate) fn take_due_dump(&mut self) -> bool {
         std::mem::take(&mut self.dump_due)
     }
 
-    /// Returns the recording so far, for artifacts of its own; recording goes on.
+    /// Returns the recording so far for artifacts of its own. Recording goes on.
     ///
     /// # Errors
     ///
-    /// Fails if nothing is recorded at the moment, there is no folder, or another dump is being
-    /// written.
+    /// Returns an error if nothing is being recorded, the session has no folder, or another dump is
+    /// being written.
     pub(crate) fn dump(&mut self, why: EndedBy) -> Result<Export, Error> {
         let refused = |active: &Self, reason| Error::Dump { session: active.session().clone(), reason };
         let Some(folder) = self.stopped.folder().map(ToOwned::to_owned) else {
@@ -38,26 +38,26 @@ impl Active {
         if self.dumps.is_busy() {
             return Err(refused(self, "its last dump is still being written; wait for that"));
         }
-        let (log, window, memory) = window.look(self.dumps.oldest());
+        let (log, window, memory) = window.snapshot(self.dumps.oldest());
         let stopped = self.dumps.next(&self.stopped.session().clone(), &folder)?;
         let mut context = self.context_now(why);
         context.session = stopped.session().to_string();
-        // These files lie outside the dump's folder, and are the session's.
+        // These paths lie outside the dump's folder and belong to the session's own artifacts.
         let config = ProfilerConfig { trace_file: None, perf_dump_path: None, ..self.config.clone() };
         context.options = ExportOptions::from(&config);
-        let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
+        let gpu = GpuRecord::Absent(self.gpu.unavailable_in_dump());
         let (sites, symbols) = (site::numbered(), Symbols::default());
         let recording = Recording { log, sites, window, symbols, memory, gpu, context };
         Ok(Export { recording, config, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped })
     }
 
-    /// Counts a dump that was due and could not be made.
-    pub(crate) fn note_failed_dump(&mut self) {
-        self.dumps.failed();
+    /// Counts a dump that was due and could not be started.
+    pub(crate) fn count_failed_dump(&mut self) {
+        self.dumps.count_failed();
     }
 
-    /// Ends the session: nothing is recorded from here on, and the recording is cut out of the
-    /// streams without a copy.
+    /// Ends the session: stops recording, and takes the recording out of the streams without
+    /// copying it.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
         let (log, window, memory) = match self.window.take() {
@@ -75,38 +75,38 @@ impl Active {
                 window::close_empty()
             }
         };
-        let spool = self.spool.take().map(OpenSpool::end);
+        let spool = self.spool.take().map(SessionSpool::end);
         let sites = site::numbered();
         let names: Vec<&str> = site::sites().chain(sites.iter().copied()).map(Site::name).collect();
         let full = spool.as_ref().and_then(failed_spool);
         let unknown = self.unknown_names(&names);
         let left_out = self.left_out(ended_by);
-        let unwalked = stacks::left_out();
-        let unwalked = (unwalked > 0).then(|| {
+        let skipped_stacks = stacks::take_skipped();
+        let skipped_stacks = (skipped_stacks > 0).then(|| {
             format!(
-                "call stacks: {unwalked} left out, where less than 64 KiB was left of a thread's stack (give it more), or no memory"
+                "call stacks: {skipped_stacks} left out, where less than 64 KiB was left of a thread's stack (give it more), or no memory"
             )
         });
-        let (told, new): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(|warning| self.unknown_told.contains(&warning.path));
-        // The manifest has all warnings; the log has those from its begin.
-        let Context { warnings, warnings_logged: at, notes, .. } = &mut self.context;
-        warnings.splice(*at..*at, told.iter().map(ToString::to_string));
-        *at += told.len();
+        let (reported, new): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|warning| self.reported_unknown.contains(&warning.path));
+        // The manifest lists all warnings; the log has those of the start already.
+        let Context { warnings, warnings_told: at, notes, .. } = &mut self.context;
+        warnings.splice(*at..*at, reported.iter().map(ToString::to_string));
+        *at += reported.len();
         let new = new.iter().map(ToString::to_string);
-        warnings.extend(new.chain(self.dumps.warning()).chain(full).chain(unwalked));
+        warnings.extend(new.chain(self.dumps.warning()).chain(full).chain(skipped_stacks));
         notes.extend(left_out);
         let (context, stopped, claim) = (self.context_now(ended_by), self.handle(), self.claim.take());
-        stopped.note_iterations(context.recorded_iterations);
-        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of
-        // addresses.
-        let part = GpuRecord::Absent(Unavailable::NOTHING_RECORDED);
-        let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
+        stopped.set_recorded_iterations(context.recorded_iterations);
+        // GPU records and symbols are added when they are decoded, on the export thread.
+        let not_decoded = GpuRecord::Absent(Unavailable::NOTHING_RECORDED);
+        let recording =
+            Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: not_decoded, context };
         let (config, gpu, dump) = (self.config, Some(self.gpu), self.dumps.into_last());
         Export { recording, config, gpu, sealed: None, claim, spool, dump, stopped }
     }
 
-    /// Returns a sentence on what the schedule has left out of a recording.
+    /// Returns a note on what the schedule has excluded from the recording.
     fn left_out(&self, ended_by: EndedBy) -> Option<String> {
         let recorded = self.schedule.recorded();
         let driver = self
@@ -140,10 +140,10 @@ impl Active {
         (is_recorded && !parts.is_empty()).then(|| format!("left out, as the configuration asks: {}", parts.join("; ")))
     }
 
-    /// Returns the context that a trace would have if the session ended now.
+    /// Returns the context of a trace that ends now.
     pub(super) fn context_now(&self, ended_by: EndedBy) -> Context {
         Context {
-            clock: host_clock::now(),
+            clock: host::clock(),
             step_site: self.driver.site(),
             steps_passed: self.config.ring.then_some(self.passed),
             recorded_iterations: self.schedule.recorded(),

@@ -1,25 +1,25 @@
-//! Claims: hidden files that name the owner of a folder, until its artifacts are written.
+//! Claims: hidden files that name the owner of a folder until its artifacts are written.
 //!
-//! A process that is killed, or becomes another program (`exec`), leaves its folder behind with
-//! nothing in it but the claim. No process holds the lock of that claim then, so the next start
-//! beside it, and `recover`, delete both. Locks of another machine may not be seen here: a claim
-//! names the boot of its kernel, and those of others are left alone.
+//! A killed process, or one that called `exec`, leaves its folder behind with nothing in it but the
+//! claim, whose lock is released. The next start in the same parent folder, and `recover`, then
+//! delete both. Locks of another machine may be invisible on a shared file system. A claim
+//! therefore names the kernel's boot, and claims of other boots are left alone.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use crate::collect::spool::held::Held;
-use crate::os::host_clock;
+use crate::collect::spool::locked_file::LockedFile;
+use crate::os::host;
 
-/// Name of the claim on a folder of one process's own.
+/// Name of the claim on a folder that belongs to one process.
 const OWN: &str = ".claim";
-/// Most folders that a start looks at: the newest ones.
-const MOST: usize = 64;
+/// Maximum number of folders that a start checks: the newest ones.
+const MAX_SWEPT: usize = 64;
 
-/// A hold on a folder: released when this is dropped.
+/// A claim on a folder, released when dropped.
 pub(crate) struct Claim {
     path: PathBuf,
-    _held: Held,
+    _lock: LockedFile,
 }
 
 impl fmt::Debug for Claim {
@@ -30,39 +30,40 @@ impl fmt::Debug for Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // The artifacts hold the name from now on; a file that is left holds it too.
+        // From now on the artifacts hold the name. If the file cannot be deleted, it holds the name
+        // too.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl Claim {
-    /// Claims a folder that this process has just made for itself.
+    /// Claims a folder that this process has just created for itself.
     pub(super) fn own(folder: &Path) -> Option<Self> {
-        Self::make(folder.join(OWN)).ok().flatten()
+        Self::create(folder.join(OWN)).ok().flatten()
     }
 
-    /// Claims a part of a folder that processes share, such as `rank0`; `None` if a process that
-    /// may live has it.
+    /// Claims a part, such as `rank0`, of a folder that processes share; `None` if a process that
+    /// may be alive has claimed it.
     pub(super) fn shared(folder: &Path, part: &str) -> io::Result<Option<Self>> {
-        Self::make(folder.join(shared_name(part)))
+        Self::create(folder.join(shared_name(part)))
     }
 
-    fn make(path: PathBuf) -> io::Result<Option<Self>> {
-        match Held::create(&path, &here()) {
-            Ok(held) => Ok(Some(Self { path, _held: held })),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Self::abandoned(path, &here())),
+    fn create(path: PathBuf) -> io::Result<Option<Self>> {
+        match LockedFile::create(&path, &boot_id()) {
+            Ok(lock) => Ok(Some(Self { path, _lock: lock })),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Self::take_over(path, &boot_id())),
             Err(error) => Err(error),
         }
     }
 
-    /// Leaves the file where it was found.
-    fn leave(mut self) {
+    /// Releases the claim without deleting its file.
+    fn keep_file(mut self) {
         self.path = PathBuf::new();
     }
 
-    /// Takes over a claim whose process is gone.
-    fn abandoned(path: PathBuf, here: &str) -> Option<Self> {
-        Held::take(&path, here).map(|held| Self { path, _held: held })
+    /// Takes over a claim whose process is dead.
+    fn take_over(path: PathBuf, boot: &str) -> Option<Self> {
+        LockedFile::take_over(&path, boot).map(|lock| Self { path, _lock: lock })
     }
 }
 
@@ -71,38 +72,38 @@ pub(super) fn shared_name(part: &str) -> String {
     format!(".{part}.claim")
 }
 
-/// Returns the boot of this kernel; empty where the system has no name for it.
-fn here() -> String {
-    host_clock::now().id.unwrap_or_default()
+/// Returns the id of the kernel's boot; empty if the system has none.
+fn boot_id() -> String {
+    host::clock().id.unwrap_or_default()
 }
 
-/// Deletes claims of processes that are gone from a folder whose artifacts are written.
+/// Deletes the claims of dead processes from a folder whose artifacts are written.
 pub(crate) fn discard(folder: &Path, part: &str) {
-    let here = here();
+    let boot = boot_id();
     for name in [OWN.to_owned(), shared_name(part)] {
-        drop(Claim::abandoned(folder.join(name), &here));
+        drop(Claim::take_over(folder.join(name), &boot));
     }
 }
 
-/// Deletes the folders in `base` that have nothing in them but the claim of a process that is gone:
-/// all of them, or the newest whose name contains `of_name`.
-pub(crate) fn sweep(base: &Path, of_name: Option<&str>) {
+/// Deletes the folders in `base` that contain nothing but the claim of a dead process: all of them,
+/// or the newest whose name contains `part`.
+pub(crate) fn sweep(base: &Path, part: Option<&str>) {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-    if let Some(part) = of_name {
+    if let Some(part) = part {
         names.retain(|name| name.to_string_lossy().contains(part));
         names.sort_unstable();
-        names.drain(..names.len().saturating_sub(MOST));
+        names.drain(..names.len().saturating_sub(MAX_SWEPT));
     }
-    let here = here();
+    let boot = boot_id();
     for folder in names.iter().map(|name| base.join(name)) {
-        let Some(claim) = Claim::abandoned(folder.join(OWN), &here) else { continue };
+        let Some(claim) = Claim::take_over(folder.join(OWN), &boot) else { continue };
         if fs::read_dir(&folder).is_ok_and(|entries| entries.count() == 1) {
             drop(claim);
-            // Refused if another process has put something there meanwhile.
+            // Fails if another process has created a file there meanwhile.
             let _ = fs::remove_dir(&folder);
         } else {
-            claim.leave();
+            claim.keep_file();
         }
     }
 }

@@ -1,51 +1,49 @@
-//! Launchers of jobs: the rank of a process, and the name that all ranks share, as each launcher
-//! puts them into the environment. A launcher is a row of [`LAUNCHERS`], and so is its row in
-//! `docs/launchers.md`.
+//! Reads a process's rank and its job's name from the environment, as each launcher sets it. A
+//! launcher is a row of [`LAUNCHERS`] and of the table in `docs/launchers.md`.
 //!
-//! The first launcher that names rank and size is believed; a malformed number is reported and not
-//! patched up from another row, because half of one launcher's numbers and half of another's is a
-//! rank that does not exist.
+//! The first launcher whose rank and size are set counts. A malformed number is reported, and not
+//! replaced by another launcher's: a mixture of two launchers' numbers is a rank that does not
+//! exist.
 //!
-//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are
-//! other ranks to share it with. A restarted job gets a new name: its ranks may have written
-//! different numbers of sessions before the restart, so counting existing folders would give each
-//! rank a different name.
+//! The user's `PROFILER_SESSION_ID` names the job; without it, the launcher does, if there are
+//! several ranks. A restarted job gets a new name: its ranks may have written different numbers of
+//! sessions before the restart, so counting existing folders would give each rank a different name.
 
 use std::ffi::OsString;
 
 use crate::logging;
 use crate::session_id::{MAX_LENGTH, is_token, plain};
 
-/// Variable through which a user gives all ranks one session id.
+/// Variable by which a user gives all ranks one session id.
 pub(crate) const SHARED_ID: &str = "PROFILER_SESSION_ID";
-/// Variable that numbers the stage processes of a pipeline.
+/// Variable with the number of a pipeline's stage process.
 const STAGE: &str = "PROFILER_STAGE_ID";
-/// Pod's number in an indexed job of Kubernetes, which has no variable for their count.
+/// Variable with the pod's index in an indexed job of Kubernetes, which has none for their count.
 const POD_INDEX: &str = "JOB_COMPLETION_INDEX";
 const SET_SIZE: &str = "set `WORLD_SIZE` in the pod template to the job's `completions`";
 
-/// The text of a variable that is set and not empty.
+/// Looks up a variable; `None` if it is unset or empty.
 type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// One launcher's variables. Of several names for one thing, the first that is set counts.
+/// The variables of one launcher. In a list, the first variable that is set counts.
 struct Launcher {
     rank: &'static str,
     local_rank: &'static [&'static str],
     size: &'static [&'static str],
-    /// True if the launcher sets the size itself: without a size, its rank is ignored.
+    /// Whether the launcher sets the size itself; then a rank without a size is ignored.
     sets_size: bool,
-    /// Returns its name of the job.
+    /// Returns the launcher's name of the job.
     job: fn(Text<'_>) -> Option<String>,
-    /// Variable with how often it has started the job again.
+    /// Variable with the number of restarts of the job.
     restarts: Option<&'static str>,
-    /// Name of the launcher and of its jobs, in the documentation.
-    #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
+    /// Names of the launcher and of its jobs in the documentation.
+    #[allow(dead_code, reason = "read by the test that compares the documentation with this table")]
     shown: (&'static str, &'static str),
 }
 
-/// The MPI launchers stand before Slurm: one that starts its daemons through `srun` leaves the
-/// daemons' numbers in the environment of the ranks, and of its ranks those beside `mpirun` are in
-/// no step of Slurm, the others in one.
+/// MPI comes before Slurm: an MPI launcher that starts its daemons through `srun` leaves the
+/// daemons' Slurm variables in the environment of the ranks. Ranks on the host of `mpirun` have no
+/// Slurm step, the others have one.
 const LAUNCHERS: [Launcher; 5] = [
     Launcher {
         rank: "RANK",
@@ -92,7 +90,7 @@ const LAUNCHERS: [Launcher; 5] = [
         local_rank: &[],
         size: &["WORLD_SIZE"],
         sets_size: false,
-        // A pod's host name is the job's name and the index.
+        // A pod's host name is the job's name, `-`, and the index.
         job: |text| {
             let (index, host) = (text(POD_INDEX)?, text("HOSTNAME")?);
             Some(format!("job-{}", host.strip_suffix(&format!("-{index}"))?))
@@ -102,24 +100,24 @@ const LAUNCHERS: [Launcher; 5] = [
     },
 ];
 
-/// This process's place in the job; rank 0 of 1 when alone.
+/// This process's rank in its job; rank 0 of 1 without a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranks {
     /// Rank among all processes.
     pub(crate) rank: u32,
     /// Rank among the processes of this host.
     pub(crate) local_rank: u32,
-    /// Number of processes; at least `rank + 1` where the launcher does not say.
+    /// Number of processes; `rank + 1` or more if the launcher does not set it.
     pub(crate) world_size: u32,
-    /// True if there may be other ranks.
+    /// Whether there may be other ranks.
     pub(crate) in_job: bool,
 }
 
 const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
 
-/// Returns this process's place in the job, and the number of its stage process: 0 if the
-/// environment gives none.
-pub(crate) fn of_this_process() -> (Ranks, u32) {
+/// Returns this process's ranks, and the number of its stage process: 0 if the environment sets
+/// none.
+pub(crate) fn current_process() -> (Ranks, u32) {
     let env = |name: &str| std::env::var_os(name);
     let stage = env(STAGE).filter(|text| !text.is_empty()).map_or(Ok(0), |text| number(STAGE, &text));
     let stage = stage.unwrap_or_else(|wrong| {
@@ -129,20 +127,20 @@ pub(crate) fn of_this_process() -> (Ranks, u32) {
     (read(env).0, stage)
 }
 
-/// Returns the place that the environment gives, and a sentence about what is wrong with it.
-/// Variables are looked up by `env`.
+/// Returns the ranks that the environment sets, and a warning if they are wrong. `env` looks up a
+/// variable.
 pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<String>) {
     let first = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, env(name)?)));
     for launcher in &LAUNCHERS {
         let (rank, size) = (env(launcher.rank), first(launcher.size));
-        let place = match (rank, size) {
+        let ranks = match (rank, size) {
             (Some(index), size) if !launcher.sets_size => pod(&index, size),
             (Some(rank), Some(size)) => {
                 counted((launcher.rank, rank), first(launcher.local_rank), size).map(|ranks| (ranks, None))
             }
             _ => continue,
         };
-        return place.unwrap_or_else(|wrong| (ALONE, Some(format!("{wrong}; this process profiles as rank 0 of 1"))));
+        return ranks.unwrap_or_else(|wrong| (ALONE, Some(format!("{wrong}; this process profiles as rank 0 of 1"))));
     }
     (ALONE, None)
 }
@@ -150,13 +148,13 @@ pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<Str
 /// A variable's name and text.
 type Variable = (&'static str, OsString);
 
-/// Returns the place of a rank whose launcher sets the size.
+/// Returns the ranks of a launcher that sets the size.
 ///
 /// # Errors
 ///
-/// Fails if a number is malformed, or too high for the size.
+/// Returns a sentence if a number is malformed or too high for the size.
 fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ranks, String> {
-    // Not every launcher has a local rank; on one host it is the rank.
+    // Not every launcher sets a local rank; on one host it equals the rank.
     let local = local.unwrap_or_else(|| rank.clone());
     let [number, world_size, local_rank] =
         [number(rank.0, &rank.1)?, number(size.0, &size.1)?, number(local.0, &local.1)?];
@@ -168,12 +166,12 @@ fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ra
     }
 }
 
-/// Returns the place of a pod of an indexed job: alone on its host, as it sees it. Accepted without
-/// a size too, because pods that all wrote as rank 0 would be worse.
+/// Returns the ranks of a pod in an indexed job, which sees itself alone on its host. Accepts a
+/// missing size, because it would be worse if all pods wrote as rank 0.
 ///
 /// # Errors
 ///
-/// Fails if the index is no number.
+/// Returns a sentence if the index is not a number.
 fn pod(index: &OsString, size: Option<Variable>) -> Result<(Ranks, Option<String>), String> {
     let rank = number(POD_INDEX, index)?;
     let wrong = match size.map(|(name, size)| number(name, &size)) {
@@ -182,7 +180,7 @@ fn pod(index: &OsString, size: Option<Variable>) -> Result<(Ranks, Option<String
         }
         Some(Ok(size)) => format!("`{POD_INDEX}` is {rank}, but `WORLD_SIZE` is {size}"),
         Some(Err(wrong)) => wrong,
-        None => format!("`{POD_INDEX}` is {rank}, but nothing says how many ranks there are"),
+        None => format!("`{POD_INDEX}` is {rank}, but the number of ranks is not set"),
     };
     let ranks = Ranks { rank, local_rank: 0, world_size: rank.saturating_add(1), in_job: true };
     Ok((ranks, Some(format!("{wrong}: {SET_SIZE}"))))
@@ -193,15 +191,15 @@ fn number(name: &str, text: &OsString) -> Result<u32, String> {
     text.trim().parse().map_err(|_| format!("`{name}` is {text:?}, not a number from 0 to {}", u32::MAX))
 }
 
-/// Returns the name that all ranks of the job share, if there is one, and a sentence about what is
-/// wrong with it.
+/// Returns the name that all ranks of the job share, if there is one, and a warning if the user's
+/// is unusable.
 pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Option<String>, Option<String>) {
     let text = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned()).filter(|text| !text.is_empty());
     let restarts = |launcher: &Launcher| text(launcher.restarts?)?.parse().ok().filter(|count: &u32| *count > 0);
     let restarts = LAUNCHERS.iter().find_map(restarts);
-    let whole = |name: String| restarts.map(|count| format!("{name}-restart{count}")).unwrap_or(name);
+    let with_restarts = |name: String| restarts.map(|count| format!("{name}-restart{count}")).unwrap_or(name);
     match text(SHARED_ID) {
-        Some(given) if is_token(&given) => (Some(whole(given)), None),
+        Some(given) if is_token(&given) => (Some(with_restarts(given)), None),
         Some(given) => {
             let wrong = format!(
                 "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process \
@@ -212,16 +210,16 @@ pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> 
         None if !ranks.in_job => (None, None),
         None => {
             let name = LAUNCHERS.iter().find_map(|launcher| (launcher.job)(&text));
-            (name.map(|name| whole(plain(&name))).filter(|name| is_token(name)), None)
+            (name.map(|name| with_restarts(plain(&name))).filter(|name| is_token(name)), None)
         }
     }
 }
 
-/// Returns a sentence which says that the ranks of a job have no folder in common, and why.
-pub(crate) fn folder_of_its_own(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
+/// Returns the warning that the ranks of a job have no common folder, with the reason.
+pub(crate) fn separate_folder_warning(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
     let Ranks { rank, world_size, .. } = ranks;
     let is_set = env(SHARED_ID).is_some_and(|id| !id.is_empty());
-    // A launcher's name may be there and too long.
+    // The launcher may have set a name that is too long.
     let state = if is_set { "no usable name" } else { "not set and the launcher gives no usable name of the job" };
     format!(
         "this is rank {rank} of {world_size}, but `{SHARED_ID}` is {state}: each rank writes into a folder of its own; set \
@@ -254,7 +252,7 @@ mod tests {
         table
     }
 
-    /// The page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
+    /// The page contains the table that the code uses; `UPDATE_DOCS=1` writes it.
     #[test]
     fn the_page_has_every_launcher() {
         let page = std::fs::read_to_string(PAGE).unwrap();
@@ -316,16 +314,16 @@ mod tests {
     /// D11: the sentence names the variable that is wrong, and what would be right.
     #[test]
     fn a_rank_beyond_the_size_is_named_with_the_remedy() {
-        let told = |rank: &str, local: &str| {
+        let warning = |rank: &str, local: &str| {
             read_from(&[("RANK", rank), ("LOCAL_RANK", local), ("WORLD_SIZE", "4")]).1.unwrap_or_default()
         };
         let rest = "but `WORLD_SIZE` is 4: start ranks from 0; this process profiles as rank 0 of 1";
-        assert_eq!(told("5", "0"), format!("`RANK` is 5, {rest}"));
-        assert_eq!(told("0", "9"), format!("`LOCAL_RANK` is 9, {rest}"));
+        assert_eq!(warning("5", "0"), format!("`RANK` is 5, {rest}"));
+        assert_eq!(warning("0", "9"), format!("`LOCAL_RANK` is 9, {rest}"));
     }
 
     #[test]
-    fn ranks_of_mpi_are_not_taken_for_the_daemons_that_slurm_started() {
+    fn mpi_ranks_win_over_slurm_numbers_of_the_daemons() {
         let daemon = [("SLURM_PROCID", "1"), ("SLURM_LOCALID", "0"), ("SLURM_NTASKS", "2")];
         let (ranks, _) = read_from(&[&daemon[..], &[("PMI_RANK", "5"), ("PMI_SIZE", "8")]].concat());
         assert_eq!((ranks.rank, ranks.world_size), (5, 8));
@@ -379,12 +377,12 @@ mod tests {
 
     /// D11: a variable with a wrong value is set.
     #[test]
-    fn ranks_without_a_common_folder_are_told_why() {
-        let told = |value: Option<&str>| folder_of_its_own(TWO, |_| value.map(Into::into));
+    fn ranks_without_a_common_folder_learn_why() {
+        let warning = |value: Option<&str>| separate_folder_warning(TWO, |_| value.map(Into::into));
         let named = "this is rank 0 of 2, but `PROFILER_SESSION_ID` is no usable name: ";
-        assert!(told(Some("a/b")).starts_with(named), "{}", told(Some("a/b")));
+        assert!(warning(Some("a/b")).starts_with(named), "{}", warning(Some("a/b")));
         for unset in [None, Some("")] {
-            assert!(told(unset).contains("`PROFILER_SESSION_ID` is not set and the launcher"), "{}", told(unset));
+            assert!(warning(unset).contains("`PROFILER_SESSION_ID` is not set and the launcher"), "{}", warning(unset));
         }
     }
 
@@ -406,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_name_is_made_one_or_left() {
+    fn other_characters_are_replaced_and_long_names_ignored() {
         assert_eq!(named(&[("TORCHELASTIC_RUN_ID", "../../ü x")]).as_deref(), Some("torchrun-..-..---x"));
         assert_eq!(named(&[("TORCHELASTIC_RUN_ID", &"x".repeat(70))]), None);
     }

@@ -1,14 +1,13 @@
-//! The place that a session writes to: its id, made once, and the folder of that name.
+//! Chooses a session's name and creates and claims its folder.
 //!
-//! Ranks of one job share the name that their coordinator gives, or that of the job
-//! ([`launchers`]), and their n-th sessions the name with the suffix `-n`; else the id is
-//! `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that
-//! holds, or will hold, another session's artifacts of the same rank: the name gets a suffix that
-//! is free. The folder is made at the start, because a session that cannot be written should not
-//! run first.
+//! Ranks of one job share the name that their coordinator assigns or that of the job
+//! ([`launchers`]); their n-th sessions share the name with the suffix `-n`. Without a job, the
+//! name is `{UTC time}-{host}-{process id}-{counter}`. No session writes into a folder that holds,
+//! or will hold, another session's artifacts of the same rank: the next free suffix is used
+//! instead. The folder is created at the start, so that a session that cannot be written fails
+//! before it runs.
 
 pub(crate) mod claim;
-mod host;
 mod launchers;
 #[cfg(test)]
 mod tests;
@@ -20,53 +19,53 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::os::host;
 use crate::session_id::{SessionId, plain};
 use profiler_core::clock::Anchor;
 use profiler_trace::export::iso8601;
 use profiler_trace::model::file_part;
 
 pub(crate) use claim::Claim;
-pub(crate) use host::{host_name, process_name};
 use launchers::SHARED_ID;
-pub(crate) use launchers::{Ranks, folder_of_its_own, of_this_process, read as read_ranks};
+pub(crate) use launchers::{Ranks, current_process, read as read_ranks, separate_folder_warning};
 
-/// Longest part of an id that is the host's name.
+/// Maximum length of the host's name in an id.
 const HOST_LENGTH: usize = 24;
 
-/// The names of one process's sessions: each suffix is used once.
+/// The names of one process's sessions. Each suffix is used once.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     used: u64,
 }
 
-/// The id of a new session, and what its user should know about it.
+/// The name and the folder of a new session.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Reservation {
     /// Id of the session.
     pub(crate) session: SessionId,
     /// Folder of the session, if the configuration has one.
     pub(crate) folder: Option<PathBuf>,
-    /// True if the other ranks of the job share the id.
+    /// Whether the other ranks of the job share the id.
     pub(crate) is_shared: bool,
-    /// Warnings, in full sentences.
+    /// Warnings for the user, in full sentences.
     pub(crate) warnings: Vec<String>,
-    /// Claim, held until the artifacts are written.
+    /// Claim on the folder, held until the artifacts are written.
     pub(crate) claim: Option<Claim>,
 }
 
-/// The begin of the ids of one session.
+/// The begin of a session's name, to which suffixes are added.
 struct Stem {
     name: String,
-    /// True if the launcher or a request gave it, so that the folder may hold other ranks' files
-    /// already.
+    /// Whether the launcher or a request gave the name. The folder may then already hold other
+    /// ranks' files.
     is_shared: bool,
 }
 
 impl Stem {
-    /// Returns the job's name, if it has one, else a name that no other host or process makes:
-    /// hosts may share the folder, and containers the process id. Also returns what is wrong with
-    /// the job's name, in sentences.
-    fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
+    /// Returns the job's name. Without a job, returns a name that is unique among hosts and
+    /// processes, because hosts may share the folder, and containers the process id. Also returns
+    /// warnings about the job's name.
+    fn new(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = launchers::job_name(ranks, env);
         let is_shared = name.is_some();
         (Self { name: name.unwrap_or_else(own_name), is_shared }, wrong.into_iter().collect())
@@ -74,22 +73,22 @@ impl Stem {
 }
 
 impl Names {
-    /// Names a session and makes its folder in `base`.
+    /// Names a session, and creates and claims its folder in `base`.
     ///
     /// # Errors
     ///
-    /// Fails if the folder is remote, or cannot be created or written to.
+    /// Returns an error if the folder is remote, or cannot be created or written to.
     pub(crate) fn claim(
         &mut self,
         base: Option<&Path>,
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Place, Error> {
-        let (stem, mut warnings) = Stem::of(ranks, env);
+    ) -> Result<Reservation, Error> {
+        let (stem, mut warnings) = Stem::new(ranks, env);
         let is_shared = stem.is_shared;
         let Some(base) = base else {
             let session = SessionId::new(self.next(&stem));
-            return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
+            return Ok(Reservation { session, folder: None, is_shared, warnings, claim: None });
         };
         if !is_shared {
             claim::sweep(base, Some(&format!("-{}-", own_host())));
@@ -99,19 +98,19 @@ impl Names {
             let claim = if is_shared {
                 claim_shared(folder, &file_part(Some(ranks.rank)))?.map(Some)
             } else {
-                claim_own(folder)?.then(|| Claim::own(folder))
+                create_new(folder)?.then(|| Claim::own(folder))
             };
             if claim.is_none() {
                 taken.get_or_insert_with(|| name.to_owned());
             }
             Ok(claim)
         })?;
-        warnings.extend(taken.filter(|_| is_shared && ranks.in_job).map(|taken| apart(&taken, &name, ranks)));
-        Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
+        warnings.extend(taken.filter(|_| is_shared && ranks.in_job).map(|taken| taken_warning(&taken, &name, ranks)));
+        Ok(Reservation { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
     }
 
-    /// Names a session of a whole job, by the request's or the job's name, and makes its
-    /// folder in `base`, which no earlier session has.
+    /// Names a session of a whole job, by the request or the job, and creates its folder in `base`,
+    /// which must be new.
     ///
     /// # Errors
     ///
@@ -119,14 +118,14 @@ impl Names {
     pub(crate) fn reserve(
         &mut self,
         base: Option<&Path>,
-        asked: Option<&str>,
+        requested: Option<&str>,
         prefix: Option<&str>,
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Place, Error> {
-        let (mut stem, warnings) = match asked {
-            Some(asked) => (Stem { name: asked.to_owned(), is_shared: true }, Vec::new()),
-            None => Stem::of(ranks, env),
+    ) -> Result<Reservation, Error> {
+        let (mut stem, warnings) = match requested {
+            Some(requested) => (Stem { name: requested.to_owned(), is_shared: true }, Vec::new()),
+            None => Stem::new(ranks, env),
         };
         if let Some(prefix) = prefix {
             stem.name = format!("{prefix}-{}", stem.name);
@@ -134,22 +133,22 @@ impl Names {
         let (name, folder) = match base {
             None => (self.next(&stem), None),
             Some(base) => {
-                let claim = |_: &str, folder: &Path| Ok(claim_own(folder)?.then_some(()));
+                let claim = |_: &str, folder: &Path| Ok(create_new(folder)?.then_some(()));
                 let (name, folder, ()) = self.first_free(base, &stem, claim)?;
                 (name, Some(folder))
             }
         };
-        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
+        Ok(Reservation { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
     }
 
-    /// Returns the next name whose folder in `base` is free, and what `claim` made of it.
+    /// Returns the next name whose folder in `base` `claim` accepts, with the folder and the claim.
     fn first_free<T>(
         &mut self,
         base: &Path,
         stem: &Stem,
         mut claim: impl FnMut(&str, &Path) -> io::Result<Option<T>>,
     ) -> Result<(String, PathBuf, T), Error> {
-        make_base(base)?;
+        create_base(base)?;
         loop {
             let name = self.next(stem);
             let folder = base.join(&name);
@@ -166,38 +165,41 @@ impl Names {
     }
 }
 
-/// Returns the place of a session that a coordinator has named: its folder in `base`, made on hosts
-/// that do not see the coordinator's.
+/// Creates and claims the folder of a session that a coordinator has named. The folder may not
+/// exist yet on hosts that do not share the coordinator's disk.
 ///
 /// # Errors
 ///
-/// Fails if the folder is remote, cannot be created or written to, or holds artifacts of this rank.
-pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: Option<u32>) -> Result<Place, Error> {
+/// Returns an error if the folder is remote, cannot be created or written to, or holds artifacts of
+/// this rank.
+pub(crate) fn claim_assigned(session: SessionId, base: Option<&Path>, rank: Option<u32>) -> Result<Reservation, Error> {
     let part = file_part(rank);
-    let place = |session, folder, claim| Place { session, folder, is_shared: true, warnings: Vec::new(), claim };
-    let Some(base) = base else { return Ok(place(session, None, None)) };
-    make_base(base)?;
+    let reserved =
+        |session, folder, claim| Reservation { session, folder, is_shared: true, warnings: Vec::new(), claim };
+    let Some(base) = base else { return Ok(reserved(session, None, None)) };
+    create_base(base)?;
     let folder = base.join(session.as_str());
     match claim_shared(&folder, &part) {
-        Ok(Some(claim)) => Ok(place(session, Some(folder), Some(claim))),
+        Ok(Some(claim)) => Ok(reserved(session, Some(folder), Some(claim))),
         Ok(None) => {
-            let whose = rank.map_or("the front-end".to_owned(), |rank| format!("rank {rank}"));
-            let taken = format!("it holds artifacts of {whose} already");
+            let owner = rank.map_or("the front-end".to_owned(), |rank| format!("rank {rank}"));
+            let taken = format!("it holds artifacts of {owner} already");
             Err(failed(&folder, io::Error::new(io::ErrorKind::AlreadyExists, taken)))
         }
         Err(error) => Err(failed(&folder, error)),
     }
 }
 
-fn make_base(base: &Path) -> Result<(), Error> {
+fn create_base(base: &Path) -> Result<(), Error> {
     if base.to_string_lossy().contains("://") {
         return Err(Error::RemoteFolder { folder: base.to_owned() });
     }
-    fs::create_dir_all(base).map_err(|error| failed(base, explained(base, error)))
+    fs::create_dir_all(base).map_err(|error| failed(base, explain_dangling_link(base, error)))
 }
 
-/// Explains an error about a symbolic link to nothing, where the system says that the file exists.
-fn explained(base: &Path, error: io::Error) -> io::Error {
+/// Replaces the error for a dangling symbolic link, for which the system reports that the file
+/// exists.
+fn explain_dangling_link(base: &Path, error: io::Error) -> io::Error {
     let dangling = base.ancestors().find_map(|part| Some((part, fs::read_link(part).ok().filter(|_| !part.exists())?)));
     let Some((link, target)) = dangling else { return error };
     let link = if link == base { "it".to_owned() } else { format!("`{}`", link.display()) };
@@ -209,8 +211,8 @@ fn failed(folder: &Path, source: io::Error) -> Error {
     Error::Folder { folder: folder.to_owned(), source: Arc::new(source) }
 }
 
-/// Returns the warning for a rank whose name was taken, when those of others may not be.
-fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
+/// Returns the warning for a rank whose name was taken, while it may be free for other ranks.
+fn taken_warning(taken: &str, name: &str, ranks: Ranks) -> String {
     format!(
         "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
          that: give every run a `{}` of its own",
@@ -218,21 +220,21 @@ fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
     )
 }
 
-/// Returns the name of sessions that are this process's alone.
+/// Returns a name that only this process uses.
 fn own_name() -> String {
     let time = compact(&iso8601(Anchor::now().unix_ns));
     format!("{time}-{}-{}", own_host(), std::process::id())
 }
 
-/// Returns the host's name as it is in an id.
+/// Returns the host's name in the form that ids contain.
 fn own_host() -> String {
-    let mut host = plain(&host_name());
+    let mut host = plain(&host::name());
     host.truncate(HOST_LENGTH);
     if host.is_empty() { "host".to_owned() } else { host }
 }
 
-/// Makes a folder that must be new; false if it exists.
-fn claim_own(folder: &Path) -> io::Result<bool> {
+/// Creates a folder; returns false if it exists.
+fn create_new(folder: &Path) -> io::Result<bool> {
     match fs::create_dir(folder) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -240,21 +242,23 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this part of the
-/// job, such as `rank0`, or another process that takes itself for the same has claimed it.
+/// Creates and claims a folder that other ranks may have created. Returns `None` if it holds
+/// artifacts of this part of the job, such as `rank0`, or if another process with the same rank has
+/// claimed it.
 fn claim_shared(folder: &Path, part: &str) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
-    let of_this_rank = format!("{part}.");
+    let of_part = format!("{part}.");
     let is_taken = || -> io::Result<bool> {
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name();
-            if name.to_string_lossy().contains(&of_this_rank) && name != *claim::shared_name(part) {
+            if name.to_string_lossy().contains(&of_part) && name != *claim::shared_name(part) {
                 return Ok(true);
             }
         }
         Ok(false)
     };
-    // The holder of an earlier claim has written its artifacts before it gave the claim up.
+    // Checked again after claiming: the previous claim was released after its artifacts were
+    // written.
     let claim = if is_taken()? { None } else { Claim::shared(folder, part)? };
     Ok(if is_taken()? { None } else { claim })
 }

@@ -1,4 +1,4 @@
-//! Names and folders in a temporary directory.
+//! Tests names and folders in a temporary directory.
 
 #![allow(clippy::unwrap_used)]
 
@@ -55,7 +55,7 @@ fn ranks_share_the_launchers_id_and_sessions_do_not() {
 }
 
 #[test]
-fn the_nth_sessions_of_all_ranks_share_a_name_however_many_each_has() {
+fn the_nth_sessions_of_all_ranks_share_a_name() {
     let base = tempfile::tempdir().unwrap();
     let sessions = |number, count| -> Vec<String> {
         let mut names = Names::default();
@@ -67,7 +67,7 @@ fn the_nth_sessions_of_all_ranks_share_a_name_however_many_each_has() {
 }
 
 #[test]
-fn a_rank_whose_name_is_taken_is_told_that_others_may_not_know() {
+fn a_taken_name_warns_that_other_ranks_may_use_it() {
     let base = tempfile::tempdir().unwrap();
     fs::create_dir(base.path().join("job")).unwrap();
     fs::write(base.path().join("job/trace_rank3.json"), "").unwrap();
@@ -86,7 +86,7 @@ fn processes_with_the_same_id_and_rank_never_share_a_folder() {
             start.wait();
             Names::default().claim(Some(base.path()), ALONE, &env).unwrap()
         };
-        let places: Vec<Place> = std::thread::scope(|scope| {
+        let places: Vec<Reservation> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..16).map(|_| scope.spawn(claim)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
@@ -96,7 +96,7 @@ fn processes_with_the_same_id_and_rank_never_share_a_folder() {
 }
 
 #[test]
-fn a_claim_ends_with_its_session_and_a_name_says_the_host() {
+fn a_claim_ends_with_its_session_and_names_contain_the_host() {
     let base = tempfile::tempdir().unwrap();
     let place = Names::default().claim(Some(base.path()), rank(0), launched_as("job")).unwrap();
     let claim = base.path().join("job/.rank0.claim");
@@ -104,7 +104,7 @@ fn a_claim_ends_with_its_session_and_a_name_says_the_host() {
     drop(place);
     assert!(!claim.exists());
     let own = Names::default().claim(None, ALONE, nothing_set).unwrap().session;
-    let host: String = plain(&host_name()).chars().take(HOST_LENGTH).collect();
+    let host: String = plain(&host::name()).chars().take(HOST_LENGTH).collect();
     assert!(own.as_str().contains(&format!("-{host}-{}-", std::process::id())), "{own}");
 }
 
@@ -117,7 +117,7 @@ fn an_id_that_is_no_plain_name_is_refused_with_a_warning() {
     }
 }
 
-/// D11: the system says of such a link that the file exists.
+/// D11: the system reports that such a link exists.
 #[test]
 #[cfg(unix)]
 fn a_link_to_nothing_is_named_as_such() {
@@ -127,12 +127,12 @@ fn a_link_to_nothing_is_named_as_such() {
     let error = Names::default().claim(Some(&link), ALONE, nothing_set).unwrap_err();
     assert!(error.to_string().contains("it is a link to `gone`, which does not exist: create that"), "{error}");
     let error = Names::default().claim(Some(&link.join("below")), ALONE, nothing_set).unwrap_err();
-    let said = format!("`{}` is a link to `gone`, which does not exist: create that", link.display());
-    assert!(error.to_string().contains(&said), "{error}");
+    let message = format!("`{}` is a link to `gone`, which does not exist: create that", link.display());
+    assert!(error.to_string().contains(&message), "{error}");
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
+fn an_unwritable_folder_is_an_error_at_the_start() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("file");
     fs::write(&file, "").unwrap();
@@ -154,11 +154,11 @@ fn a_jobs_folder_is_new_and_every_rank_finds_it() {
     let place = reserve(&mut Names::default());
     assert_eq!(place.folder, Some(base.path().join("job-7")));
     for rank in [0, 1] {
-        let of_rank = given(place.session.clone(), Some(base.path()), Some(rank)).unwrap();
+        let of_rank = claim_assigned(place.session.clone(), Some(base.path()), Some(rank)).unwrap();
         assert_eq!((of_rank.folder, of_rank.session.as_str()), (place.folder.clone(), "job-7"));
     }
     fs::write(base.path().join("job-7/manifest_rank1.json"), "").unwrap();
-    let error = given(place.session, Some(base.path()), Some(1)).unwrap_err();
+    let error = claim_assigned(place.session, Some(base.path()), Some(1)).unwrap_err();
     assert!(error.to_string().contains("it holds artifacts of rank 1 already"), "{error}");
     assert_eq!(reserve(&mut Names::default()).session.as_str(), "job-7-2", "a coordinator started again");
 }
@@ -166,7 +166,7 @@ fn a_jobs_folder_is_new_and_every_rank_finds_it() {
 #[test]
 fn only_a_plain_name_is_taken_from_a_coordinator() {
     for name in ["", "..", "../escape", "/etc", "a/b", "a\\b", "C:", "a\0b", &"x".repeat(65)] {
-        assert_eq!(SessionId::given(name), None, "{name:?}");
+        assert_eq!(SessionId::parse(name), None, "{name:?}");
     }
-    assert!(SessionId::given("20260131-235959-7-1").is_some());
+    assert!(SessionId::parse("20260131-235959-7-1").is_some());
 }

@@ -1,21 +1,22 @@
-//! The loop of steps that drives the schedule, and which of its steps count.
+//! Decides which loop of steps drives the schedule, and which of its steps count.
 //!
-//! A program may have a loop of requests and, in each, a loop of denoising steps. The one that
-//! `step_of` names drives; else the outermost that runs. Since an inner step ends before the one
-//! around it, the outer loop is usually known before its first iteration is over; if an inner loop
-//! was taken first (the session began in the middle of an outer step), the outer one takes over and
-//! the counting starts again. Bare `next_step()` calls drive only while no site does. Pure.
+//! A program may have a loop of requests and, in each, a loop of denoising steps. The loop that
+//! `step_of` names drives the schedule; otherwise the outermost one does. An inner step ends before
+//! the step around it, so the outer loop is usually known before its first iteration has ended. If
+//! the session began in the middle of an outer step, an inner loop may be taken first; the outer
+//! loop then takes over, and counting restarts. Bare `next_step()` calls drive only until a site
+//! does. Pure.
 
 use std::collections::HashSet;
 
 use profiler_core::hooks::steps::StepEnd;
 
-/// The meaning of a step's end for the schedule.
+/// The effect of a step's end on the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// True if the iterations counted so far were not those of the driving loop.
+    /// Whether the iterations counted so far belong to a loop that does not drive after all.
     pub(crate) restarts: bool,
-    /// True if an iteration of the driving loop has ended.
+    /// Whether an iteration of the driving loop has ended.
     pub(crate) counts: bool,
 }
 
@@ -24,13 +25,13 @@ pub(crate) struct Verdict {
 pub(crate) struct Driver {
     named: Option<String>,
     current: Current,
-    /// Sites seen inside another step: these are never the outermost loop.
+    /// Sites that ran inside another step, which are never the outermost loop.
     inner: HashSet<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Current {
-    Nobody,
+    Unknown,
     /// Bare `next_step()` calls.
     Calls,
     /// The loop of this site.
@@ -43,14 +44,14 @@ const COUNTED: Verdict = Verdict { restarts: false, counts: true };
 impl Driver {
     /// Creates the driver; `named` is the configuration's `step_of`.
     pub(crate) fn new(named: Option<String>) -> Self {
-        Self { named, current: Current::Nobody, inner: HashSet::new() }
+        Self { named, current: Current::Unknown, inner: HashSet::new() }
     }
 
-    /// Returns the number of the driving site, once it is known.
+    /// Returns the number of the driving loop's site, once it is known.
     pub(crate) fn site(&self) -> Option<u32> {
         match self.current {
             Current::Site(site) => Some(site),
-            Current::Nobody | Current::Calls => None,
+            Current::Unknown | Current::Calls => None,
         }
     }
 
@@ -59,32 +60,32 @@ impl Driver {
         match self.current {
             _ if self.named.is_some() => IGNORED,
             Current::Site(_) => IGNORED,
-            Current::Nobody | Current::Calls => {
+            Current::Unknown | Current::Calls => {
                 self.current = Current::Calls;
                 COUNTED
             }
         }
     }
 
-    /// Judges the end of a step of a site; `name` is the site's.
+    /// Judges the end of a step; `name` is that of its site.
     pub(crate) fn end(&mut self, end: StepEnd, name: &str) -> Verdict {
         if end.inside == Some(end.site) {
-            // An inner step of the same loop: the outer one is the iteration.
+            // A step inside another step of the same loop is no iteration.
             return IGNORED;
         }
         match &self.named {
             Some(named) if named != name => IGNORED,
-            Some(_) => self.take(end.site),
+            Some(_) => self.drive(end.site),
             None => match end.inside {
-                Some(outer) => self.defer(end.site, outer),
+                Some(outer) => self.defer_to(outer, end.site),
                 None if self.inner.contains(&end.site) => IGNORED,
-                None => self.take(end.site),
+                None => self.drive(end.site),
             },
         }
     }
 
-    /// Judges an iteration of `site`, which may drive.
-    fn take(&mut self, site: u32) -> Verdict {
+    /// Judges an iteration of `site`, a loop that may drive.
+    fn drive(&mut self, site: u32) -> Verdict {
         match self.current {
             Current::Site(driving) if driving != site => IGNORED,
             before => {
@@ -94,17 +95,17 @@ impl Driver {
         }
     }
 
-    /// Judges an iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
-    fn defer(&mut self, site: u32, outer: u32) -> Verdict {
-        // Without memory the site is noted with the next iteration.
+    /// Judges an iteration of `site` inside a step of `outer`, which drives in place of `site`.
+    fn defer_to(&mut self, outer: u32, site: u32) -> Verdict {
+        // If memory is short, the next iteration adds the site.
         if self.inner.try_reserve(1).is_ok() {
             self.inner.insert(site);
         }
-        let driven_elsewhere = matches!(self.current, Current::Site(driving) if driving != site);
-        if driven_elsewhere || self.inner.contains(&outer) {
+        let another_drives = matches!(self.current, Current::Site(driving) if driving != site);
+        if another_drives || self.inner.contains(&outer) {
             return IGNORED;
         }
-        let restarts = self.current != Current::Nobody;
+        let restarts = self.current != Current::Unknown;
         self.current = Current::Site(outer);
         Verdict { restarts, counts: false }
     }

@@ -1,10 +1,10 @@
-//! The iterations that are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of
-//! phases.
+//! Plans which iterations are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one
+//! sequence of phases.
 //!
-//! Pure: the session tells it that an iteration of the driving loop has ended, and it says which
-//! phase comes next. The off-by-one mistakes of such schedules come from deciding in the middle of
-//! an iteration; here every phase begins and ends *between* two iterations, and the tests compare
-//! every small schedule with a brute-force oracle.
+//! Pure: the session reports that an iteration of the driving loop has ended, and the schedule
+//! returns the next phase. Every phase begins and ends *between* two iterations, because deciding
+//! in the middle of one leads to off-by-one errors. The tests compare every small schedule with a
+//! brute-force oracle.
 
 mod driver;
 #[cfg(test)]
@@ -16,19 +16,19 @@ use crate::config::ProfilerConfig;
 
 pub(crate) use driver::{Driver, Verdict};
 
-/// The use that a session makes of the iterations that run now.
+/// The treatment of the current iterations by a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Passes them, after the start: `delay_iterations` or `delay_secs`.
+    /// Ignores them, after the start: `delay_iterations` or `delay_secs`.
     Delay,
-    /// Passes them, before the warm-up: `wait_iterations`.
+    /// Ignores them, before the warm-up: `wait_iterations`.
     Wait,
     /// Records and discards them: `warmup_iterations`.
     Warmup,
     /// Records them.
     Active,
-    /// Nothing more: every iteration that was asked for is recorded.
+    /// Ignores them, because all configured iterations are recorded.
     Done,
 }
 
@@ -44,26 +44,26 @@ impl fmt::Display for Phase {
     }
 }
 
-/// The plan of one session, and the progress through it.
+/// The plan of a session and the progress through it.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    /// Phases in order, each with its number of iterations.
+    /// Phases in order, with their numbers of iterations.
     plan: [(Phase, u64); 4],
-    /// Place of the current phase in the plan; behind the last one, everything is done.
+    /// Index of the current phase; past the end once all are done.
     current: usize,
     /// Number of iterations that have ended in the current phase.
     ended: u64,
 }
 
-/// Number of iterations that is never reached.
+/// Number of iterations of an unlimited phase.
 const ENDLESS: u64 = u64::MAX;
 
 impl Schedule {
-    /// Creates the plan that the configuration asks for.
+    /// Creates the plan of a configuration.
     pub(crate) fn new(config: &ProfilerConfig) -> Self {
         let cycle = config.wait_iterations + config.warmup_iterations > 0;
-        let most = if config.max_iterations > 0 { config.max_iterations } else { ENDLESS };
-        let active = if cycle { config.active_iterations.min(most) } else { most };
+        let max = if config.max_iterations > 0 { config.max_iterations } else { ENDLESS };
+        let active = if cycle { config.active_iterations.min(max) } else { max };
         let plan = [
             (Phase::Delay, config.delay_iterations),
             (Phase::Wait, config.wait_iterations),
@@ -75,12 +75,12 @@ impl Schedule {
         schedule
     }
 
-    /// Returns the phase of the iterations that run now.
+    /// Returns the phase of the current iteration.
     pub(crate) fn phase(&self) -> Phase {
         self.plan.get(self.current).map_or(Phase::Done, |(phase, _)| *phase)
     }
 
-    /// Returns how many iterations have been recorded.
+    /// Returns the number of recorded iterations.
     pub(crate) fn recorded(&self) -> u64 {
         match self.phase() {
             Phase::Active => self.ended,
@@ -89,8 +89,7 @@ impl Schedule {
         }
     }
 
-    /// Counts an iteration that has ended; returns the phase that begins with the next one, if it
-    /// is another.
+    /// Counts an iteration that has ended; returns the next phase if the next iteration begins one.
     pub(crate) fn step_end(&mut self) -> Option<Phase> {
         let (_, length) = self.plan.get(self.current)?;
         self.ended += 1;
@@ -102,8 +101,7 @@ impl Schedule {
         Some(self.phase())
     }
 
-    /// Counts the current phase's iterations anew: those so far were not iterations of the driving
-    /// loop.
+    /// Restarts the current phase, because its iterations did not belong to the driving loop.
     pub(crate) fn restart_phase(&mut self) {
         self.ended = 0;
     }

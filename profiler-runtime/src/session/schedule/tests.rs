@@ -1,9 +1,9 @@
-//! Every small schedule against an oracle that knows nothing of phases: it looks at one iteration
-//! and says whether the words of the documentation record it.
+//! Tests every small schedule against an oracle that knows no phases: for one iteration, it says
+//! whether the documentation's definition records it.
 
 use super::*;
 
-/// Iterations `0..steps` that a session records, straight from the definition of the five numbers.
+/// Returns which of the iterations `0..steps` are recorded, by the definition of the five numbers.
 fn oracle(delay: u64, wait: u64, warmup: u64, active: u64, max: u64, steps: u64) -> Vec<u64> {
     let mut kept = Vec::new();
     for iteration in 0..steps {
@@ -47,7 +47,7 @@ fn recorded(schedule: &mut Schedule, steps: u64) -> Vec<u64> {
 }
 
 #[test]
-fn every_small_schedule_records_exactly_what_its_definition_says() {
+fn every_small_schedule_records_what_its_definition_says() {
     let mut compared = 0;
     for delay in 0..=4 {
         for wait in 0..=4 {
@@ -73,7 +73,7 @@ fn every_small_schedule_records_exactly_what_its_definition_says() {
 }
 
 #[test]
-fn a_limited_schedule_is_done_when_its_last_iteration_has_ended_and_no_earlier() {
+fn a_limited_schedule_is_done_after_its_last_iteration() {
     for (delay, wait, warmup, active, max, last) in
         [(0, 0, 0, 1, 3, 2), (2, 0, 0, 1, 3, 4), (1, 1, 1, 2, 0, 4), (1, 1, 1, 4, 2, 4)]
     {
@@ -95,7 +95,7 @@ fn a_schedule_without_limits_goes_on_until_stop() {
 }
 
 #[test]
-fn a_phase_that_starts_again_takes_its_full_number_of_iterations() {
+fn a_restarted_phase_takes_all_its_iterations() {
     let mut schedule = Schedule::new(&config(2, 0, 0, 1, 2));
     schedule.step_end();
     schedule.restart_phase();

@@ -1,6 +1,7 @@
-//! libcupti's functions and numbers, and the meaning of its error codes.
+//! Loads libcupti's functions and constants and explains its error codes.
 //!
-//! The activity API only. One table serves CUPTI 11.7 to 13.5: none of these functions has changed.
+//! Only the activity API is used. One table serves CUPTI 11.7 to 13.5, because none of these
+//! functions has changed.
 
 use std::ffi::{CStr, OsString, c_char, c_void};
 use std::fmt::Display;
@@ -16,16 +17,17 @@ use profiler_trace::records::unavailable::Unavailable;
 
 use super::search;
 
-/// The callback by which CUPTI asks for memory: buffer, its size, most records (0: as many as fit).
+/// Callback by which CUPTI requests a buffer: buffer, its size, maximum number of records (0: no
+/// limit).
 pub(super) type Requested = unsafe extern "C" fn(*mut *mut u8, *mut usize, *mut usize);
-/// The callback by which CUPTI gives memory back: context, stream, buffer, its size, bytes that
-/// hold records.
+/// Callback by which CUPTI returns a buffer: context, stream, buffer, its size, bytes that hold
+/// records.
 pub(super) type Completed = unsafe extern "C" fn(*mut c_void, u32, *mut u8, usize, usize);
-/// The callback for the events that a subscriber asks for: here none.
+/// Callback for the events that a subscriber has enabled: here none.
 pub(super) type Notified = unsafe extern "C" fn(*mut c_void, u32, u32, *const c_void);
 
 functions! {
-    /// The functions of libcupti that are used here.
+    /// The functions of libcupti that this crate calls.
     struct Functions {
         version: "cuptiGetVersion" = fn(*mut u32);
         timestamp: "cuptiGetTimestamp" = fn(*mut u64);
@@ -64,23 +66,23 @@ pub(super) mod kind {
     pub(crate) const MEMORY: u32 = 49;
 }
 
-/// Kind of our external correlation: the first that CUPTI leaves to tools.
+/// Kind of our external correlation ids: the first that CUPTI reserves for tools.
 pub(super) const OUR_IDS: u32 = 3;
 /// Callback domain of the driver API.
 const DRIVER_DOMAIN: u32 = 1;
 /// Callback domain of the runtime API.
 const RUNTIME_DOMAIN: u32 = 2;
-/// The operating system's thread ids, for `thread_ids`.
+/// Argument of `thread_ids`: the operating system's thread ids.
 pub(super) const SYSTEM_THREAD_IDS: u32 = 1;
-/// Flag for `flush`: also give back buffers that are not full.
+/// Flag of `flush`: also return buffers that are not full.
 pub(super) const FORCED: u32 = 1;
-/// Code of `next` at the buffer's end.
+/// Code that `next` returns at the buffer's end.
 pub(super) const END_OF_BUFFER: i32 = 12;
 
-/// Oldest version whose records are known: CUDA 11.7.
+/// Oldest supported version: CUDA 11.7.
 const OLDEST: u32 = 17;
 
-/// Toolkits of versions that have a number of their own.
+/// Toolkits by CUPTI version, for versions whose number does not contain the toolkit's.
 const TOOLKITS: [(u32, &str); 8] = [
     (17, "11.7"),
     (18, "11.8 to 12.1"),
@@ -105,43 +107,43 @@ pub(crate) struct Cupti {
 static CUPTI: PerProcess<OnceLock<Result<Cupti, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
 
 impl Cupti {
-    /// Returns the libcupti that fits the driver: searched once, the answer stays.
+    /// Returns the libcupti that fits the driver. The search runs once per process.
     ///
     /// # Errors
     ///
-    /// Returns the reason why there is none.
+    /// Returns the reason if no libcupti can be used.
     pub(crate) fn get(driver: &Driver) -> Result<&'static Self, Unavailable> {
         let found = CUPTI.get_or_init(|| Self::open(driver.version(), |name| std::env::var_os(name)));
         found.as_ref().map_err(Clone::clone)
     }
 
-    /// Returns the libcupti in use, if one is.
+    /// Returns the loaded libcupti, if any.
     #[inline]
     pub(super) fn in_use() -> Option<&'static Self> {
         CUPTI.get()?.as_ref().ok()
     }
 
     fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unavailable> {
-        // An empty name would be the program itself.
+        // An empty path would open the program itself.
         if let Some(path) = env("PROFILER_CUPTI_LIB").filter(|path| !path.is_empty()) {
             let path = PathBuf::from(path);
             let library = Library::open(&path).map_err(|error| unusable(&path, error))?;
-            return Self::of(&library, &path);
+            return Self::load(&library, &path);
         }
-        // A second libcupti in one process causes trouble (triton#9793).
+        // Two libcuptis in one process interfere with each other (triton#9793).
         for name in search::loaded_names() {
             if let Some(library) = Library::loaded(name) {
-                return Self::of(&library, Path::new(name));
+                return Self::load(&library, Path::new(name));
             }
         }
         let mut reason = not_found(driver);
         for path in search::candidates(driver, env) {
             match Library::open(&path) {
-                Ok(library) => match Self::of(&library, &path) {
+                Ok(library) => match Self::load(&library, &path) {
                     Ok(cupti) => return Ok(cupti),
                     Err(why) => reason = why,
                 },
-                // For a bare name the linker cannot say more than that it did not find it.
+                // For a bare name the linker only reports that it was not found.
                 Err(error) if path.is_absolute() => reason = unusable(&path, error),
                 Err(_) => {}
             }
@@ -149,9 +151,9 @@ impl Cupti {
         Err(reason)
     }
 
-    fn of(library: &Library, path: &Path) -> Result<Self, Unavailable> {
+    fn load(library: &Library, path: &Path) -> Result<Self, Unavailable> {
         let lacking = |name: &CStr| unusable(path, format!("it has no function `{}`", name.to_string_lossy()));
-        let functions = Functions::of(library).map_err(lacking)?;
+        let functions = Functions::load(library).map_err(lacking)?;
         let mut version = 0;
         // SAFETY: the version is written to a local; the call needs neither driver nor device.
         unsafe { (functions.version)(&mut version) };
@@ -165,38 +167,39 @@ impl Cupti {
         Ok(Self { functions, version, path: path.to_owned() })
     }
 
-    /// Returns its name for a function, if it knows one.
+    /// Returns the name of an API function, if CUPTI knows it.
     pub(super) fn name_of_call(&self, api: Api, function: u32) -> Option<String> {
         let domain = if api == Api::Driver { DRIVER_DOMAIN } else { RUNTIME_DOMAIN };
         let mut name = ptr::null();
-        // SAFETY: the name is written to a local; it points to static text.
+        // SAFETY: the pointer is written to a local; it points to static text.
         let code = unsafe { (self.functions.callback_name)(domain, function, &mut name) };
         if code != 0 {
             return None;
         }
-        // SAFETY: null or a static text.
+        // SAFETY: null or static text.
         let text = unsafe { text(name) };
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// Returns whether CUPTI survives a refused buffer: before CUDA 12.9 it crashes (kineto#1534).
-    pub(super) const fn may_be_refused(&self) -> bool {
+    /// Returns whether CUPTI survives a refused buffer. Before CUDA 12.9 it crashes (kineto#1534).
+    pub(super) const fn survives_refused_buffers(&self) -> bool {
         self.version >= 27
     }
 }
 
-/// Returns the common name of a CUPTI of this version: "CUDA 12.8's CUPTI (API 26)".
+/// Returns the toolkit's name for a CUPTI version: "CUDA 12.8's CUPTI (API 26)".
 pub(crate) fn toolkit(version: u32) -> String {
     let cuda = match TOOLKITS.iter().find(|(api, _)| *api == version) {
         Some((_, cuda)) => (*cuda).to_owned(),
-        // Since CUDA 13.0 the number says it: 130001.
+        // Since CUDA 13.0 the number contains the toolkit's version: 130001.
         None if version >= 100_000 => format!("{}.{}", version / 10_000, version % 10_000 / 100),
         None => return format!("a CUPTI with API {version}"),
     };
     format!("CUDA {cuda}'s CUPTI (API {version})")
 }
 
-/// Returns the reason that there is no libcupti for the CUDA that the driver supports.
+/// Returns the reason for a missing libcupti; `driver` is the CUDA version that the driver
+/// supports.
 fn not_found(driver: u32) -> Unavailable {
     let (major, minor) = (driver / 1000, driver % 1000 / 10);
     Unavailable::surprising(
@@ -208,7 +211,7 @@ fn not_found(driver: u32) -> Unavailable {
     )
 }
 
-/// Returns the reason that the library at `path` cannot be used.
+/// Returns the reason for a library at `path` that cannot be used.
 fn unusable(path: &Path, why: impl Display) -> Unavailable {
     let path = path.display();
     Unavailable::surprising(
@@ -220,7 +223,7 @@ fn unusable(path: &Path, why: impl Display) -> Unavailable {
     )
 }
 
-/// Returns the meaning of a call's failure.
+/// Translates the error code of a CUPTI call.
 pub(super) fn failed(call: &str, code: i32) -> Unavailable {
     match code {
         12 | 39 => Unavailable::surprising(
@@ -244,16 +247,16 @@ pub(super) fn failed(call: &str, code: i32) -> Unavailable {
 mod tests {
     use super::*;
 
-    /// E14: people know the toolkit's version; only programs know CUPTI's.
+    /// E14: users know the toolkit's version, not CUPTI's.
     #[test]
-    fn a_version_is_told_as_the_toolkit_it_belongs_to() {
-        for (version, told) in [
+    fn a_version_is_shown_as_its_toolkit() {
+        for (version, shown) in [
             (18, "CUDA 11.8 to 12.1's CUPTI (API 18)"),
             (26, "CUDA 12.8's CUPTI (API 26)"),
             (130_500, "CUDA 13.5's CUPTI (API 130500)"),
             (27, "a CUPTI with API 27"),
         ] {
-            assert_eq!(toolkit(version), told);
+            assert_eq!(toolkit(version), shown);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The parts of the driver, its devices and libcupti that are here, and the remedy for those that
-//! are missing.
+//! Checks the driver, its devices and libcupti, and suggests a remedy for what is missing.
 
 use super::api::{Cupti, toolkit};
 use super::switch::probe;
@@ -7,23 +6,23 @@ use crate::collect::cuda::driver::{Driver, NO_DEVICE, NO_DRIVER};
 use crate::collect::gpu::source::Finding;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// Variables that Nsight Systems and other tools set in the programs that they run.
+/// Variables that Nsight Systems and other tools set in programs that they run.
 const TOOLS: [&str; 2] = ["NSYS_PROFILING_SESSION_ID", "CUDA_INJECTION64_PATH"];
 
-/// Asks whether CUPTI is free, before using it: its activity calls may succeed beside a tool and
-/// break the tool's report.
+/// Checks that no other tool uses CUPTI. Checked before CUPTI is used, because activity calls may
+/// succeed while another tool is attached, and break its report.
 ///
 /// # Errors
 ///
-/// Fails if another tool is attached.
-pub(super) fn free_of_tools() -> Result<(), Unavailable> {
+/// Returns the reason if another tool is attached.
+pub(super) fn check_unused() -> Result<(), Unavailable> {
     attached_tool().map_or(Ok(()), |variable| {
         let why = format!("another tool is attached (`{variable}` is set), and CUPTI serves one at a time");
         Err(Unavailable::surprising("tool_attached", why))
     })
 }
 
-/// Returns the variable which shows that another tool is attached.
+/// Returns the variable that shows that another tool is attached.
 fn attached_tool() -> Option<&'static str> {
     tool_among(|name| std::env::var_os(name).is_some())
 }
@@ -32,20 +31,20 @@ fn tool_among(is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
     TOOLS.into_iter().find(|name| is_set(name))
 }
 
-/// Looks for everything in the order in which a recording needs it. Switches CUPTI on for a moment,
-/// unless a session uses it.
+/// Checks everything in the order in which a recording needs it. Enables CUPTI for a moment, unless
+/// a session is using it.
 pub(super) fn findings() -> Vec<Finding> {
     let driver = Driver::get();
-    let mut findings = vec![of_driver(&driver)];
+    let mut findings = vec![check_driver(&driver)];
     if let Ok(driver) = driver {
-        findings.push(of_devices(driver));
-        findings.extend(of_cupti(driver));
+        findings.push(list_devices(driver));
+        findings.extend(check_cupti(driver));
     }
-    findings.push(of_tool());
+    findings.push(check_tool());
     findings
 }
 
-fn of_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
+fn check_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
     let reason = match driver {
         Ok(driver) => {
             let version = driver.version();
@@ -64,29 +63,29 @@ fn of_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
     Finding::new("driver", false, format!("{reason}{remedy}"))
 }
 
-fn of_devices(driver: &Driver) -> Finding {
+fn list_devices(driver: &Driver) -> Finding {
     let names = driver.devices().iter().enumerate().map(|(number, device)| {
         format!("{number} {} (compute {}.{}, {} MiB)", device.name, device.major, device.minor, device.memory >> 20)
     });
     Finding::new("devices", true, names.collect::<Vec<_>>().join(", "))
 }
 
-/// Looks for the library, and checks whether it may be used.
-fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
+/// Checks that the library exists and that this user may trace with it.
+fn check_cupti(driver: &'static Driver) -> Vec<Finding> {
     let library = match Cupti::get(driver) {
         Ok(library) => library,
         Err(reason) => return vec![Finding::new("libcupti", false, reason.to_string())],
     };
     let found = format!("{}, {}", toolkit(library.version), library.path.display());
     let probed = probe(driver, library);
-    let permission = match free_of_tools().and(probed) {
+    let permission = match check_unused().and(probed) {
         Ok(()) => Finding::new("permission", true, "kernels can be recorded"),
         Err(reason) => Finding::new("permission", false, reason.to_string()),
     };
     vec![Finding::new("libcupti", true, found), permission]
 }
 
-fn of_tool() -> Finding {
+fn check_tool() -> Finding {
     match attached_tool() {
         None => Finding::new("attached tool", true, "none; CUPTI is free"),
         Some(variable) => Finding::new(

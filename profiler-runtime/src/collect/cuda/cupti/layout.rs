@@ -1,15 +1,14 @@
-//! The beginnings of CUPTI's records, as far as every version from 11.7 to 13.5 agrees on them.
+//! Describes the prefixes of CUPTI's records that all versions from 11.7 to 13.5 share.
 //!
-//! Records only ever grew at their ends, so a field is always found at the same offset; libcupti
-//! itself walks from one record to the next and knows their lengths. Offsets were measured on
-//! sixteen libraries.
+//! Later versions only appended fields, so a field keeps its offset. libcupti itself iterates over
+//! the records and knows their lengths. The offsets were measured with sixteen libraries.
 
 use std::ffi::c_char;
 
 use super::record::Record;
 
-/// Makes a struct of the fields that are read from a kind of record. A row is
-/// `field: type = offset;`.
+/// Defines a struct with the fields that are read from a kind of record. A row is `field: type =
+/// offset;`.
 macro_rules! layout {
     ($(#[$about:meta])* $record:ident { $($field:ident: $type:ty = $offset:expr;)* }) => {
         $(#[$about])*
@@ -18,7 +17,7 @@ macro_rules! layout {
         }
 
         impl $record {
-            /// Reads a record of this kind.
+            /// Reads the fields of a record, which must be of this kind.
             pub(super) fn read(record: Record) -> Self {
                 Self { $($field: record.read($offset),)* }
             }
@@ -26,10 +25,10 @@ macro_rules! layout {
     };
 }
 
-/// The offsets of fields that all device work has, but at different places in each kind of record.
+/// Offsets of the fields that all device work has, in one kind of record.
 #[derive(Clone, Copy)]
-pub(super) struct OpPlaces {
-    /// Offset of device, context and stream, which follow each other.
+pub(super) struct OpOffsets {
+    /// Offset of device, context and stream, which are adjacent.
     pub(super) device: usize,
     pub(super) correlation: usize,
     pub(super) graph_node: usize,
@@ -38,14 +37,14 @@ pub(super) struct OpPlaces {
 
 /// Offsets of begin and end, in all device work.
 pub(super) const OP_TIMES: [usize; 2] = [16, 24];
-pub(super) const KERNEL: OpPlaces = OpPlaces { device: 40, correlation: 92, graph_node: 144, graph: 156 };
-pub(super) const COPY: OpPlaces = OpPlaces { device: 32, correlation: 44, graph_node: 64, graph: 72 };
-pub(super) const PEER_COPY: OpPlaces = OpPlaces { device: 32, correlation: 60, graph_node: 72, graph: 80 };
-pub(super) const FILL: OpPlaces = OpPlaces { device: 32, correlation: 44, graph_node: 64, graph: 72 };
+pub(super) const KERNEL: OpOffsets = OpOffsets { device: 40, correlation: 92, graph_node: 144, graph: 156 };
+pub(super) const COPY: OpOffsets = OpOffsets { device: 32, correlation: 44, graph_node: 64, graph: 72 };
+pub(super) const PEER_COPY: OpOffsets = OpOffsets { device: 32, correlation: 60, graph_node: 72, graph: 80 };
+pub(super) const FILL: OpOffsets = OpOffsets { device: 32, correlation: 44, graph_node: 64, graph: 72 };
 
 /// Offset of a kernel's name.
 pub(super) const KERNEL_NAME: usize = 104;
-/// Offset of a stream's priority in newer kernel records, and the first version that has it.
+/// Offset of a stream's priority in newer kernel records, and the first version with that field.
 pub(super) const PRIORITY: (usize, u32) = (216, 130_101);
 /// Offset of the number of the called function.
 pub(super) const CALL_FUNCTION: usize = 4;
@@ -85,7 +84,7 @@ layout! {
 }
 
 layout! {
-    /// Device memory taken (1) or given back (2).
+    /// Device memory that was allocated (1) or freed (2).
     MemoryRecord {
         operation: u32 = 4;
         memory: u32 = 8;
@@ -109,7 +108,7 @@ layout! {
 }
 
 layout! {
-    /// The id that was pushed last before a call.
+    /// The external id on top of the stack when an API call was made.
     LinkRecord {
         id_kind: u32 = 4;
         id: u64 = 8;
@@ -141,7 +140,7 @@ layout! {
 }
 
 layout! {
-    /// Time that CUDA or CUPTI spent on itself.
+    /// Time that CUDA or CUPTI spent on its own work.
     OverheadRecord {
         overhead: u32 = 4;
         start: u64 = 24;

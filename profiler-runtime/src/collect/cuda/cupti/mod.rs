@@ -1,7 +1,7 @@
-//! CUPTI: which kernels, copies and calls ran, and which of our ranges launched them.
+//! Records kernels, copies and API calls with CUPTI, and which range launched them.
 //!
-//! The activity API, as PyTorch's profiler uses it. The process has one CUPTI, at which sessions
-//! take turns. No lock that a callback takes is ever held around a call of CUPTI's.
+//! Uses the activity API, as PyTorch's profiler does. A process has one CUPTI, which sessions use
+//! by turns. No lock that a callback takes is held around a CUPTI call.
 //!
 //! ```text
 //! Cupti (the library) ─► Capture::start ─► buffers (callbacks) ─► Capture::finish ─► Undecoded::decode ─► GpuLog
@@ -17,7 +17,6 @@ mod raw;
 mod record;
 mod search;
 mod switch;
-mod undecoded;
 
 use super::driver::Driver;
 use crate::collect::gpu::source::{self, Finding, Wanted};
@@ -27,10 +26,10 @@ use profiler_trace::records::gpu::{GpuRecord, SourceName};
 use profiler_trace::records::unavailable::Unavailable;
 
 use api::Cupti;
+use decode::Undecoded;
 use switch::{Running, begin, turns};
-use undecoded::Undecoded;
 
-/// CUPTI, as a source of GPU times.
+/// CUPTI as a source of GPU times.
 #[derive(Debug)]
 pub(in crate::collect) struct Source;
 
@@ -40,7 +39,7 @@ struct Capture {
     driver: &'static Driver,
     cupti: &'static Cupti,
     wanted: Wanted,
-    /// Number of its turn.
+    /// Number of the session's turn.
     turn: u64,
     delivered: Option<Undecoded>,
 }
@@ -52,7 +51,7 @@ impl source::Source for Source {
 
     fn prepare(&self, wanted: Wanted) -> Result<Box<dyn source::Capture>, Unavailable> {
         let driver = Driver::get()?;
-        diagnosis::free_of_tools()?;
+        diagnosis::check_unused()?;
         let cupti = Cupti::get(driver)?;
         Ok(Box::new(Capture { driver, cupti, wanted, turn: 0, delivered: None }))
     }

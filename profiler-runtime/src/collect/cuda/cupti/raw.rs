@@ -1,12 +1,14 @@
-//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and input for the
-//! decoder's tests.
+//! Writes raw CUPTI records to a file: evidence for a bug report, and input for the decoder's
+//! tests.
 //!
-//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session,
-//! the last session's in the end; `PROFILER_CUPTI_RECORDS_EACH` sets another number. The file is
-//! text. Its first line is `cupti ` and the version that `cuptiGetVersion` reports; each further
-//! line is a record: its bytes in hexadecimal, and behind a space the name of the kernel or
-//! function that it refers to. The last lines are `total `, a kind, and the number of its records.
-//! A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
+//! `PROFILER_CUPTI_RECORDS=FILE` writes the first [`DEFAULT_PER_KIND`] records of each kind;
+//! `PROFILER_CUPTI_RECORDS_EACH` sets another number. Each session replaces the file.
+//!
+//! The file is text. Its first line is `cupti ` and the version that `cuptiGetVersion` reports.
+//! Each further line is a record: its bytes in hexadecimal and, after a space, the name of the
+//! kernel or function that it refers to. The last lines are `total `, a kind, and the number of its
+//! records. Recordings of a GPU are stored in `recorded/`, named after GPU and version; `raw_tests`
+//! replays them.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsString, c_char};
@@ -24,34 +26,35 @@ use super::record::Record;
 
 /// Variable that names the file.
 const FILE: &str = "PROFILER_CUPTI_RECORDS";
-/// Records of one kind that are kept: a file of all kinds stays below 20 kB.
-const MOST: u64 = 8;
+/// Number of records of each kind that are written: a file with all kinds stays below 20 kB.
+const DEFAULT_PER_KIND: u64 = 8;
 /// Variable that sets another number of records.
-const EACH: &str = "PROFILER_CUPTI_RECORDS_EACH";
+const PER_KIND: &str = "PROFILER_CUPTI_RECORDS_EACH";
 
-/// A collector of raw records.
-pub(super) struct Keeper<'a> {
+/// The text of a file of raw records.
+pub(super) struct RawRecords<'a> {
     cupti: &'a Cupti,
     file: OsString,
     text: String,
-    most: u64,
-    /// Number of records of each kind.
+    max_per_kind: u64,
+    /// Number of records seen of each kind.
     seen: BTreeMap<u32, u64>,
 }
 
-impl<'a> Keeper<'a> {
-    /// Creates a keeper if the environment asks for it.
+impl<'a> RawRecords<'a> {
+    /// Creates the collection if the environment names a file for it.
     pub(super) fn from_env(cupti: &'a Cupti) -> Option<Self> {
         let file = std::env::var_os(FILE).filter(|file| !file.is_empty())?;
-        let most = std::env::var(EACH).ok().and_then(|number| number.parse().ok()).unwrap_or(MOST);
-        Some(Self { cupti, file, text: format!("cupti {}\n", cupti.version), most, seen: BTreeMap::new() })
+        let number = std::env::var(PER_KIND).ok().and_then(|number| number.parse().ok());
+        let (text, max_per_kind) = (format!("cupti {}\n", cupti.version), number.unwrap_or(DEFAULT_PER_KIND));
+        Some(Self { cupti, file, text, max_per_kind, seen: BTreeMap::new() })
     }
 
-    /// Keeps a record, if there are not enough of its kind.
-    pub(super) fn record(&mut self, record: Record) {
+    /// Adds a record, unless there are enough of its kind.
+    pub(super) fn add(&mut self, record: Record) {
         let seen = self.seen.entry(record.kind()).or_default();
         *seen += 1;
-        if *seen > self.most || record.bytes().is_empty() {
+        if *seen > self.max_per_kind || record.bytes().is_empty() {
             return;
         }
         for byte in record.bytes() {
@@ -69,7 +72,7 @@ impl<'a> Keeper<'a> {
         match record.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => {
                 let name: *const c_char = record.read(KERNEL_NAME);
-                // SAFETY: CUPTI keeps the names of kernels for the process's life.
+                // SAFETY: CUPTI keeps the names of kernels for the process's lifetime.
                 Some(unsafe { text(name) })
             }
             kind::DRIVER => self.cupti.name_of_call(Api::Driver, record.read(CALL_FUNCTION)),
@@ -79,12 +82,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes the file.
-    pub(super) fn finish(mut self) {
+    pub(super) fn write(mut self) {
         for (kind, count) in &self.seen {
             let _ = writeln!(self.text, "total {kind} {count}");
         }
         let written = outlet::without_signals(|| match fs::metadata(&self.file) {
-            // A pipe might never be read.
+            // Opening a pipe without a reader would block.
             Ok(found) if !found.is_file() => Err(std::io::Error::other("it is no file: name one")),
             _ => fs::write(&self.file, self.text),
         });

@@ -1,9 +1,9 @@
-//! Recordings of CUPTI, replayed: every file `recorded/*.records`, against what the decoder read
-//! from it when somebody looked it through, `recorded/*.decoded`.
+//! Replays recordings of CUPTI: decodes every file `recorded/*.records` and compares the result
+//! with the reviewed `recorded/*.decoded`.
 //!
-//! To add one from a machine with a GPU, run `gpu_workload fixture` over what `tests/gpu/run.sh`
-//! brought back, with a new file here as its result, and the tests with `RECORDED=overwrite`; then
-//! read what was decoded.
+//! To add a recording from a machine with a GPU, run `gpu_workload fixture` on the output of
+//! `tests/gpu/run.sh` with a new file here as its result. Then run the tests with
+//! `RECORDED=overwrite` and review what was decoded.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -15,10 +15,11 @@ use profiler_trace::records::gpu::GpuLog;
 use super::super::decode::Reader;
 use super::*;
 
-/// Longer than any record, so that a record that is cut short is read as zeroes.
-const ROOM: usize = 512;
+/// Size of the buffer for a record. Longer than any record, so that the missing end of a truncated
+/// one reads as zeros.
+const BUFFER: usize = 512;
 
-/// A recorded record.
+/// A record read from a file.
 struct Recorded {
     bytes: Vec<u8>,
     name: String,
@@ -30,7 +31,7 @@ impl Recorded {
     }
 }
 
-/// The version and the records of a file.
+/// Parses a file into its version and records.
 fn parse(text: &str) -> (u32, Vec<Recorded>) {
     let (head, records) = text.split_once('\n').unwrap();
     let hex = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
@@ -42,7 +43,7 @@ fn parse(text: &str) -> (u32, Vec<Recorded>) {
     (head.strip_prefix("cupti ").unwrap().parse().unwrap(), lines.map(record).collect())
 }
 
-/// What the decoder makes of a file.
+/// Decodes a file.
 fn replay(text: &str) -> GpuLog {
     let (version, records) = parse(text);
     let mut functions = HashMap::new();
@@ -59,22 +60,22 @@ fn replay(text: &str) -> GpuLog {
     let mut reader = Reader::new(version, name_of_call, GpuLog::default());
     let mut names: HashMap<&str, CString> = HashMap::new();
     for record in &records {
-        let mut room = [0_u8; ROOM];
-        room[..record.bytes.len()].copy_from_slice(&record.bytes);
+        let mut buffer = [0_u8; BUFFER];
+        buffer[..record.bytes.len()].copy_from_slice(&record.bytes);
         if [kind::KERNEL, kind::CONCURRENT_KERNEL].contains(&record.kind()) {
             let name = names.entry(&record.name).or_insert_with(|| CString::new(record.name.as_str()).unwrap());
-            let place = room[KERNEL_NAME..].as_mut_ptr().cast::<*const c_char>();
-            // SAFETY: there is room for a pointer.
-            unsafe { place.write_unaligned(name.as_ptr()) };
+            let field = buffer[KERNEL_NAME..].as_mut_ptr().cast::<*const c_char>();
+            // SAFETY: the buffer has space for a pointer at this offset.
+            unsafe { field.write_unaligned(name.as_ptr()) };
         }
-        // SAFETY: the bytes are a record's, with room behind them; the name that it points to
-        // outlives the reader.
-        reader.record(unsafe { Record::new(room.as_ptr(), record.bytes.len()) });
+        // SAFETY: the bytes are those of a record, with space behind them; the name that it points
+        // to outlives the reader.
+        reader.record(unsafe { Record::new(buffer.as_ptr(), record.bytes.len()) });
     }
     reader.finish()
 }
 
-/// A line for each thing that was decoded.
+/// Prints a line for each decoded record.
 fn describe(log: &GpuLog) -> String {
     fn lines<T: Debug>(title: &str, things: &[T]) -> String {
         things.iter().map(|thing| format!("{title} {thing:?}\n")).collect()
@@ -95,7 +96,7 @@ fn describe(log: &GpuLog) -> String {
 }
 
 #[test]
-fn recordings_are_decoded_as_they_were_when_somebody_looked() {
+fn recordings_decode_to_the_reviewed_result() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collect/cuda/cupti/recorded");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension() == Some(OsStr::new("records")));

@@ -1,12 +1,12 @@
-//! A record in a buffer of CUPTI's, and the walk from one to the next.
+//! Reads fields of a CUPTI record and iterates over the records of a buffer.
 //!
-//! libcupti walks its own buffers (`cuptiActivityGetNextRecord`), so that one build reads every
-//! version: it alone knows how long its records are.
+//! libcupti iterates over its own buffers (`cuptiActivityGetNextRecord`), because only the library
+//! that wrote a record knows its length. One build therefore reads every version.
 
 use std::ptr;
 
 use super::api::{Cupti, END_OF_BUFFER};
-use super::buffers::Full;
+use super::buffers::FullBuffer;
 
 /// A record inside a buffer that CUPTI has filled.
 #[derive(Clone, Copy)]
@@ -16,12 +16,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Creates the record at `start`.
+    /// Creates a view of the record at `start`.
     ///
     /// # Safety
     ///
-    /// A record of CUPTI's is at `start`, of a length that its kind had in 11.7 or later, and stays
-    /// while this is used; `length` of its bytes are known to be the record's, perhaps none.
+    /// `start` points to a CUPTI record at least as long as its kind was in 11.7, which outlives
+    /// this value. The first `length` bytes belong to the record; `length` may be 0 if its end is
+    /// unknown.
     pub(super) const unsafe fn new(start: *const u8, length: usize) -> Self {
         Self { start, length }
     }
@@ -31,40 +32,39 @@ impl Record {
         self.read(0)
     }
 
-    /// Returns the value at `offset`. Each use names a kind whose records are long enough.
+    /// Returns the value at `offset`. The caller names only offsets that the record's kind has.
     pub(super) fn read<T: Copy>(self, offset: usize) -> T {
         // SAFETY: the record lies wholly inside a buffer and is at least as long as its kind was in
-        // CUPTI 11.7; every `T` here is a number, or a prefix of numbers and pointers of that
+        // CUPTI 11.7; every `T` used here is an integer, or an array or pointer that fits that
         // length.
         unsafe { self.start.add(offset).cast::<T>().read_unaligned() }
     }
 
-    /// Returns all bytes of the record; none where its end is not known.
+    /// Returns all bytes of the record; none if its end is unknown.
     pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes are the record's, in a buffer that was allocated with every byte
-        // set.
+        // SAFETY: `length` bytes belong to the record, in a buffer whose bytes were all
+        // initialized.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
     }
 }
 
-/// Visits every record of a buffer; false if it cannot be read to its end.
-pub(super) fn walk(cupti: &Cupti, full: &mut Full, mut visit: impl FnMut(Record)) -> bool {
-    let (start, valid) = full.parts();
+/// Visits every record of a buffer; returns false if the buffer cannot be read to its end.
+pub(super) fn walk(cupti: &Cupti, full: &mut FullBuffer, mut visit: impl FnMut(Record)) -> bool {
+    let (start, valid) = full.records();
     let mut record = ptr::null_mut();
     let mut last: *mut u8 = ptr::null_mut();
     loop {
         // SAFETY: CUPTI has written `valid` bytes of records to `start`; `record` is null or the
-        // one it returned last.
+        // record that the previous call returned.
         let code = unsafe { (cupti.functions.next)(start, valid, &mut record) };
         let end = match code {
             0 => record.addr(),
             END_OF_BUFFER => start.addr() + valid,
-            // The end of the last record is not known.
+            // The end of the last record is unknown.
             _ => last.addr(),
         };
         if !last.is_null() {
-            // SAFETY: `GetNextRecord` returns records that lie wholly inside the buffer, one behind
-            // the other.
+            // SAFETY: `GetNextRecord` returns adjacent records that lie wholly inside the buffer.
             visit(unsafe { Record::new(last, end.saturating_sub(last.addr())) });
         }
         if code != 0 {

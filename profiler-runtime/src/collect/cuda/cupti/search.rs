@@ -1,8 +1,8 @@
-//! The search for libcupti: which files to try, best first.
+//! Lists the files to try when searching for libcupti, best first.
 //!
-//! Ranked by the driver's version, not by the order of places: a libcupti of a newer CUDA than the
-//! driver's does not start, and a much older one does not know the device. Pure but for looking
-//! into folders.
+//! Candidates are ranked by the driver's version rather than by folder: a libcupti newer than the
+//! driver does not start, and a much older one does not know the device. Reads folders and has no
+//! other effect.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,19 +14,19 @@ const NAMES: [(u32, &[&str]); 3] =
 /// Name without a version.
 const PLAIN: &str = "libcupti.so";
 
-/// Names under which the process may have loaded it already.
+/// Returns the names under which the process may have loaded libcupti already.
 pub(super) fn loaded_names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().flat_map(|(_, names)| names.iter().copied()).chain([PLAIN])
 }
 
-/// Returns files and names to try, best first. `driver` is the version of CUDA that the driver
+/// Returns the files and names to try, best first. `driver` is the CUDA version that the driver
 /// supports: 12080 is 12.8.
 pub(super) fn candidates(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     ranked(driver / 1000, &folders(env))
 }
 
-/// Returns the names by rank: the driver's own major version, then older ones, the name without a
-/// version, newer ones; for each, the folders before the dynamic linker.
+/// Ranks the names: the driver's own major version, older ones, the name without a version, newer
+/// ones. For each name, `folders` come before the dynamic linker.
 fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     let (mut fitting, newer): (Vec<_>, Vec<_>) = NAMES.into_iter().partition(|(version, _)| *version <= major);
     fitting.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -40,7 +40,7 @@ fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the folders where CUDA, conda and Python packages put it.
+/// Returns the folders where CUDA, conda and Python packages install libcupti.
 fn folders(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let mut homes: Vec<PathBuf> = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(&env).map(PathBuf::from).collect();
     homes.push(PathBuf::from("/usr/local/cuda"));
@@ -62,7 +62,7 @@ fn folders(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     folders
 }
 
-/// Returns entries of a folder whose names begin with `prefix`, the last in the alphabet first.
+/// Returns the entries of a folder whose names begin with `prefix`, in descending order.
 fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let all = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn cuda_home_and_python_environments_are_looked_into() {
+    fn cuda_home_and_python_environments_are_searched() {
         let folder = tempfile::tempdir().unwrap();
         let packages = folder.path().join("lib/python3.12/site-packages/nvidia/cu13/lib");
         fs::create_dir_all(&packages).unwrap();

@@ -1,5 +1,5 @@
-//! CUPTI while it records: switched on as a whole or not at all, and off again in an order in which
-//! nothing is lost.
+//! Starts and stops CUPTI recording. A failed start leaves nothing enabled, and the order of a stop
+//! loses no record.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -15,7 +15,7 @@ use profiler_trace::records::gpu::{ClockSample, GpuLosses};
 use profiler_trace::records::unavailable::Unavailable;
 
 use super::api::{Cupti, FORCED, OUR_IDS, SYSTEM_THREAD_IDS, failed, kind};
-use super::undecoded::Undecoded;
+use super::decode::Undecoded;
 use super::{buffers, ignored_calls};
 
 static TURNS: PerProcess<Mutex<Turns<Running, Undecoded>>> = PerProcess::new(|_| Mutex::new(Turns::new()));
@@ -24,7 +24,7 @@ pub(super) fn turns() -> MutexGuard<'static, Turns<Running, Undecoded>> {
     TURNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A recording that goes on.
+/// A running recording.
 #[derive(Debug)]
 pub(super) struct Running {
     driver: &'static Driver,
@@ -34,21 +34,20 @@ pub(super) struct Running {
     began: ClockSample,
 }
 
-/// CUPTI's handle of its subscriber.
+/// A CUPTI subscriber.
 #[derive(Debug)]
 struct Subscriber(*mut c_void);
 
-// SAFETY: the handle is only ever passed back to CUPTI, whose functions may be called on any
-// thread.
+// SAFETY: the handle is only passed back to CUPTI, whose functions may be called on any thread.
 unsafe impl Send for Subscriber {}
 
-/// Starts recording; whatever fails, nothing is left switched on.
+/// Starts recording. On failure, disables everything that was enabled.
 pub(super) fn begin(driver: &'static Driver, cupti: &'static Cupti, wanted: Wanted) -> Result<Running, Unavailable> {
     let functions = &cupti.functions;
     let mut handle = ptr::null_mut();
-    // A subscription without a single callback: the one reliable way to learn that CUPTI serves
-    // another tool. SAFETY: the handle is written to a local; `ignore` matches the signature of
-    // callbacks.
+    // Subscribing, even without callbacks, is the one reliable way to learn that CUPTI serves
+    // another tool. SAFETY: the handle is written to a local; `ignore` has the signature of a
+    // callback.
     check("cuptiSubscribe", unsafe { (functions.subscribe)(&mut handle, ignore, ptr::null_mut()) })?;
     let mut running =
         Running { driver, cupti, subscriber: Subscriber(handle), kinds: Vec::new(), began: sample(cupti) };
@@ -68,8 +67,8 @@ pub(super) fn begin(driver: &'static Driver, cupti: &'static Cupti, wanted: Want
 impl Running {
     fn enable(&mut self, wanted: Wanted) -> Result<(), Unavailable> {
         let functions = &self.cupti.functions;
-        buffers::prepare(wanted.buffer_bytes, self.cupti.may_be_refused());
-        // SAFETY: sets a number.
+        buffers::prepare(wanted.buffer_bytes, self.cupti.survives_refused_buffers());
+        // SAFETY: takes an integer.
         check("cuptiSetThreadIdType", unsafe { (functions.thread_ids)(SYSTEM_THREAD_IDS) })?;
         register(self.cupti)?;
         correlation::install(Hooks { push, pop });
@@ -83,24 +82,24 @@ impl Running {
             kind::FILL,
             kind::OVERHEAD,
         ];
-        // A wait for an event says which; the last recording of the event is in the events' own
-        // records.
-        let asked =
+        // A record of a wait names its event; the event's own records say where it was recorded
+        // last.
+        let optional =
             [(wanted.syncs, kind::SYNCHRONIZATION), (wanted.syncs, kind::CUDA_EVENT), (wanted.memory, kind::MEMORY)];
-        let asked = asked.into_iter().filter_map(|(asked, kind)| asked.then_some(kind));
-        for kind in always.into_iter().chain(asked) {
-            // SAFETY: takes a number; the callbacks for the records are registered.
+        let optional = optional.into_iter().filter_map(|(is_wanted, kind)| is_wanted.then_some(kind));
+        for kind in always.into_iter().chain(optional) {
+            // SAFETY: takes an integer; the callbacks for the records are registered.
             check("cuptiActivityEnable", unsafe { (functions.enable)(kind) })?;
             self.kinds.push(kind);
         }
-        self.leave_out_noise();
+        self.disable_ignored_calls();
+        // Resets the count.
         self.dropped(&[]);
         Ok(())
     }
 
-    /// Switches off the recording of calls that nobody wants to see, where this CUPTI can (12.5 and
-    /// newer).
-    fn leave_out_noise(&self) {
+    /// Disables the recording of [`ignored_calls`], if this CUPTI can (12.5 and newer).
+    fn disable_ignored_calls(&self) {
         let functions = &self.cupti.functions;
         let lists = [
             (functions.enable_runtime, &ignored_calls::RUNTIME[..]),
@@ -109,8 +108,7 @@ impl Running {
         for (switch, calls) in lists {
             let Some(switch) = switch else { continue };
             for &call in calls {
-                // SAFETY: takes two numbers. A failure costs records that the decoder leaves out
-                // too.
+                // SAFETY: takes two integers. A failure costs records that the decoder ignores too.
                 unsafe { switch(call, 0) };
             }
         }
@@ -118,48 +116,48 @@ impl Running {
 
     fn disable(&mut self) {
         for kind in self.kinds.drain(..).rev() {
-            // SAFETY: takes a number.
+            // SAFETY: takes an integer.
             unsafe { (self.cupti.functions.disable)(kind) };
         }
-        // SAFETY: the handle is the one that `cuptiSubscribe` returned, and is used no more.
+        // SAFETY: the handle comes from `cuptiSubscribe` and is not used again.
         unsafe { (self.cupti.functions.unsubscribe)(self.subscriber.0) };
     }
 
-    /// Ends recording, once the GPU is done: a forced flush returns running work without an end,
-    /// and never again (pytorch#195844).
+    /// Stops recording after the GPU has finished: a forced flush returns running work without an
+    /// end, and never again (pytorch#195844).
     pub(super) fn end(mut self) -> Undecoded {
         self.driver.synchronize();
         let ended = sample(self.cupti);
         self.disable();
-        // SAFETY: takes a number; completed buffers come back through the callbacks before it
-        // returns.
+        // SAFETY: takes an integer; completed buffers are returned through the callbacks before the
+        // call returns.
         unsafe { (self.cupti.functions.flush)(FORCED) };
         let (full, buffers, queues) = buffers::take();
         let losses = GpuLosses { dropped: self.dropped(&queues), buffers, ..GpuLosses::default() };
         Undecoded { driver: self.driver, cupti: self.cupti, full, clocks: [self.began, ended], losses }
     }
 
-    /// Returns how many records CUPTI could not store since it was last asked.
+    /// Returns the number of records that CUPTI could not store since the previous call.
     fn dropped(&self, queues: &[(usize, u32)]) -> u64 {
-        let ask = |&(context, stream): &(usize, u32)| {
+        let count_of = |&(context, stream): &(usize, u32)| {
             let mut count = 0;
-            // SAFETY: the count is written to a local; a context is null or one that CUPTI named.
+            // SAFETY: the count is written to a local; a context is null or one that CUPTI has
+            // passed.
             let code = unsafe {
                 (self.cupti.functions.dropped)(ptr::with_exposed_provenance_mut(context), stream, &mut count)
             };
             if code == 0 { count as u64 } else { 0 }
         };
         let others = queues.iter().filter(|queue| **queue != (0, 0));
-        others.chain([&(0, 0)]).map(ask).sum()
+        others.chain([&(0, 0)]).map(count_of).sum()
     }
 }
 
-/// Starts recording and ends it at once, to see whether it could. A session that records is not
-/// disturbed.
+/// Starts and stops recording to check whether that works. Does not disturb a session that records.
 ///
 /// # Errors
 ///
-/// Returns the reason why it could not.
+/// Returns the reason if recording cannot start.
 pub(super) fn probe(driver: &'static Driver, cupti: &'static Cupti) -> Result<(), Unavailable> {
     let turns = turns();
     if turns.running().is_some() {
@@ -171,7 +169,7 @@ pub(super) fn probe(driver: &'static Driver, cupti: &'static Cupti) -> Result<()
 
 fn push(id: u64) {
     if let Some(cupti) = Cupti::in_use() {
-        // SAFETY: takes two numbers.
+        // SAFETY: takes two integers.
         unsafe { (cupti.functions.push)(OUR_IDS, id) };
     }
 }
@@ -188,12 +186,11 @@ fn check(call: &'static str, code: i32) -> Result<(), Unavailable> {
     if code == 0 { Ok(()) } else { Err(failed(call, code)) }
 }
 
-/// Registers the callbacks once in a process: CUPTI has one pair.
+/// Registers the callbacks once per process, because CUPTI has one pair.
 fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     static REGISTERED: PerProcess<OnceLock<()>> = PerProcess::new(|_| OnceLock::new());
     if REGISTERED.get().is_none() {
-        // SAFETY: the two functions live as long as the process and have the signatures that CUPTI
-        // wants.
+        // SAFETY: the two functions are static and have the signatures that CUPTI requires.
         let code = unsafe { (cupti.functions.register)(buffers::requested, buffers::completed) };
         check("cuptiActivityRegisterCallbacks", code)?;
         let _ = REGISTERED.set(());
@@ -201,7 +198,7 @@ fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// Reads CUPTI's clock between two readings of ours, the closest of a few tries.
+/// Reads CUPTI's clock between two readings of the system clock; keeps the closest of five tries.
 fn sample(cupti: &Cupti) -> ClockSample {
     let read = || {
         let (before_ns, mut source_ns) = (unix_ns(), 0);
@@ -219,5 +216,5 @@ fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
-/// Ignores its call: the callback of a subscriber that asks for none.
+/// Ignores its call: callback of a subscriber without events.
 unsafe extern "C" fn ignore(_: *mut c_void, _: u32, _: u32, _: *const c_void) {}

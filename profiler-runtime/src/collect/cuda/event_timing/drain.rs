@@ -1,5 +1,5 @@
-//! The end of a session's events: in the background, waiting events are asked for, then everything
-//! is given back.
+//! Collects the remaining event times when a session ends, in the background, then destroys the
+//! events.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,79 +8,79 @@ use profiler_core::hooks::gpu_time::Measured;
 use profiler_trace::records::events::{EventContext, EventLog, EventLosses, Sample};
 use profiler_trace::records::unavailable::Unavailable;
 
-use super::pool::{Pool, Timed, sample};
+use super::pool::{Pool, TimedContext, sample};
 
-/// Time that the background thread waits for the GPU, over all contexts.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Pause between two rounds of asking.
+/// Timeout for the remaining events, over all contexts.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause between two rounds of queries.
 const PAUSE: Duration = Duration::from_micros(500);
 
-/// Asks until everything has come in or patience is over.
+/// Queries events until all are complete or the timeout has passed, then destroys them.
 pub(super) fn drain(pool: Pool, reason: Option<Unavailable>) -> EventLog {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut log = EventLog {
         reason,
         driver_version: pool.cuda.version(),
         devices: pool.cuda.devices().to_vec(),
         ..EventLog::default()
     };
-    let mut left = 0;
+    let mut unresolved = 0;
     for timed in &pool.contexts {
         let device = u32::try_from(timed.device).unwrap_or(0);
         let mut context = EventContext { device, began: timed.began, ended: None };
         let drained = pool.cuda.in_context(timed.context, || {
-            pool.cuda.beside_captures(|| {
-                ask_all(&pool, timed, deadline, &mut log.measured);
+            pool.cuda.in_relaxed_capture_mode(|| {
+                query_all(&pool, timed, deadline, &mut log.measured);
                 context.ended = last_sample(&pool, timed, deadline);
             });
-            give_back(&pool, timed)
+            destroy_events(&pool, timed)
         });
-        left += pool.losses.ok(drained).unwrap_or(0);
+        unresolved += pool.losses.ok_or_count(drained).unwrap_or(0);
         log.contexts.push(context);
         pool.cuda.release(timed.device);
     }
-    // ORDERING: the lock that ended the session was taken in between.
+    // ORDERING: the lock that ended the session orders this load after the ranges' updates.
     let open: usize = pool.contexts.iter().map(|timed| timed.open.load(Ordering::Relaxed)).sum();
-    log.losses = EventLosses { unresolved: left, unfinished: open as u64, ..pool.losses.counted() };
+    log.losses = EventLosses { unresolved, unfinished: open as u64, ..pool.losses.counted() };
     log
 }
 
-fn ask_all(pool: &Pool, timed: &Timed, deadline: Instant, measured: &mut Vec<Measured>) {
+fn query_all(pool: &Pool, timed: &TimedContext, deadline: Instant, measured: &mut Vec<Measured>) {
     loop {
-        for _ in 0..timed.waiting.len() {
-            if let Some(waiting) = timed.waiting.pop() {
-                measured.extend(pool.ask(timed, waiting));
+        for _ in 0..timed.pending.len() {
+            if let Some(pending) = timed.pending.pop() {
+                measured.extend(pool.query(timed, pending));
             }
         }
-        if timed.waiting.is_empty() || Instant::now() >= deadline {
+        if timed.pending.is_empty() || Instant::now() >= deadline {
             return;
         }
         std::thread::sleep(PAUSE);
     }
 }
 
-/// Takes a second look at the device's clock: the two do not run equally fast.
-fn last_sample(pool: &Pool, timed: &Timed, deadline: Instant) -> Option<(i64, Sample)> {
+/// Samples the device's clock a second time, because it runs at a different rate than the host's.
+fn last_sample(pool: &Pool, timed: &TimedContext, deadline: Instant) -> Option<(i64, Sample)> {
     let event = pool.cuda.new_event().ok()?;
-    let most = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(10));
-    let ended = sample(pool.cuda, event, timed.stream, most).ok().flatten();
+    let timeout = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(10));
+    let ended = sample(pool.cuda, event, timed.stream, timeout).ok().flatten();
     let seen = ended.and_then(|sample| Some((pool.cuda.elapsed_ns(timed.reference, event).ok()?, sample)));
-    pool.cuda.end_event(event);
+    pool.cuda.destroy_event(event);
     seen
 }
 
-/// Destroys all events but those of open ranges; returns how many had not happened.
-fn give_back(pool: &Pool, timed: &Timed) -> u64 {
-    let mut left = 0;
-    while let Some(waiting) = timed.waiting.pop() {
-        left += 1;
-        let _ = timed.free.push(waiting.pair);
+/// Destroys all events but those of open ranges; returns the number of pairs that were pending.
+fn destroy_events(pool: &Pool, timed: &TimedContext) -> u64 {
+    let mut unresolved = 0;
+    while let Some(pending) = timed.pending.pop() {
+        unresolved += 1;
+        let _ = timed.free.push(pending.pair);
     }
     while let Some(pair) = timed.free.pop() {
-        pool.cuda.end_event(pair.begin);
-        pool.cuda.end_event(pair.end);
+        pool.cuda.destroy_event(pair.begin);
+        pool.cuda.destroy_event(pair.end);
     }
-    pool.cuda.end_event(timed.reference);
-    pool.cuda.end_stream(timed.stream);
-    left
+    pool.cuda.destroy_event(timed.reference);
+    pool.cuda.destroy_stream(timed.stream);
+    unresolved
 }

@@ -1,11 +1,11 @@
-//! The ranges that were to be timed and are not: counted where it happens, by cause.
+//! Counts, by cause, the ranges that name a stream but get no GPU time.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use profiler_trace::records::events::{EventLosses, Failure};
 
-/// A count that threads add to.
+/// A counter that several threads increment.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 
@@ -33,15 +33,15 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Notes a failure.
-    pub(super) fn fail(&self, failure: Failure) {
+    /// Counts a failed call and keeps the first failure.
+    pub(super) fn count_failure(&self, failure: Failure) {
         self.failed.add();
         let _ = self.failure.set(failure);
     }
 
-    /// Returns the result of a call, if it succeeded; else counts the failure.
-    pub(super) fn ok<T>(&self, result: Result<T, Failure>) -> Option<T> {
-        result.map_err(|failure| self.fail(failure)).ok()
+    /// Returns the value of a successful call; counts a failed one.
+    pub(super) fn ok_or_count<T>(&self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.count_failure(failure)).ok()
     }
 
     pub(super) fn counted(&self) -> EventLosses {

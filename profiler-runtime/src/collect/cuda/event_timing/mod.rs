@@ -1,13 +1,13 @@
-//! GPU time without CUPTI: a pair of CUDA events around each range that names its stream.
+//! Measures GPU time without CUPTI: records a pair of CUDA events around each range that names its
+//! stream.
 //!
 //! ```text
-//! StreamRange ─► Pool: tie, event … event ─► asked in passing, by later ranges ─► the thread's stream
-//!                  └─ at stop: asked for a bounded time, in the background ─► EventLog
+//! StreamRange ─► Pool: tie, event … event ─► queried by later ranges ─► the thread's stream
+//!                  └─ at stop: queried in the background, with a timeout ─► EventLog
 //! ```
 //!
-//! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether
-//! it has happened. The process has one driver, so the running [`Pool`] is global, and sessions
-//! take turns.
+//! No thread of the program ever waits for the GPU: ranges only query whether an event is complete.
+//! A process has one driver, so the running [`Pool`] is global, and sessions take turns.
 
 mod api;
 mod drain;
@@ -33,9 +33,10 @@ use profiler_trace::records::gpu::{GpuRecord, SourceName};
 use profiler_trace::records::unavailable::Unavailable;
 
 pub(super) use api::Handle;
-pub(super) use pool::Open;
-/// Turns of sessions. Ranges only read it; it is written when a session begins or ends, and for a
-/// new context.
+pub(super) use pool::OpenTiming;
+
+/// Turns of sessions. Ranges take the read lock; the write lock is taken when a session begins or
+/// ends, and to add a context.
 static TURNS: PerProcess<RwLock<Turns<Pool, Pool>>> = PerProcess::new(|_| RwLock::new(Turns::new()));
 
 fn read() -> RwLockReadGuard<'static, Turns<Pool, Pool>> {
@@ -46,7 +47,7 @@ fn write() -> RwLockWriteGuard<'static, Turns<Pool, Pool>> {
     TURNS.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// CUDA events, as a source of GPU times.
+/// CUDA events as a source of GPU times.
 #[derive(Debug)]
 pub(in crate::collect) struct Source;
 
@@ -54,9 +55,9 @@ pub(in crate::collect) struct Source;
 #[derive(Debug)]
 struct Capture {
     cuda: &'static Driver,
-    /// Number of its turn.
+    /// Number of the session's turn.
     turn: u64,
-    /// Events that were recorded and not all asked for, if a range named a stream.
+    /// Pool with events that are not all complete, if a range named a stream.
     unresolved: Option<Pool>,
 }
 
@@ -79,7 +80,7 @@ impl source::Source for Source {
 }
 
 impl source::Capture for Capture {
-    /// Starts timing. Costs nothing before the first range that names a stream.
+    /// Starts timing. Costs nothing until a range names a stream.
     fn start(&mut self) -> Result<u32, Unavailable> {
         let mut turns = write();
         turns.end_running(|pool| pool);
@@ -95,7 +96,7 @@ impl source::Capture for Capture {
         self.unresolved = write().finish(self.turn, |pool| pool).filter(Pool::was_used);
     }
 
-    /// Asks for the remaining events, at most for [`drain::PATIENCE`], and gives everything back.
+    /// Queries the remaining events, for at most [`drain::TIMEOUT`], and destroys all events.
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord {
         match self.unresolved {
             Some(pool) => GpuRecord::Timed(Box::new(drain::drain(pool, better))),
@@ -104,31 +105,31 @@ impl source::Capture for Capture {
     }
 }
 
-/// Begins to time a range that has just begun on this thread; `context` where it is known. `None`
-/// if it is not timed.
+/// Starts timing a range that has just begun on this thread, in `context` if the caller knows it.
+/// Returns `None` if the range is not timed.
 #[inline(never)]
-pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>) -> Option<Open> {
+pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>) -> Option<OpenTiming> {
     let _own = ledger::own();
     let context = {
         let state = read();
-        // None if the session has just ended.
+        // `None` if the session has just ended.
         let pool = state.running()?;
         let context = pool.context(stream, context)?;
-        if let Some(place) = pool.place(context) {
-            return pool.open(place, site, stream);
+        if let Some(index) = pool.index_of(context) {
+            return pool.open(index, site, stream);
         }
         context
     };
     let mut state = write();
     let pool = state.running_mut()?;
-    let place = pool.admit(context)?;
-    pool.open(place, site, stream)
+    let index = pool.add_context(context)?;
+    pool.open(index, site, stream)
 }
 
-/// Ends the timing that [`begin`] began, on the same thread. A session that has ended has counted
-/// it as open.
+/// Ends a timing that [`begin`] has started, on the same thread. Does nothing if the session has
+/// ended, which has counted the range as open.
 #[inline(never)]
-pub(super) fn end(open: Open, stream: Handle) {
+pub(super) fn end(open: OpenTiming, stream: Handle) {
     let _own = ledger::own();
     let state = read();
     if let Some(pool) = state.running().filter(|pool| pool.number == open.pool) {

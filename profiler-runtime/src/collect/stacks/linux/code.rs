@@ -1,9 +1,9 @@
-//! Unwinding rules of all loaded code: how to find the caller of the function around an address.
+//! Finds the caller of a function by the unwinding rules of all loaded code.
 //!
-//! They are copied from `.eh_frame` because a library may be unloaded while a thread walks. A
-//! library that is loaded later has no rules here; nor have frames that the compiler describes by a
-//! program instead of a rule (a few in C libraries): stacks through them are left to the system's
-//! unwinder.
+//! The rules are copied from `.eh_frame`, because a library may be unloaded during a walk. A
+//! library that is loaded after the copy has no rules here. Nor have frames that the compiler
+//! describes with a DWARF expression (a few in C libraries); the system's unwinder walks stacks
+//! that contain one.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -15,37 +15,37 @@ use gimli::{
 
 use super::loaded::{each, headers, segments};
 
-/// The rules of all code that was loaded at one moment.
+/// The rules of all code that was loaded when they were copied.
 pub(super) struct Rules {
     modules: Vec<Module>,
-    /// Scratch room, made here so that no thread has to: one that meets a new rule waits for it, a
-    /// microsecond.
+    /// Working memory for evaluating a rule, shared so that no thread has to allocate. A thread
+    /// that meets a new rule holds the lock for a microsecond.
     scratch: Mutex<Scratch>,
 }
 
-/// The way to a function's caller.
+/// The way to the caller of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// A rule leads to the caller.
     Caller(Rule),
-    /// There is no caller: the thread began with this function.
+    /// There is no caller: the function is the thread's first.
     End,
-    /// The rules here do not lead to it.
+    /// The rules do not lead to the caller.
     Unknown,
 }
 
-/// The way from a function's registers to its caller's. Offsets are in bytes from the end of the
-/// caller's stack.
+/// Computes a caller's registers from those of a function. Offsets are in bytes from the canonical
+/// frame address (CFA), the value of the stack pointer in the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// True if the end of the caller's stack is counted from the frame register; else from the
-    /// stack pointer.
+    /// Whether the CFA is relative to the frame register; otherwise it is relative to the stack
+    /// pointer.
     pub(super) by_frame: bool,
-    /// Offset from that register.
+    /// Offset of the CFA from that register.
     pub(super) offset: i32,
-    /// Offset of the return address; `None`: it is in the link register.
+    /// Offset of the return address; `None` if it is in the link register.
     pub(super) return_at: Option<i32>,
-    /// Offset of the caller's frame register; `None`: it is unchanged.
+    /// Offset of the caller's frame register; `None` if it is unchanged.
     pub(super) frame_at: Option<i32>,
 }
 
@@ -59,17 +59,17 @@ struct Module {
     rules: Vec<u8>,
 }
 
-/// Room for the evaluation of a rule.
+/// Working memory for evaluating a rule.
 type Scratch = UnwindContext<usize>;
 
 impl Rules {
-    /// Copies the rules of all code that is loaded now.
-    pub(super) fn of_loaded() -> Self {
+    /// Copies the rules of all loaded code.
+    pub(super) fn copy_loaded() -> Self {
         Self { modules: each(module), scratch: Mutex::new(Scratch::new()) }
     }
 
-    /// Returns how to find the caller of the function around `address`. Takes about a microsecond:
-    /// remember the answer.
+    /// Returns how to find the caller of the function around `address`. Takes about a microsecond,
+    /// so the caller caches the result.
     pub(super) fn step(&self, address: u64) -> Step {
         let module = self.modules.iter().find(|module| module.addresses.contains(&address));
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +96,7 @@ mod registers {
 }
 
 impl Module {
-    /// Finds the step; `None` for a rule that this version does not understand.
+    /// Returns the step; `None` for a rule that this code does not support.
     fn step(&self, address: u64, scratch: &mut Scratch) -> Option<Step> {
         let index = EhFrameHdr::new(&self.index, LittleEndian).parse(&self.bases, 8).ok()?;
         let rules = EhFrame::new(&self.rules, LittleEndian);
@@ -135,21 +135,22 @@ fn is_frame(register: Register) -> Option<bool> {
 fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     let headers = headers(object);
     let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-    let mut places = loaded.map(|header| header.p_vaddr..header.p_vaddr + header.p_memsz);
+    let mut segments_of = loaded.map(|header| header.p_vaddr..header.p_vaddr + header.p_memsz);
     let index = headers.iter().find(|header| header.p_type == libc::PT_GNU_EH_FRAME)?;
     let index = index.p_vaddr..index.p_vaddr + index.p_memsz;
-    if places.clone().find(|place| place.contains(&index.start))?.end < index.end {
+    if segments_of.clone().find(|segment| segment.contains(&index.start))?.end < index.end {
         return None;
     }
-    // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls.
-    let copy = |place: Range<u64>| unsafe {
-        let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr + place.start) as usize);
-        std::slice::from_raw_parts(at, (place.end - place.start) as usize).to_vec()
+    // SAFETY: the range lies in a segment that the loader has mapped readable, and keeps mapped
+    // during this callback.
+    let copy = |range: Range<u64>| unsafe {
+        let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr + range.start) as usize);
+        std::slice::from_raw_parts(at, (range.end - range.start) as usize).to_vec()
     };
     let index_bytes = copy(index.clone());
-    let start = rules_of(&index_bytes, index.start)?;
-    let mut rules = copy(start..places.find(|place| place.contains(&start))?.end);
-    rules.truncate(length_of_rules(&rules));
+    let start = rules_address(&index_bytes, index.start)?;
+    let mut rules = copy(start..segments_of.find(|segment| segment.contains(&start))?.end);
+    rules.truncate(rules_length(&rules));
     rules.shrink_to_fit();
     let base = object.dlpi_addr;
     let all = segments(object);
@@ -157,16 +158,16 @@ fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     Some(Module { addresses: base + all.start..base + all.end, bases, index: index_bytes, rules })
 }
 
-/// Returns the address of the rules for an index at `at`: `.eh_frame_hdr` names `.eh_frame`, in
-/// practice always relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
-fn rules_of(index: &[u8], at: u64) -> Option<u64> {
+/// Returns the address of `.eh_frame` from the index at `at`. `.eh_frame_hdr` encodes it, in
+/// practice always, relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
+fn rules_address(index: &[u8], at: u64) -> Option<u64> {
     let [1, 0x1b, _, _, offset @ ..] = index else { return None };
     let offset = i32::from_le_bytes(*offset.first_chunk()?);
     (at + 4).checked_add_signed(i64::from(offset))
 }
 
-/// Returns the length of the entries up to the terminator: each begins with its length.
-fn length_of_rules(bytes: &[u8]) -> usize {
+/// Returns the length of the entries up to the terminator. Each entry begins with its length.
+fn rules_length(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(length) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         match u32::from_le_bytes(*length) {

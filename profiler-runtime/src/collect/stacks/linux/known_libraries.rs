@@ -1,8 +1,8 @@
-//! The loaded code that a journal knows already.
+//! Tracks which loaded code the spool's journal describes already.
 //!
-//! Asked when a recording begins, and by the spool's thread from then on: libraries come later,
-//! too. Looking takes some microseconds while nothing is new. A library that is gone stays noted:
-//! its addresses are in stacks.
+//! Called when a recording begins and then by the spool's thread, because libraries may be loaded
+//! at any time. A call without news takes some microseconds. An unloaded library stays in the
+//! journal, because stacks contain its addresses.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
@@ -12,53 +12,56 @@ use std::time::UNIX_EPOCH;
 use serde_json::Value;
 
 use super::loaded::{self, Loaded};
-use crate::collect::stacks::code_note::{CodeNote, Identity, MOST_OBJECTS, Object};
+use crate::collect::stacks::loaded_code::{Identity, LoadedCode, MAX_OBJECTS, Object};
 use crate::collect::stacks::sources::Sources;
 
-/// The objects that are noted: see the module.
+/// The objects that the journal describes.
 #[derive(Debug, Default)]
-pub(crate) struct Noted(HashSet<(PathBuf, u64, Vec<u8>)>);
+pub(crate) struct KnownLibraries(HashSet<(PathBuf, u64, Vec<u8>)>);
 
-impl Noted {
-    /// Returns, for the journal, the code loaded since the last call; `None` if there is none.
-    pub(crate) fn news(&mut self) -> Option<Value> {
+impl KnownLibraries {
+    /// Returns a journal line for the code loaded since the previous call; `None` if there is none.
+    pub(crate) fn newly_loaded(&mut self) -> Option<Value> {
         let objects: Vec<Object> = loaded::loaded().iter().filter_map(|each| self.new_object(each)).collect();
         if objects.is_empty() {
             return None;
         }
-        serde_json::to_value(CodeNote { sources: Sources::of_this_process(), objects }).ok()
+        serde_json::to_value(LoadedCode { sources: Sources::of_current_process(), objects }).ok()
     }
 
     fn new_object(&mut self, loaded: &Loaded) -> Option<Object> {
         let is_new =
-            self.0.len() < MOST_OBJECTS && self.0.insert((loaded.file.clone(), loaded.base, loaded.build_id.clone()));
+            self.0.len() < MAX_OBJECTS && self.0.insert((loaded.file.clone(), loaded.base, loaded.build_id.clone()));
         if is_new { object(loaded) } else { None }
     }
 }
 
-/// Describes loaded code; `None` for code that comes from no file, as the kernel's does.
+/// Describes loaded code; returns `None` for code without a file, such as the kernel's.
 fn object(loaded: &Loaded) -> Option<Object> {
-    // The program's own file, also when there is another one under its name by now.
+    // Opens the running program even if another file has taken its path.
     const PROGRAM: &str = "/proc/self/exe";
     let (file, opened) = if loaded.file.as_os_str().is_empty() {
         (std::env::current_exe().ok()?, Path::new(PROGRAM))
     } else {
         (fs::canonicalize(&loaded.file).unwrap_or_else(|_| loaded.file.clone()), loaded.file.as_path())
     };
-    let identity =
-        if loaded.build_id.is_empty() { of_file(&fs::metadata(opened).ok()?) } else { of_build(&loaded.build_id) };
+    let identity = if loaded.build_id.is_empty() {
+        from_metadata(&fs::metadata(opened).ok()?)
+    } else {
+        from_build_id(&loaded.build_id)
+    };
     let (start, end) = (loaded.addresses.start, loaded.addresses.end);
     let file = file.is_absolute().then(|| file.to_string_lossy().into_owned())?;
     Some(Object { file, base: loaded.base, start, end, identity })
 }
 
-/// Identifies a file by its linker's note.
-pub(super) fn of_build(id: &[u8]) -> Identity {
+/// Identifies a file by its build id.
+pub(super) fn from_build_id(id: &[u8]) -> Identity {
     Identity::BuildId(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Identifies a file by length and time.
-pub(super) fn of_file(metadata: &Metadata) -> Identity {
+/// Identifies a file by length and modification time.
+pub(super) fn from_metadata(metadata: &Metadata) -> Identity {
     let modified = metadata.modified().ok().and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
     // CAST: until the year 2554.
     Identity::File { length: metadata.len(), modified_ns: modified.unwrap_or_default().as_nanos() as u64 }
@@ -70,15 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_loaded_is_told_once() {
-        let mut noted = Noted::default();
-        let told = CodeNote::of(vec![noted.news().unwrap()]);
-        let here = what_is_loaded_is_told_once as fn() as usize as u64;
-        let program = told.objects.iter().find(|object| (object.start..object.end).contains(&here)).unwrap();
+    fn loaded_code_is_reported_once() {
+        let mut known = KnownLibraries::default();
+        let first = LoadedCode::from_journal(vec![known.newly_loaded().unwrap()]);
+        let here = loaded_code_is_reported_once as fn() as usize as u64;
+        let program = first.objects.iter().find(|object| (object.start..object.end).contains(&here)).unwrap();
         assert_eq!(Path::new(&program.file), std::env::current_exe().unwrap());
-        assert!(noted.news().is_none_or(|news| {
+        assert!(known.newly_loaded().is_none_or(|new| {
             // Another test's thread may have loaded a library.
-            CodeNote::of(vec![news]).objects.iter().all(|object| object.file != program.file)
+            LoadedCode::from_journal(vec![new]).objects.iter().all(|object| object.file != program.file)
         }));
     }
 }

@@ -1,4 +1,4 @@
-//! The program and its libraries in memory now.
+//! Lists the program and libraries that are loaded in this process.
 
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::ops::Range;
@@ -9,11 +9,11 @@ use object::NativeEndian;
 use object::elf::{ELF_NOTE_GNU, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::NoteIterator;
 
-/// A program or library in memory.
+/// A loaded program or library.
 pub(super) struct Loaded {
     /// File of the object; empty for the program itself.
     pub(super) file: PathBuf,
-    /// Offset to add to the file's addresses.
+    /// Offset between the file's addresses and those in memory.
     pub(super) base: u64,
     /// Addresses that the object occupies.
     pub(super) addresses: Range<u64>,
@@ -21,10 +21,10 @@ pub(super) struct Loaded {
     pub(super) build_id: Vec<u8>,
 }
 
-/// Returns the loaded program and libraries.
+/// Returns the program and its loaded libraries.
 pub(super) fn loaded() -> Vec<Loaded> {
     each(|object| {
-        // SAFETY: the loader's own text, valid while it calls.
+        // SAFETY: the loader's own string, valid during this callback.
         let name = (!object.dlpi_name.is_null()).then(|| unsafe { CStr::from_ptr(object.dlpi_name) });
         let file = PathBuf::from(OsStr::from_bytes(name.map(CStr::to_bytes).unwrap_or_default()));
         let segments = segments(object);
@@ -34,31 +34,31 @@ pub(super) fn loaded() -> Vec<Loaded> {
     })
 }
 
-/// Returns the results of `make` for the loaded program and libraries.
+/// Calls `make` for each loaded program or library and returns the results.
 pub(super) fn each<T>(make: fn(&libc::dl_phdr_info) -> Option<T>) -> Vec<T> {
     struct Found<T> {
         make: fn(&libc::dl_phdr_info) -> Option<T>,
         all: Vec<T>,
     }
     unsafe extern "C" fn take<T>(object: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
-        // SAFETY: the loader passes a valid object, and the pointer that is given to it below.
+        // SAFETY: the loader passes a valid object and the pointer given to it below.
         let (object, found) = unsafe { (&*object, &mut *found.cast::<Found<T>>()) };
         found.all.extend((found.make)(object));
         0
     }
     let mut found = Found { make, all: Vec::new() };
-    // SAFETY: `take` keeps to the contract, and `found` outlives the call.
+    // SAFETY: `take` has the required signature, and `found` outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(take::<T>), (&raw mut found).cast()) };
     found.all
 }
 
-/// Returns the object's own table of its parts.
+/// Returns an object's program headers.
 pub(super) fn headers(object: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
-    // SAFETY: the loader's own table, valid while it calls.
+    // SAFETY: the loader's own table, valid during this callback.
     unsafe { std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) }
 }
 
-/// Returns the addresses of all the object's parts together, without the base.
+/// Returns the address range of all segments of an object, without the base.
 pub(super) fn segments(object: &libc::dl_phdr_info) -> Range<u64> {
     let loaded = headers(object).iter().filter(|header| header.p_type == libc::PT_LOAD);
     let ends = loaded.map(|header| (header.p_vaddr, header.p_vaddr + header.p_memsz));
@@ -85,21 +85,21 @@ fn build_id_among(notes: &[u8], align: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// Returns the memory at these addresses (without the base), if one of the object's readable parts
-/// holds all of it.
-fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
+/// Returns the memory at a range of addresses (without the base), if one readable segment contains
+/// all of it.
+fn memory(object: &libc::dl_phdr_info, range: Range<u64>) -> Option<&[u8]> {
     let holds = |part: &libc::Elf64_Phdr| {
         part.p_type == libc::PT_LOAD
             && part.p_flags & libc::PF_R != 0
-            && part.p_vaddr <= place.start
-            && place.end <= part.p_vaddr + part.p_filesz
+            && part.p_vaddr <= range.start
+            && range.end <= part.p_vaddr + part.p_filesz
     };
     headers(object).iter().find(|part| holds(part))?;
-    let length = usize::try_from(place.end.checked_sub(place.start)?).ok()?;
-    // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls; notes
-    // are never written.
+    let length = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
+    // SAFETY: the range lies in a segment that the loader has mapped readable, and keeps mapped
+    // during this callback; notes are never written.
     Some(unsafe {
-        let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr.wrapping_add(place.start)) as usize);
+        let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr.wrapping_add(range.start)) as usize);
         std::slice::from_raw_parts(at, length)
     })
 }

@@ -1,5 +1,5 @@
-//! The parts that only Linux has: the loader lists the code in memory, and we read its tables and
-//! files.
+//! Walks stacks and resolves functions with what only Linux offers: the loader's list of code in
+//! memory, and ELF files.
 
 mod code;
 pub(crate) mod known_libraries;

@@ -1,8 +1,8 @@
-//! Full paths of functions, from the symbol tables of the program and its libraries.
+//! Resolves addresses to full function paths by the symbol tables of the program and its libraries.
 //!
-//! Debug information with lines only, which is what a release build should have, knows functions by
-//! the last part of their path. The symbol table has the whole path of every function that was not
-//! inlined.
+//! A release build should have line tables only (`debug = "line-tables-only"`). Such debug
+//! information contains only the last part of a function's path; the symbol table has the full path
+//! of every function that was not inlined.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,24 +13,25 @@ use object::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
 use super::loaded::{self, Loaded};
 
-/// Returns the function around each of these addresses, as far as symbol tables know it. Reads one
-/// table for each file with an address in it: a tenth of a second for a hundred megabytes of
-/// program.
-pub(in crate::collect::stacks) fn of(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
+/// Returns the function around each address, as far as symbol tables contain it. Reads one table
+/// for each file that contains an address: a tenth of a second for a program of a hundred
+/// megabytes.
+pub(in crate::collect::stacks) fn resolve(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
     let loaded = loaded::loaded();
     let mut wanted: HashMap<usize, Vec<u64>> = HashMap::new();
     for address in addresses {
-        // A return address may be the first after its function.
+        // A call may be the last instruction of its function; its return address then lies in the
+        // next.
         let inside = address.saturating_sub(1);
-        if let Some(place) = loaded.iter().position(|each| each.addresses.contains(&inside)) {
-            wanted.entry(place).or_default().push(address);
+        if let Some(index) = loaded.iter().position(|each| each.addresses.contains(&inside)) {
+            wanted.entry(index).or_default().push(address);
         }
     }
     let mut names = HashMap::new();
-    for (place, mut addresses) in wanted {
+    for (index, mut addresses) in wanted {
         addresses.sort_unstable();
-        // A file without a readable table leaves its functions to the debug information.
-        let _ = read(&loaded[place], &addresses, &mut names);
+        // Without a readable table, the debug information names the functions.
+        let _ = read(&loaded[index], &addresses, &mut names);
     }
     names
 }
@@ -43,7 +44,8 @@ fn read(loaded: &Loaded, addresses: &[u64], names: &mut HashMap<u64, String>) ->
     Some(())
 }
 
-/// Names the functions around sorted addresses of one file, which lies at `base`.
+/// Adds the names of the functions around sorted `addresses` of one file, which is loaded at
+/// `base`.
 pub(super) fn read_tables<'a>(
     file: &object::File<'a, &'a ReadCache<File>>,
     base: u64,

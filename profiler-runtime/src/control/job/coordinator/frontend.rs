@@ -8,7 +8,7 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::control;
 use crate::control::job::local::line_of;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
-use crate::session::{ExportHandle, Given, SessionId};
+use crate::session::{AssignedSession, SessionId, Stopped};
 
 /// The part of the process in a session: the handle of its artifacts, or why it does not record.
 pub(super) type Part = Result<ExportHandle, String>;
@@ -16,7 +16,7 @@ pub(super) type Part = Result<ExportHandle, String>;
 /// Begins to record under this name, if the configuration is one for ranges.
 pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Part> {
     let config = config_of(config)?;
-    let given = Given { session: session.clone(), is_frontend: true };
+    let given = AssignedSession { session: session.clone(), is_frontend: true };
     let started = config.validate().map_err(Into::into).and_then(|parsed| control::begin_as(parsed, Some(given)));
     Some(started.map_err(|error| error.to_string()))
 }
