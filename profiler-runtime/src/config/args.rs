@@ -1,9 +1,9 @@
-//! The profiler's command-line flags, for any program to flatten into its own.
+//! Command-line flags of the profiler, for a program to flatten into its own.
 //!
-//! Two families meet here: vLLM-Omni's `--profiler-config`, whole or field by field, and SGLang's
-//! `--profile`, which is a preset of the same fields. Both end in one
-//! [`ProfilerConfig`](crate::ProfilerConfig), so that nothing behind the command line knows which
-//! one was used. A flag beats the environment.
+//! There are two families: vLLM-Omni's `--profiler-config`, whole or field by field, and SGLang's
+//! `--profile`, a preset of the same fields. Both produce a
+//! [`ProfilerConfig`](crate::ProfilerConfig), so that no other code depends on which one was used.
+//! Flags take precedence over the environment.
 
 mod fields;
 mod preset;
@@ -25,7 +25,7 @@ const ALL_STAGES: &str = "--profile-all-stages";
 const DUMP: &str = "--perf-dump-path";
 const PIPELINE: &str = "--enable-diffusion-pipeline-profiler";
 
-/// The flags of the profiler.
+/// The profiler's command-line flags.
 ///
 /// ```
 /// use clap::Parser;
@@ -69,15 +69,15 @@ pub struct ProfilerArgs {
 }
 
 impl ProfilerArgs {
-    /// Returns the configuration that the flags ask for, else the environment, by `env`; `None` if
-    /// neither does.
+    /// Returns the configuration of the flags, or else that of the environment, read by `env`;
+    /// `None` if there is neither.
     ///
     /// `--profiler-config` and `--profile` replace the environment's configuration as a whole; the
     /// other flags change single fields of it.
     ///
     /// # Errors
     ///
-    /// Returns every problem at once, each with its flag, variable or field.
+    /// Returns all problems at once, each with its flag, variable or field.
     pub fn into_config(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<ParsedConfig>, ConfigError> {
         self.draft(&env).map(|draft| draft.finish(&env)).transpose()
     }
@@ -94,12 +94,12 @@ impl ProfilerArgs {
             (None, true) => Some(self.preset(env)),
             (None, false) => config::from_environment(env),
         };
-        self.lay_over(&mut draft);
+        self.apply_fields(&mut draft);
         draft
     }
 
-    /// Applies the flags that change single fields to the draft so far.
-    fn lay_over(self, draft: &mut Option<Draft>) {
+    /// Applies the flags that set single fields.
+    fn apply_fields(self, draft: &mut Option<Draft>) {
         for (name, text) in &self.fields.given {
             let flag = format!("{CONFIG}.{name}");
             let (draft, origin) = begin(draft, flag.clone());
@@ -127,7 +127,7 @@ impl ProfilerArgs {
     }
 }
 
-/// Returns the draft so far, or a new one that `flag` begins; and `flag` as an origin.
+/// Returns the draft so far or a new one that `flag` begins, and `flag` as an origin.
 fn begin(draft: &mut Option<Draft>, flag: impl Into<Cow<'static, str>>) -> (&mut Draft, Origin) {
     let origin = Origin::Flag(flag.into());
     (draft.get_or_insert_with(|| Draft::new(origin.clone())), origin)

@@ -1,7 +1,7 @@
-//! The diagnosis of a machine: which GPU components are installed, and how to get the missing ones.
+//! Reports which GPU components are installed, and how to get what is missing.
 //!
-//! For people whose trace has no kernels: [`diagnose`] asks the questions in the order in which a
-//! recording needs the answers, and prints one line for each.
+//! For users whose trace has no kernels: [`diagnose`] checks the components in the order in which a
+//! recording needs them and prints one line for each.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub use crate::collect::gpu::source::Finding;
 use crate::collect::gpu::{self, Source};
 
-/// The result of [`diagnose`]. Prints as a list, one line a finding.
+/// The result of [`diagnose`]. Displays as a list with one line for each finding.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Diagnosis {
@@ -19,19 +19,18 @@ pub struct Diagnosis {
     pub nsys: String,
 }
 
-/// Looks for the CUDA driver, its devices, libcupti, the permission to trace, and tools that are
-/// attached.
+/// Checks the CUDA driver, its devices, libcupti, the permission to trace, and attached tools.
 ///
-/// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing
-/// else. May take a second where CUDA has not been used before.
+/// Opens libraries and enables CUPTI for a moment, unless a session is using it; changes nothing
+/// else. May take a second if the process has not used CUDA before.
 #[must_use]
 pub fn diagnose() -> Diagnosis {
     let mut findings: Vec<Finding> = gpu::sources().flat_map(Source::diagnose).collect();
-    findings.push(of_nvtx());
+    findings.push(check_nvtx());
     Diagnosis { findings, nsys: nsys_command(std::env::args_os().map(|each| each.to_string_lossy().into_owned())) }
 }
 
-fn of_nvtx() -> Finding {
+fn check_nvtx() -> Finding {
     let path = std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     match path {
         None => Finding::new("NVTX", true, "no tool is attached; ranges cost one load"),
@@ -43,7 +42,7 @@ fn of_nvtx() -> Finding {
     }
 }
 
-/// Advice where Nsight Systems shows no kernels.
+/// Advice for a report of Nsight Systems without kernels.
 const NO_KERNELS: &str = "
 If its report has no kernels:
   - Is there a report at all? Only what a session records is captured: with delay or warm-up iterations, run more.
@@ -53,8 +52,8 @@ If its report has no kernels:
     `--trace-fork-before-exec=true` follows those that are forked.
   - Is no driver found above? Then no program can run kernels here.";
 
-/// Returns a command that shows kernels of graphs one by one, forked children, and one report for
-/// each session.
+/// Returns a command line for Nsight Systems that shows the kernels of graphs one by one, follows
+/// forked children, and writes one report for each session.
 fn nsys_command(program: impl Iterator<Item = String>) -> String {
     let program: Vec<String> = program.map(|word| quoted(&word)).collect();
     format!(

@@ -1,4 +1,4 @@
-//! A session that lasts as long as a value: the way to profile a whole program.
+//! Ties a session to the lifetime of a guard, to profile a whole program.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use profiler_trace::export::Manifest;
 /// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
 /// profiler_runtime::profile_from_env();` at the top of `main`.
 ///
-/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be
-/// written; the program then runs unprofiled.
+/// Never fails: an invalid `PROFILER_CONFIG` and a folder that cannot be written to are logged as
+/// errors, and the program runs unprofiled.
 ///
-/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`,
-/// which the process then joins as a worker (see [`job`]), and a trigger in the configuration
-/// (`toggle_on_sigusr2`, `trigger_file`). A worker or a program with a trigger that ends while it
-/// records writes its artifacts first.
+/// In two cases it does not start a session at once: if `PROFILER_COORDINATOR` names a coordinator,
+/// which the process joins as a worker (see [`job`]), and if the configuration has a trigger
+/// (`toggle_on_sigusr2`, `trigger_file`). When the guard is dropped while such a process records,
+/// the artifacts are written first.
 ///
-/// If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
-/// has to wait for it.
+/// Loads an attached NVTX tool (such as Nsight Systems) now, so that the first range does not pay
+/// for it.
 #[must_use = "the session ends when this is dropped: bind it to a name, as in `let _profile = …`"]
 pub fn profile_from_env() -> ProfileGuard {
     nvtx::attach();
@@ -48,9 +48,9 @@ pub fn profile_from_env() -> ProfileGuard {
     guard
 }
 
-/// Starts a session that ends when the result is dropped. With a trigger in the configuration
-/// (`toggle_on_sigusr2`, `trigger_file`) that starts it; the configuration is then also what
-/// [`start_profile`](crate::start_profile) uses.
+/// Starts a session that ends when the result is dropped. If the configuration has a trigger
+/// (`toggle_on_sigusr2`, `trigger_file`), the trigger starts it;
+/// [`start_profile`](crate::start_profile) then uses this configuration too.
 ///
 /// # Errors
 ///
@@ -69,27 +69,26 @@ pub fn profile_with(config: impl IntoConfig) -> Result<ProfileGuard, Error> {
     Ok(guard)
 }
 
-/// A session, or none. Dropping it stops the session and waits for its artifacts, also while a
-/// panic unwinds.
+/// A guard of a session, if there is one. Dropping it stops the session and waits for its
+/// artifacts, even while a panic unwinds.
 #[derive(Debug)]
 pub struct ProfileGuard {
     session: Option<ExportHandle>,
-    /// Triggers, dropped before the membership, in the order of the fields: sessions that they
-    /// started stop first.
+    /// Triggers. Declared before the membership, so that the sessions they started stop first.
     triggers: Option<Arc<Triggers>>,
     membership: Option<WorkerHandle>,
 }
 
 impl ProfileGuard {
-    /// Returns the session; `None` if none was configured, it could not start, or a coordinator or
-    /// trigger starts it.
+    /// Returns the session's id; `None` if none was configured, it could not start, or a
+    /// coordinator or a trigger starts it.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         self.session.as_ref().map(ExportHandle::session)
     }
 
-    /// Stops the session if it is still active, and returns it: to wait for its artifacts with a
-    /// progress bar, say. `None` without a session.
+    /// Stops the session if it is still active and returns its handle, for example to show the
+    /// progress of its artifacts. Returns `None` if there is no session.
     #[must_use = "the artifacts are written in the background"]
     pub fn stop(mut self) -> Option<ExportHandle> {
         let session = self.session.take()?;
@@ -97,8 +96,8 @@ impl ProfileGuard {
         Some(session)
     }
 
-    /// Stops the session if it is still active, waits for its artifacts and lists them; `None`
-    /// without a session.
+    /// Stops the session if it is still active, waits for its artifacts and lists them. Returns
+    /// `None` if there is no session.
     ///
     /// # Errors
     ///
@@ -111,7 +110,7 @@ impl ProfileGuard {
 impl Drop for ProfileGuard {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            // A failure has been logged where it happened.
+            // A failure was logged by the export.
             let _ = end(&session).wait();
         }
     }

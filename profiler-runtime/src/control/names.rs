@@ -1,5 +1,5 @@
-//! Names of stages, steps and ops that a configuration or a request gives, compared with those that
-//! the program has.
+//! Checks names of stages, steps and ops in a configuration or a request against those of the
+//! program.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
 use profiler_core::site::{Kind, Site};
 use profiler_core::{self, site};
 
-/// Returns the sites that are known by now; sites made at run time are known once they have run.
+/// Returns all sites known so far. A site that is created at run time is known once it has run.
 fn known() -> impl Iterator<Item = &'static Site> {
     site::sites().chain(site::numbered())
 }
 
-/// Refuses a name that no stage, step or op has if an existing name is near it: it is a slip of the
-/// finger. A pattern with `*` or `?` is taken as it is.
+/// Rejects a name that no stage, step or op has if an existing name is similar, because it is
+/// probably a typo. Patterns with `*` or `?` are not checked.
 ///
 /// # Errors
 ///
@@ -30,11 +30,11 @@ pub(super) fn check(names: &[String]) -> Result<(), ControlError> {
     Ok(())
 }
 
-/// Refuses a `step_of` that names a stage or an op: no iteration would ever end.
+/// Rejects a `step_of` that names a stage or an op, because no iteration would ever end.
 ///
 /// # Errors
 ///
-/// Fails if the name is that of a stage or an op, and of no step.
+/// Returns an error if the name belongs to a stage or an op, but to no step.
 pub(super) fn check_step_of(config: &ProfilerConfig) -> Result<(), ConfigError> {
     let Some(name) = &config.step_of else { return Ok(()) };
     let is_step = |site: &&Site| site.kind() == Kind::Step;

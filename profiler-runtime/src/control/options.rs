@@ -1,8 +1,7 @@
-//! Options that a program sets by a chain of calls: each is a row with its default, and its setter
-//! has its name.
+//! Defines option structs with chained setters. Each option is a row with its default; its setter
+//! has the same name.
 
-/// Makes a struct of options, its default and its setters. Fields behind `with` have a setter of
-/// their own, or none.
+/// Defines a struct of options with its default and its setters. Fields after `with` get no setter.
 macro_rules! options {
     (
         $(#[$about:meta])*

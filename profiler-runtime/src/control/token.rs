@@ -1,14 +1,13 @@
-//! Secrets that are shown to the profiler: by workers to a coordinator on another host, by clients
-//! over HTTP.
+//! Secrets that authenticate workers to a coordinator on another host, and clients over HTTP.
 //!
-//! A token can be compared in constant time only, and is never shown.
+//! A token can only be compared, in constant time, and is never printed.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// A secret. The empty one matches nothing.
+/// A secret. An empty one matches nothing.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Token(String);
@@ -23,13 +22,13 @@ impl Token {
         self.0.is_empty()
     }
 
-    /// Returns whether `offered` is the secret. The time shows its length at most, not how much of
-    /// it was right.
-    pub(super) fn is(&self, offered: &[u8]) -> bool {
+    /// Returns whether `offered` equals the secret. The time taken reveals at most the secret's
+    /// length.
+    pub(super) fn matches(&self, offered: &[u8]) -> bool {
         !self.is_empty() && bool::from(self.0.as_bytes().ct_eq(offered))
     }
 
-    /// Returns the secret itself, to be sent to the other side.
+    /// Returns the secret, to be sent to the other side.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -46,18 +45,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_fits_and_it_is_never_shown() {
+    fn only_the_whole_token_matches_and_it_is_never_shown() {
         let token = Token::new("correct horse");
-        assert!(token.is(b"correct horse"));
+        assert!(token.matches(b"correct horse"));
         for wrong in ["", "c", "correct hors", "correct horsf", "dorrect horse", "correct horse "] {
-            assert!(!token.is(wrong.as_bytes()), "{wrong}");
+            assert!(!token.matches(wrong.as_bytes()), "{wrong}");
         }
-        assert!(!Token::new("").is(b""), "an empty one fits nothing");
+        assert!(!Token::new("").matches(b""), "an empty one fits nothing");
         assert!(!format!("{token:?}").contains("horse"));
     }
 
     #[test]
-    fn the_comparison_is_the_one_of_constant_time() {
+    fn tokens_are_compared_in_constant_time() {
         let source = include_str!("token.rs").split("mod tests").next().unwrap_or_default();
         assert!(source.contains("ct_eq(offered)"));
         assert!(!source.contains("PartialEq") && !source.contains("=="), "no other comparison");

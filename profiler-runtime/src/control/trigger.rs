@@ -1,10 +1,10 @@
-//! Start and stop without a line of code or a port: a signal, and a file.
+//! Starts and stops sessions by a signal or a file, without code or a port.
 //!
-//! Both act on the controller that is [set](super::job::set_controller), so in a single process, in
-//! a worker and in a coordinator's process they do the same as a request over HTTP. Each has a
-//! thread of its own that only waits; both are off unless the configuration names them. A caller
-//! that arms the same triggers again while they are armed shares them: a signal that two would hear
-//! starts a session and stops it at once.
+//! Triggers act on the [installed](super::job::set_controller) controller, so in a single process, in a
+//! worker and in a coordinator's process they have the effect of a request over HTTP. Each trigger
+//! has a thread that only waits. Both are off unless the configuration names them. A caller that
+//! arms triggers that are armed already shares them: a signal handled twice would start a session
+//! and stop it at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,19 +21,19 @@ use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
 use profiler_trace::text;
 
-/// Time between two looks for the file.
-const POLL: Duration = Duration::from_millis(200);
+/// Interval at which the file is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Time that the end of the program waits for the artifacts of other processes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Triggers that are armed, until this is dropped: then sessions that they have started are stopped
-/// and written.
+/// Armed triggers. Dropping them stops the sessions that they have started, and waits for the
+/// artifacts.
 #[derive(Debug)]
 pub(super) struct Triggers {
     state: Arc<Armed>,
     #[cfg(unix)]
     signals: Option<signal_hook::iterator::Handle>,
-    /// Threads that are joined at the end: one of them may be in the middle of a start.
+    /// Threads, joined at the end, because one may be in the middle of a start.
     threads: Vec<JoinHandle<()>>,
     process: Stamp,
 }
@@ -47,8 +47,8 @@ struct Armed {
 
 #[derive(Default)]
 struct State {
-    /// Controller of the session that a trigger has started and none has stopped: another may be
-    /// installed since.
+    /// Controller of the session that a trigger has started. Kept, because another may be installed
+    /// meanwhile.
     started: Option<Arc<dyn Controller>>,
     is_over: bool,
 }
@@ -58,14 +58,13 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
-/// The triggers that were armed last, and what the configuration named for them: the signal, and a
-/// file.
+/// The triggers armed last, with the signal and the file that their configuration names.
 type Last = Option<((bool, Option<PathBuf>), Weak<Triggers>)>;
 
 static LAST: PerProcess<Mutex<Last>> = PerProcess::new(|_| Mutex::default());
 
-/// Arms the triggers that the configuration names; `None` if there are none, or this system has
-/// none of them.
+/// Arms the triggers that the configuration names; returns `None` if there are none, or if this
+/// system supports none of them.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
     if !is_named(config) {
         return None;
@@ -85,27 +84,27 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
         process: Stamp::here(),
     };
     if config.toggle_on_sigusr2 {
-        triggers.listen();
+        triggers.arm_signal();
     }
     if let Some(file) = config.trigger_file.clone() {
-        triggers.watch(file);
+        triggers.arm_file(file);
     }
     let triggers = (!triggers.threads.is_empty()).then(|| Arc::new(triggers))?;
     *last = Some((named, Arc::downgrade(&triggers)));
     Some(triggers)
 }
 
-/// Arms the triggers that the configuration names until the process ends, for a server that has no
-/// guard.
+/// Arms the triggers that the configuration names for the rest of the process, for a server without
+/// a guard.
 #[cfg(feature = "http")]
-pub(super) fn arm_for_good(config: &ProfilerConfig) {
+pub(super) fn arm_permanently(config: &ProfilerConfig) {
     mem::forget(arm(config));
 }
 
 impl Triggers {
-    /// Lets SIGUSR2 toggle from now on.
+    /// Lets SIGUSR2 start and stop sessions.
     #[cfg(unix)]
-    fn listen(&mut self) {
+    fn arm_signal(&mut self) {
         let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
             let (handle, armed) = (signals.handle(), Arc::clone(&self.state));
             let work = move || signals.forever().for_each(|_| armed.toggle());
@@ -119,14 +118,14 @@ impl Triggers {
     }
 
     #[cfg(not(unix))]
-    fn listen(&mut self) {
+    fn arm_signal(&mut self) {
         logging::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
     }
 
-    /// Runs a session while the file is there.
-    fn watch(&mut self, file: PathBuf) {
+    /// Runs a session while the file exists.
+    fn arm_file(&mut self, file: PathBuf) {
         let armed = Arc::clone(&self.state);
-        match threads::spawn("profiler-trigger", move || armed.follow(&file)) {
+        match threads::spawn("profiler-trigger", move || armed.watch(&file)) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => logging::error!("`trigger_file` does nothing: there is no thread for it: {error}"),
         }
@@ -144,27 +143,26 @@ impl Armed {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks for the file again and again, until the end.
-    fn follow(&self, file: &Path) {
-        let mut was_there = false;
+    /// Polls for the file until the triggers are dropped.
+    fn watch(&self, file: &Path) {
+        let mut existed = false;
         let mut state = self.state();
         while !state.is_over {
             drop(state);
-            // A folder that cannot be read holds no file.
-            let is_there = file.exists();
-            match (was_there, is_there) {
+            // In a folder that cannot be read, no file is found.
+            let exists = file.exists();
+            match (existed, exists) {
                 (false, true) => self.start("the trigger file is there"),
                 (true, false) => self.stop("the trigger file is gone"),
                 _ => {}
             }
-            was_there = is_there;
-            let waits = self.changed.wait_timeout_while(self.state(), POLL, |state| !state.is_over);
+            existed = exists;
+            let waits = self.changed.wait_timeout_while(self.state(), POLL_INTERVAL, |state| !state.is_over);
             state = waits.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Returns the controller to stop: that of the session which a trigger has started, or else the
-    /// installed one.
+    /// Returns the controller of the session that a trigger has started, or else the installed one.
     fn controller(&self) -> Arc<dyn Controller> {
         self.state().started.clone().unwrap_or_else(job::controller)
     }
@@ -197,7 +195,7 @@ impl Armed {
         self.state().started = None;
         match controller.stop(&Selection::default(), Duration::ZERO) {
             Ok(report) => log_report(&format!("{why}: session `{}` is stopped", report.session), &report),
-            // It has ended by itself, or another caller was faster.
+            // The session has ended by itself, or another caller has stopped it.
             Err(ControlError::NotActive) => logging::info!("{why}: no session is active any more"),
             Err(error) => logging::error!("{why}, but no session is stopped: {error}"),
         }
@@ -217,7 +215,7 @@ impl Drop for Triggers {
     fn drop(&mut self) {
         let _own = ledger::own();
         if self.process.is_foreign() {
-            // The threads are the parent's, and so are the sessions that they have started.
+            // The threads exist only in the parent, and the sessions belong to it.
             mem::forget(mem::take(&mut self.threads));
             return;
         }
@@ -233,7 +231,7 @@ impl Drop for Triggers {
         let started = self.state.state().started.take();
         if let Some(controller) = started {
             // Another caller may have stopped it.
-            let _ = controller.stop(&Selection::default(), PATIENCE);
+            let _ = controller.stop(&Selection::default(), STOP_TIMEOUT);
         }
         session::wait_for_exports();
     }

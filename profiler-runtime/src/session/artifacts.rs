@@ -54,7 +54,7 @@ fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder:
         let files = manifest.artifacts().len();
         let context = &trace.context;
         let process = if context.world_size > 1 || context.is_frontend {
-            format!(", {}", context.place())
+            format!(", {}", context.process_label())
         } else {
             String::new()
         };

@@ -1,13 +1,13 @@
 //! The dotted flags: `--profiler-config.<field>=VALUE`.
 //!
-//! Made from the table of fields, which clap's derive cannot do, so that there is no field without
-//! its flag.
+//! They are generated from the table of fields, which clap's derive cannot do, so that every field
+//! has a flag.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{self, ProfilerConfig};
 
-/// The flags that were given field by field.
+/// The fields that were given by flags.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct FieldFlags {
     /// Field and text, in the order of the table.
@@ -46,10 +46,10 @@ impl Args for FieldFlags {
             let help = format!("{} [{values}; default: {usual}]", field.meaning());
             Arg::new(Self::id(field.name)).help(help).value_name("VALUE").hide_short_help(true)
         });
-        let foreign = config::UpstreamName::upstream_fields().map(|name| Arg::new(Self::id(name)).hide(true));
-        command.args(fields.chain(foreign).map(|arg| {
+        let upstream = config::UpstreamName::upstream_fields().map(|name| Arg::new(Self::id(name)).hide(true));
+        command.args(fields.chain(upstream).map(|arg| {
             let flag = arg.get_id().to_string();
-            // Both spellings of every word break, as vLLM takes them.
+            // Every word break may be `-` or `_`, as in vLLM.
             let spellings = [flag.replacen('-', "_", 1), flag.replace('_', "-")];
             arg.long(flag).aliases(spellings).allow_negative_numbers(true)
         }))

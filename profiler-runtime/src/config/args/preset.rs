@@ -1,15 +1,15 @@
 //! SGLang's `--profile` as a preset of fields.
 //!
-//! Its traces are those of every other session; only the selection, the schedule and the file name
-//! differ.
+//! Only the selection, the schedule and the file name of its traces differ from those of other
+//! sessions.
 
 use std::path::PathBuf;
 
 use super::{ALL_STAGES, PROFILE, ProfilerArgs, STEPS};
 use crate::config::{Draft, Environment, Origin, Problem, Profiler, sglang_folder};
 
-/// Steps that `--profile` records unless another number is given.
-const USUAL_STEPS: i64 = 5;
+/// Number of steps that `--profile` records by default.
+const DEFAULT_STEPS: i64 = 5;
 
 impl ProfilerArgs {
     /// Returns the fields that `--profile` sets.
@@ -33,8 +33,8 @@ impl ProfilerArgs {
         draft
     }
 
-    /// Sets no schedule, for the whole pipeline: stages before and after the denoising steps would
-    /// fall out of it.
+    /// Sets no schedule, because a schedule would exclude the stages before and after the denoising
+    /// steps.
     fn whole_pipeline(&self, draft: &mut Draft) -> String {
         if self.num_profiled_timesteps.is_some() {
             draft.warn(STEPS, format!("does nothing with `{ALL_STAGES}`, which records every step"));
@@ -42,14 +42,14 @@ impl ProfilerArgs {
         "full_stages".into()
     }
 
-    /// Selects the denoising steps: those of the stage `diffuse`, counted by the step loop
+    /// Selects the denoising steps: the stage `diffuse`, with the iterations of the step loop
     /// `denoise_step`.
     fn steps(&self, draft: &mut Draft, origin: &Origin) -> String {
         draft.preset(&["stages", "step_of"], origin, |config| {
             config.stages = vec!["diffuse".into(), "denoise_step".into()];
             config.step_of = Some("denoise_step".into());
         });
-        let steps = self.num_profiled_timesteps.unwrap_or(USUAL_STEPS);
+        let steps = self.num_profiled_timesteps.unwrap_or(DEFAULT_STEPS);
         match u32::try_from(steps) {
             Ok(count) if count > 0 => {
                 draft.preset(&["warmup_iterations", "active_iterations"], origin, |config| {

@@ -1,6 +1,6 @@
-//! Downloads: a file that a manifest of a session lists, by its listed name.
+//! Serves a file that a session's manifest lists, by its listed name.
 //!
-//! The name in the request is only compared; the path is made from the manifest's.
+//! The name in the request is only compared; the path is built from the manifest's.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -11,30 +11,35 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::io::{InspectReader, ReaderStream};
 
 use super::audit::{self, Peer};
-use super::error::{Code, Refusal};
-use super::guard::Door;
+use super::error::{Code, Rejection};
+use super::guard::AppState;
 use super::response::percent;
-use super::sessions::{known, open_plain, unknown};
+use super::sessions::{find_report, no_such_session, open_plain};
 use profiler_trace::export;
 
-/// Bytes that a download reads at a time.
+/// Number of bytes that a download reads at a time.
 const CHUNK: usize = 64 << 10;
 
-/// Answers `GET /profile/sessions/{id}/artifacts/{name}`.
-pub(super) async fn download(door: Arc<Door>, peer: Peer, id: String, name: String) -> Result<Response, Refusal> {
-    let turn = Arc::clone(&door.downloads).try_acquire_owned().map_err(|_| {
+/// Handles `GET /profile/sessions/{id}/artifacts/{name}`.
+pub(super) async fn download(
+    state: Arc<AppState>,
+    peer: Peer,
+    id: String,
+    name: String,
+) -> Result<Response, Rejection> {
+    let permit = Arc::clone(&state.downloads).try_acquire_owned().map_err(|_| {
         let message = "too many downloads are under way: try again when one has ended";
-        Refusal::new(Code::TooManyDownloads, message)
+        Rejection::new(Code::TooManyDownloads, message)
     })?;
-    let found = door.blocking(move |door| {
-        let found = find(door, &id, &name);
-        let outcome = found.as_ref().map_or_else(|refusal| refusal.code.status().as_u16(), |_| 200);
-        audit::done(peer, "download", &name, &id, &outcome);
+    let found = state.blocking(move |state| {
+        let found = find(state, &id, &name);
+        let outcome = found.as_ref().map_or_else(|rejection| rejection.code.status().as_u16(), |_| 200);
+        audit::log_action(peer, "download", &name, &id, &outcome);
         found
     });
     let Found { name, content_type, file, bytes } = found.await??;
-    // The turn ends with the file.
-    let file = InspectReader::new(tokio::fs::File::from_std(file), move |_| _ = &turn);
+    // The permit is released with the file.
+    let file = InspectReader::new(tokio::fs::File::from_std(file), move |_| _ = &permit);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CONTENT_LENGTH, HeaderValue::from(bytes)),
@@ -52,14 +57,14 @@ struct Found {
     bytes: u64,
 }
 
-fn find(door: &Door, id: &str, name: &str) -> Result<Found, Refusal> {
-    let report = known(door, id).ok_or_else(unknown)?;
+fn find(state: &AppState, id: &str, name: &str) -> Result<Found, Rejection> {
+    let report = find_report(state, id).ok_or_else(no_such_session)?;
     let listed = report.artifacts().find(|artifact| artifact.name == name);
     let listed = listed.ok_or_else(|| {
         let message = "the session lists no artifact of this name: `/profile/sessions/{id}` lists those there are";
-        Refusal::new(Code::NoSuchArtifact, message)
+        Rejection::new(Code::NoSuchArtifact, message)
     })?;
-    let folder = door.controller.folder(&report.session);
+    let folder = state.controller.folder(&report.session);
     let file = folder.and_then(|folder| open_plain(&folder, &listed.name));
     let content_type = export::content_type(&listed.kind, &listed.name);
     let found = file.and_then(|file| {
@@ -68,11 +73,11 @@ fn find(door: &Door, id: &str, name: &str) -> Result<Found, Refusal> {
     });
     found.ok_or_else(|| {
         let message = "the artifact is not in a folder of this machine: the report says on which host it was written";
-        Refusal::new(Code::ArtifactNotHere, message)
+        Rejection::new(Code::ArtifactNotHere, message)
     })
 }
 
-/// Returns the header by which a download is saved under its name, whatever is in the name.
+/// Returns the header under whose name a client saves a download. Escapes any name.
 fn disposition(name: &str) -> HeaderValue {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._ ".contains(letter);
     let plain: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();

@@ -1,8 +1,8 @@
-//! The audit log: one line for each action and download, and one a minute for each reason of
-//! refusals.
+//! Writes the audit log: one line for each action and download, and one a minute for each reason of
+//! rejections.
 //!
-//! Text from a client is escaped, so that it cannot begin a line of its own, and secrets are never
-//! passed here.
+//! Text from a client is escaped, so that it cannot begin a line of its own. Secrets are never
+//! passed to this file.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -12,13 +12,13 @@ use axum::extract::{ConnectInfo, Request};
 use log::Level;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::error::Refusal;
-use super::face::{Refusals, logging};
+use super::error::Rejection;
+use super::runtime::{ThrottledLog, logging};
 
-/// Log target of the audit lines, to filter by.
+/// Log target of the audit lines, for filtering.
 const TARGET: &str = "profiler_runtime::audit";
-/// Characters of one value that are written: a path may have 64 KiB.
-const MOST: usize = 300;
+/// Maximum number of characters of a value that are written; a path may have 64 KiB.
+const MAX_CHARS: usize = 300;
 
 /// The address of the client, if the server knows it.
 pub(super) type Peer = Option<SocketAddr>;
@@ -28,37 +28,37 @@ pub(super) fn peer(request: &Request) -> Peer {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
 }
 
-/// Logs an action that was done, or tried.
-pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str, outcome: &impl Display) {
+/// Logs an action that was carried out or attempted.
+pub(super) fn log_action(peer: Peer, action: &str, what: &impl Display, session: &str, outcome: &impl Display) {
     let (peer, what, session) = (shown(peer), escaped(&what.to_string()), escaped(session));
     let line = format_args!("peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}");
     logging::audit(Level::Info, TARGET, line);
 }
 
-/// Logs a request that was turned away.
-pub(super) async fn refused(refusals: &Refusals, peer: Peer, path: &str, refusal: &Refusal) {
-    let (code, status) = (refusal.code.name(), refusal.code.status().as_u16());
-    let Some(more) = refusals.count(code) else { return };
+/// Logs a rejected request.
+pub(super) async fn log_rejection(log: &ThrottledLog, peer: Peer, path: &str, rejection: &Rejection) {
+    let (code, status) = (rejection.code.name(), rejection.code.status().as_u16());
+    let Some(more) = log.count(code) else { return };
     let (peer, path) = (shown(peer), escaped(path));
-    // A runtime that is ending logs no more.
+    // Fails if the runtime is shutting down.
     let _ = warn(format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{more}")).await;
 }
 
-/// Logs a connection that was cut off, because another wanted its place.
-pub(super) fn cut_off(refusals: &Refusals) {
-    if let Some(more) = refusals.count("no_room") {
-        // No caller waits for it.
+/// Logs that a slow connection was closed in favour of a new one.
+pub(super) fn log_eviction(log: &ThrottledLog) {
+    if let Some(more) = log.count("no_room") {
+        // Not awaited, so that the next client need not wait.
         drop(warn(format!("a slow connection has made room for another one{more}")));
     }
 }
 
-/// Logs on a thread that may block: the host's logger must not hold up the other requests.
+/// Logs on a blocking thread, so that the host's logger does not delay other requests.
 fn warn(line: String) -> JoinHandle<()> {
     spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}")))
 }
 
-/// Logs the refusals that were not logged yet when the server ends.
-pub(super) fn more(more: fmt::Arguments<'_>) {
+/// Logs the rejections that were only counted so far, when the server ends.
+pub(super) fn log_remaining(more: fmt::Arguments<'_>) {
     logging::audit(Level::Warn, TARGET, format_args!("refused, reason={more}"));
 }
 
@@ -67,8 +67,8 @@ fn shown(peer: Peer) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let mut line: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST).is_some() {
+    let mut line: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
         line.push('…');
     }
     line
@@ -79,8 +79,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_sends_stays_on_one_line_and_is_cut() {
+    fn client_text_stays_on_one_line_and_is_truncated() {
         assert_eq!(escaped("a\nb\r\u{1b}[31m\"\u{2028}"), r#"a\nb\r\u{1b}[31m\"\u{2028}"#);
-        assert_eq!(escaped(&"x".repeat(1000)).chars().count(), MOST + 1);
+        assert_eq!(escaped(&"x".repeat(1000)).chars().count(), MAX_CHARS + 1);
     }
 }

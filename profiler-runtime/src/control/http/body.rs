@@ -1,7 +1,7 @@
-//! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys
-//! that vLLM's and SGLang's clients send.
+//! Parses the body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing. A start also
+//! accepts the keys that vLLM's and SGLang's clients send.
 //!
-//! Every body becomes a selection, or sentences that say what would be right.
+//! A body becomes a selection, or a list of problems with their corrections.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,42 +11,42 @@ use axum::extract::{FromRequest, Request};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::error::{Code, Refusal};
-use super::face::{Selection, SessionWishes};
-use super::places::Place;
+use super::error::{Code, Rejection};
+use super::runtime::{Selection, SessionWishes};
+use super::slots::Slot;
 use super::wishes::{self, Reading};
 
-/// Example of a body.
+/// Example body for messages.
 const EXAMPLE: &str = "{\"stages\": [0, \"vae.*\"]}";
-/// Key for stages, and upstream's for the same.
+/// Key for stages; below it, upstream's key with the same meaning.
 const STAGES: &str = "stages";
 const PROFILE_STAGES: &str = "profile_stages";
-/// Most stages in one body: more than any pipeline has.
-const MOST: usize = 256;
-/// Most characters of one name.
-const LONGEST: usize = 256;
+/// Maximum number of stages in a body: more than any pipeline has.
+const MAX_STAGES: usize = 256;
+/// Maximum length of a name in characters.
+const MAX_NAME: usize = 256;
 
-/// Reads the body, within the limits, and returns its selection. In a server of the user's, the
-/// time that it takes is that server's business.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Refusal> {
+/// Reads the body within the limits and returns its selection. In the user's own server, that
+/// server limits the time.
+pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Rejection> {
     let too_large = || {
         let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
-        Refusal::new(Code::TooLarge, message)
+        Rejection::new(Code::TooLarge, message)
     };
-    // Refused by its announced length; one that announces none, while it is read.
+    // Rejected by its announced length, or while reading if it announces none.
     if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let place = request.extensions().get::<Arc<Place>>().cloned();
+    let slot = request.extensions().get::<Arc<Slot>>().cloned();
     let bytes = Bytes::from_request(request, &());
-    let bytes = match &place {
+    let bytes = match &slot {
         None => bytes.await,
-        Some(place) => tokio::time::timeout(place.time_left(), bytes)
+        Some(slot) => tokio::time::timeout(slot.time_left(), bytes)
             .await
-            .map_err(|_| Refusal::new(Code::TooSlow, "the body came too slowly: send it at once"))?,
+            .map_err(|_| Rejection::new(Code::TooSlow, "the body came too slowly: send it at once"))?,
     };
-    if let Some(place) = place {
-        place.works();
+    if let Some(slot) = slot {
+        slot.set_working();
     }
     let bytes = bytes.map_err(|rejected| match rejected.status() {
         status if status == Code::TooLarge.status() => too_large(),
@@ -55,9 +55,8 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     selection(&bytes)
 }
 
-/// Reads the selection and the wishes of a body; an error has everything that is wrong with it, in
-/// its order.
-fn selection(body: &[u8]) -> Result<Selection, Refusal> {
+/// Parses a body; an error contains all problems, in the body's order.
+fn selection(body: &[u8]) -> Result<Selection, Rejection> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());
     }
@@ -96,20 +95,20 @@ fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     Ok(Selection { wishes: SessionWishes { names, ..wishes }, ..selection })
 }
 
-/// Returns everything that is wrong with a list of stages.
+/// Returns all problems of a list of stages.
 fn list_problem(list: &[Value], key: &str) -> Vec<String> {
     if list.is_empty() {
         return vec![format!("`{key}` is empty: name at least one, or leave it out to select everything")];
     }
-    if list.len() > MOST {
-        return vec![format!("`{key}` has more than {MOST} entries: use patterns such as \"vae.*\"")];
+    if list.len() > MAX_STAGES {
+        return vec![format!("`{key}` has more than {MAX_STAGES} entries: use patterns such as \"vae.*\"")];
     }
     let problem = |value: &Value| match value {
         Value::Number(_) if number(value).is_some() => None,
         Value::Number(_) => Some("is not the number of a stage process: 0, 1, 2, …".to_owned()),
         Value::String(name) if is_name(name) => None,
         Value::String(_) => {
-            Some(format!("is not the name of a range: 1 to {LONGEST} characters without control characters"))
+            Some(format!("is not the name of a range: 1 to {MAX_NAME} characters without control characters"))
         }
         _ => Some(format!("is neither a number nor a name: write it as in {EXAMPLE}")),
     };
@@ -117,8 +116,8 @@ fn list_problem(list: &[Value], key: &str) -> Vec<String> {
     problems.map(|(at, problem)| format!("`{key}[{at}]` {problem}")).collect()
 }
 
-/// Returns the selection of a list without problems, and where it has the names: they are sorted
-/// for comparison.
+/// Converts a valid list to a selection. Names are sorted for comparison, so their positions in the
+/// request are kept as aliases.
 fn select(list: &[Value], key: &str) -> Selection {
     let mut selection = Selection::stages(list.iter().filter_map(number));
     let names = list.iter().enumerate().filter_map(|(at, value)| Some((value.as_str()?.to_owned(), at)));
@@ -137,10 +136,10 @@ fn number(value: &Value) -> Option<u32> {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.trim().is_empty() && name.chars().nth(LONGEST).is_none() && !name.contains(char::is_control)
+    !name.trim().is_empty() && name.chars().nth(MAX_NAME).is_none() && !name.contains(char::is_control)
 }
 
-/// The fields in their order: a map would hide one that is given twice.
+/// The fields of a body in their order. A map would hide duplicates.
 struct Fields(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -164,6 +163,6 @@ impl<'de> Visitor<'de> for Fields {
     }
 }
 
-pub(super) fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::new(Code::BadBody, message)
+pub(super) fn bad(message: impl Into<String>) -> Rejection {
+    Rejection::new(Code::BadBody, message)
 }

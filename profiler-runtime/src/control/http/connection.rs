@@ -1,9 +1,9 @@
-//! One connection: one request and its answer, with a limit on every wait for the client and none
-//! on the work.
+//! Serves one connection: one request and its response. Every wait for the client has a timeout;
+//! the work on the response has none.
 //!
-//! The first byte comes within two seconds, the request is there within the patience of
-//! [`HttpOptions::read_timeout`], and a client that does not read the answer on for that long is
-//! cut off.
+//! The first byte must arrive within two seconds and the request within
+//! [`HttpOptions::read_timeout`]. A client that stops reading the response for that long is
+//! disconnected.
 //!
 //! [`HttpOptions::read_timeout`]: super::HttpOptions::read_timeout
 
@@ -23,60 +23,60 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::places::Place;
+use super::slots::Slot;
 
-/// Time in which a client has to send its first byte.
+/// Timeout for the client's first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
-/// Most bytes of a head.
+/// Maximum size of a request head in bytes.
 const HEAD_LIMIT: usize = 16 << 10;
 
-/// Answers the connection's request. Errors are the client's.
-pub(super) async fn converse(stream: TcpStream, peer: SocketAddr, routes: Router, place: Arc<Place>, most: Duration) {
-    if !matches!(timeout(FIRST_BYTE.min(most), stream.peek(&mut [0])).await, Ok(Ok(1))) {
+/// Serves the request of a connection. Ignores errors, which are the client's.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, routes: Router, slot: Arc<Slot>, limit: Duration) {
+    if !matches!(timeout(FIRST_BYTE.min(limit), stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
     }
-    let routes = routes.layer(Extension(ConnectInfo(peer))).layer(Extension(Arc::clone(&place)));
+    let routes = routes.layer(Extension(ConnectInfo(peer))).layer(Extension(Arc::clone(&slot)));
     let mut http = http1::Builder::new();
-    // A second request would have to be waited for.
+    // A second request would need another wait.
     http.keep_alive(false);
-    http.timer(TokioTimer::new()).header_read_timeout(place.time_left()).max_buf_size(HEAD_LIMIT);
-    let stream = Patient { stream, place, most, stalled: None };
+    http.timer(TokioTimer::new()).header_read_timeout(slot.time_left()).max_buf_size(HEAD_LIMIT);
+    let stream = WriteTimeout { stream, slot, limit, stalled: None };
     let _ = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).await;
 }
 
-/// A socket whose writes fail when the other side has not read on for `most`.
-struct Patient {
+/// A socket whose writes fail if the client does not read for `limit`.
+struct WriteTimeout {
     stream: TcpStream,
-    place: Arc<Place>,
-    most: Duration,
+    slot: Arc<Slot>,
+    limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    /// Passes on the result of a write, unless it has been waiting for too long.
+impl WriteTimeout {
+    /// Returns the result of a write, or an error once it has been pending for too long.
     fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             if self.stalled.take().is_some() {
-                self.place.works();
+                self.slot.set_working();
             }
             return written;
         }
-        let (most, place) = (self.most, &self.place);
+        let (limit, slot) = (self.limit, &self.slot);
         let stalled = self.stalled.get_or_insert_with(|| {
-            place.stalls();
-            Box::pin(sleep(most))
+            slot.set_stalled();
+            Box::pin(sleep(limit))
         });
         stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(context, written)

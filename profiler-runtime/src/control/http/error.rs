@@ -1,17 +1,16 @@
-//! Refusals: the reason why a request is not carried out, as a status, a code for programs and a
-//! sentence for people.
+//! Rejections: a status, a code for programs and a sentence for the user.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::face::{ControlError, Error, Origin};
+use super::runtime::{ControlError, Error, Origin};
 
-/// Makes the enum of codes, each with its status and its name in answers and in the audit log.
+/// Defines the enum of codes, each with its status and its name in responses and in the audit log.
 macro_rules! codes {
     ($($code:ident = $status:ident, $name:literal;)+) => {
-        /// Codes of the answers to requests that are not carried out.
+        /// Code of a rejection.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Code {
             $($code,)+
@@ -61,20 +60,20 @@ codes! {
     FolderNotWritable = INSUFFICIENT_STORAGE, "folder_not_writable";
 }
 
-/// A request that is not carried out.
+/// The rejection of a request.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) code: Code,
     pub(super) message: String,
 }
 
-impl Refusal {
+impl Rejection {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }
 
-impl From<ControlError> for Refusal {
+impl From<ControlError> for Rejection {
     fn from(error: ControlError) -> Self {
         use ControlError as E;
         let code = match &error {
@@ -95,7 +94,7 @@ impl From<ControlError> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let body = json!({"error": {"code": self.code.name(), "message": self.message}});
         let mut response = (self.code.status(), Json(body)).into_response();

@@ -1,4 +1,4 @@
-//! Admission: the checks before every request, and the state that the handlers share.
+//! Checks every request before its handler runs, and holds the state that the handlers share.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::audit::{self, Peer};
-use super::error::{Code, Refusal};
-use super::face::{Controller, Refusals};
+use super::error::{Code, Rejection};
 use super::options::HttpOptions;
 use super::origin::{self, Hosts};
-use super::places::{self, Place};
+use super::runtime::{Controller, ThrottledLog};
+use super::slots::{self, Slot};
 
-/// Headers of every answer: it is to be saved, not to be shown as a page.
+/// Headers of every response, which make browsers save it rather than show it as a page.
 const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
@@ -27,58 +27,58 @@ const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// The state that the handlers share.
-pub(super) struct Door {
+pub(super) struct AppState {
     pub(super) controller: Arc<dyn Controller>,
     pub(super) options: HttpOptions,
-    pub(super) refusals: Refusals,
-    /// Permits for files open for downloads, also in a server of the user's, which has timeouts of
-    /// its own or none.
+    pub(super) rejections: ThrottledLog,
+    /// Permits for open downloads. Also limits them in the user's own server, which may have no
+    /// timeouts.
     pub(super) downloads: Arc<Semaphore>,
     hosts: Hosts,
 }
 
-impl Door {
-    /// Creates the shared state; `bound` is the address of a listener of our own.
+impl AppState {
+    /// Creates the shared state; `bound` is the address of our own listener.
     pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions, bound: Option<IpAddr>) -> Arc<Self> {
         let hosts = Hosts { allowed: options.hosts.clone(), bound };
-        let downloads = Arc::new(Semaphore::new(places::MOST));
-        Arc::new(Self { controller, options, refusals: Refusals::new(audit::more), downloads, hosts })
+        let downloads = Arc::new(Semaphore::new(slots::MAX_CONNECTIONS));
+        Arc::new(Self { controller, options, rejections: ThrottledLog::new(audit::log_remaining), downloads, hosts })
     }
 
-    fn admits(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn authorize(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Rejection> {
         let Some(token) = &self.options.token else {
-            return check_is_here(peer, headers);
+            return check_local(peer, headers);
         };
         let mut offers = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(offer), None) = (offers.next(), offers.next()) else {
-            return Err(Refusal::new(Code::TokenMissing, "a token is needed: send `Authorization: Bearer <token>`"));
+            return Err(Rejection::new(Code::TokenMissing, "a token is needed: send `Authorization: Bearer <token>`"));
         };
-        if bearer(offer.as_bytes()).is_some_and(|offered| token.is(offered)) {
+        if bearer(offer.as_bytes()).is_some_and(|offered| token.matches(offered)) {
             return Ok(());
         }
         let message = "the token is wrong: send the one of `PROFILER_HTTP_TOKEN` as `Authorization: Bearer <token>`";
-        Err(Refusal::new(Code::TokenWrong, message))
+        Err(Rejection::new(Code::TokenWrong, message))
     }
 
-    /// Runs blocking work, such as a controller's, on a thread for that.
+    /// Runs blocking work, such as a controller's, on a blocking thread.
     ///
     /// # Errors
     ///
-    /// Fails if the controller panicked, or if the runtime is ending.
+    /// Returns an error if the work panicked or the runtime is shutting down.
     pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let door = Arc::clone(self);
-        let failed = |_| Refusal::new(Code::Failed, "the profiler failed: its log says why");
-        spawn_blocking(move || work(&door)).await.map_err(failed)
+    ) -> Result<T, Rejection> {
+        let state = Arc::clone(self);
+        let failed = |_| Rejection::new(Code::Failed, "the profiler failed: its log says why");
+        spawn_blocking(move || work(&state)).await.map_err(failed)
     }
 }
 
-/// Refuses a client that is not known to be on this machine.
-fn check_is_here(peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Rejects a client unless it is known to run on this machine.
+fn check_local(peer: Peer, headers: &HeaderMap) -> Result<(), Rejection> {
     let Some(peer) = peer else {
-        return Err(Refusal::new(
+        return Err(Rejection::new(
             Code::PeerUnknown,
             "this server does not tell the profiler who asks: serve it with \
              `into_make_service_with_connect_info::<SocketAddr>()`, or set a token in `PROFILER_HTTP_TOKEN` or with \
@@ -88,29 +88,29 @@ fn check_is_here(peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
     if peer.ip().to_canonical().is_loopback() && !origin::is_forwarded(headers) {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(Rejection::new(
         Code::TokenRequired,
         "requests from other machines, and those that a proxy has passed on, need a token: set `PROFILER_HTTP_TOKEN`, or \
          `HttpOptions::token`",
     ))
 }
 
-/// Lets a request in, or turns it away.
-pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+/// Runs the handler if the request passes all checks; rejects it otherwise.
+pub(super) async fn check(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let peer = audit::peer(&request);
     let checked =
-        door.hosts.check(request.uri(), request.headers()).and_then(|()| door.admits(peer, request.headers()));
+        state.hosts.check(request.uri(), request.headers()).and_then(|()| state.authorize(peer, request.headers()));
     let mut response = match checked {
         Ok(()) => {
-            let place = request.extensions().get::<Arc<Place>>().filter(|_| request.body().is_end_stream());
-            if let Some(place) = place {
-                place.works();
+            let slot = request.extensions().get::<Arc<Slot>>().filter(|_| request.body().is_end_stream());
+            if let Some(slot) = slot {
+                slot.set_working();
             }
             next.run(request).await
         }
-        Err(refusal) => {
-            audit::refused(&door.refusals, peer, request.uri().path(), &refusal).await;
-            refusal.into_response()
+        Err(rejection) => {
+            audit::log_rejection(&state.rejections, peer, request.uri().path(), &rejection).await;
+            rejection.into_response()
         }
     };
     response.headers_mut().extend(ANSWER_HEADERS);

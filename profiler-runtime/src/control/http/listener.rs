@@ -1,7 +1,8 @@
-//! A listener of its own: one thread with a small runtime, or any runtime of the program's.
+//! Listens for requests, on a thread of its own with a small runtime or in a runtime of the
+//! program.
 //!
-//! Requests must come within a limit and there is room for a limited number of connections, so that
-//! clients that send nothing, or read nothing, cost neither threads nor files for ever.
+//! Requests have a timeout and the number of connections is limited, so that a client that neither
+//! sends nor reads does not occupy threads or descriptors for ever.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -14,20 +15,20 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::audit;
-use super::connection::converse;
-use super::face::{Controller, logging};
-use super::guard::Door;
+use super::connection::serve;
+use super::guard::AppState;
 use super::options::HttpOptions;
-use super::places::{Place, Places};
 use super::routes::{self, no_such_path};
+use super::runtime::{Controller, logging};
+use super::slots::{Slot, Slots};
 use profiler_core::process::Stamp;
 use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::site::pinned;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
-/// Pause when there are no more file descriptors, or no more places.
-const EXHAUSTED: Duration = Duration::from_millis(50);
+/// Pause when descriptors or connection slots have run out.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The reason why a listener could not be started.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub enum HttpError {
     },
     /// The token is empty.
     EmptyToken,
-    /// The operating system gave no thread, or no event queue for the socket.
+    /// The operating system could not provide a thread or an event queue.
     Thread(Arc<io::Error>),
 }
 
@@ -69,16 +70,16 @@ impl fmt::Display for HttpError {
 
 impl std::error::Error for HttpError {}
 
-/// A bound address, ready to be served on a thread of its own or in a runtime of the program's.
-#[must_use = "it answers only while it is served: `spawn` it or `run` it"]
+/// A bound address, to be served on a thread of its own or in a runtime of the program.
+#[must_use = "requests are answered only while the listener is served: `spawn` it or `run` it"]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    door: Arc<Door>,
+    state: Arc<AppState>,
 }
 
-/// A listener on a thread of its own. It stops when this is dropped; requests in progress are cut
-/// off then, but sessions go on.
+/// A listener on a thread of its own. Dropping it stops the listener and aborts requests in
+/// progress, but not sessions.
 #[derive(Debug)]
 #[must_use = "the listener stops when this is dropped: bind it to a name, as in `let _control = …`"]
 pub struct Server {
@@ -89,7 +90,7 @@ pub struct Server {
 }
 
 impl Listener {
-    /// Binds the first of the addresses that can be bound; with port 0 the system chooses one.
+    /// Binds the first of the addresses that can be bound. With port 0, the system chooses a port.
     ///
     /// # Errors
     ///
@@ -113,76 +114,77 @@ impl Listener {
         let socket = TcpListener::bind(addresses.as_slice()).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        let door = Door::new(controller, options, Some(address.ip()));
-        Ok(Self { socket, address, door })
+        let state = AppState::new(controller, options, Some(address.ip()));
+        Ok(Self { socket, address, state })
     }
 
-    /// Returns the address that clients use.
+    /// Returns the address for clients.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers requests until the future is dropped. Needs a tokio runtime with I/O and time.
+    /// Serves requests until the future is dropped. Needs a tokio runtime with I/O and time.
     ///
     /// # Errors
     ///
-    /// Returns [`HttpError::Thread`] if the runtime has no room for the socket; else it never ends.
+    /// Returns [`HttpError::Thread`] if the runtime cannot register the socket; otherwise it never
+    /// returns.
     pub async fn run(self) -> Result<Infallible, HttpError> {
-        let timeout = self.door.options.read_timeout;
+        let timeout = self.state.options.read_timeout;
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(|error| HttpError::Thread(error.into()))?;
-        let door = self.door;
-        let routes = routes::router(Arc::clone(&door)).fallback(no_such_path);
-        let mut places = Places::default();
+        let state = self.state;
+        let routes = routes::router(Arc::clone(&state)).fallback(no_such_path);
+        let mut slots = Slots::default();
         // Aborts the connections when this future is dropped.
         let mut connections = JoinSet::new();
         loop {
             let Ok((stream, peer)) = socket.accept().await else {
-                tokio::time::sleep(EXHAUSTED).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             };
             loop {
-                let (is_room, is_cut) = places.make_room();
-                if is_cut {
-                    audit::cut_off(&door.refusals);
-                    // Its socket is closed before there is another.
+                let (is_free, has_evicted) = slots.free_one();
+                if has_evicted {
+                    audit::log_eviction(&state.rejections);
+                    // Lets the evicted task close its socket first.
                     tokio::task::yield_now().await;
                 }
-                if is_room {
+                if is_free {
                     break;
                 }
-                // It does not matter which of them has ended, or that none has.
-                let _ = tokio::time::timeout(EXHAUSTED, connections.join_next()).await;
+                // Waits until a connection ends, or for a moment.
+                let _ = tokio::time::timeout(RETRY_PAUSE, connections.join_next()).await;
             }
-            let place = Place::new(timeout);
-            let work = converse(stream, peer, routes.clone(), Arc::clone(&place), timeout);
-            places.add(place, connections.spawn(work));
+            let slot = Slot::new(timeout);
+            let work = serve(stream, peer, routes.clone(), Arc::clone(&slot), timeout);
+            slots.add(slot, connections.spawn(work));
             while connections.try_join_next().is_some() {}
         }
     }
 
-    /// Answers requests on a thread of its own.
+    /// Serves requests on a new thread.
     ///
     /// # Errors
     ///
-    /// Returns [`HttpError::Thread`].
+    /// Returns [`HttpError::Thread`] if the thread or the runtime cannot be created.
     pub fn spawn(self) -> Result<Server, HttpError> {
         pinned::pin_this_library();
         let failed = |error: io::Error| HttpError::Thread(Arc::new(error));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let address = self.address;
-        // A child that outlives this process, or its listener, does not keep the port.
+        // A forked child that outlives this process or its listener must not keep the port.
         let closed = ClosedInChild::of(&self.socket);
         let work = move || {
             let _closed = closed;
             runtime.block_on(async {
                 let server = tokio::spawn(self.run());
-                // Dropping the sender is how a server stops.
+                // Dropping the sender stops the server.
                 let _ = stopped.await;
                 server.abort();
             });
-            // A stop that waits for artifacts does not hold up the program's end.
+            // A stop that still waits for artifacts must not delay the end of the program.
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(work).map_err(failed)?;
@@ -191,17 +193,16 @@ impl Listener {
 }
 
 impl Server {
-    /// Returns the address that clients use.
+    /// Returns the address for clients.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers requests for as long as the program runs, on the calling thread's time: returns only
-    /// if the listener's thread ends.
+    /// Blocks until the listener's thread ends, which normally is the end of the program.
     pub fn join(mut self) {
         if let Some(thread) = self.thread.take() {
-            // A panic has been reported by the thread itself.
+            // The panic hook has reported a panic of the thread.
             let _ = thread.join();
         }
     }
@@ -210,7 +211,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.process.is_foreign() {
-            // The thread is the parent's: its waker is not here, and it never ends here.
+            // The thread exists only in the parent, so it can be neither woken nor joined here.
             std::mem::forget((self.stop.take(), self.thread.take()));
             return;
         }

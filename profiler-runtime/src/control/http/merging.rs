@@ -1,21 +1,21 @@
-//! `merge_profiles`: one trace of all ranks, made when the last of them is written, however the
-//! session ends.
+//! Merges the traces of all ranks for `merge_profiles`, after the last rank has written its own,
+//! however the session ends.
 
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::face::{Controller, Report, WorkerState, logging, threads};
+use super::runtime::{Controller, Report, WorkerState, logging, threads};
 use profiler_trace::export::{self, MergeOptions};
 
-/// Pause between two checks whether a session is written.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Interval at which the session is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Name of the merged trace in the session's folder.
 const NAME: &str = "trace_merged.json.gz";
 
-/// Merges the traces of a session that has been started, on a thread of its own.
+/// Starts a thread that merges the traces of a started session.
 pub(super) fn when_written(controller: &Arc<dyn Controller>, session: &str) {
-    // Not weak: a session may be stopped by the end of the server.
+    // A strong reference, because the end of the server may stop the session.
     let (controller, session) = (Arc::clone(controller), session.to_owned());
     let work = move || {
         if let Some(report) = written(&*controller, &session) {
@@ -27,8 +27,8 @@ pub(super) fn when_written(controller: &Arc<dyn Controller>, session: &str) {
     }
 }
 
-/// Waits until no worker of the session has anything left to do; `None` if the session is not known
-/// any more.
+/// Waits until every worker of the session has finished; returns `None` if the session is no longer
+/// known.
 fn written(controller: &dyn Controller, session: &str) -> Option<Report> {
     loop {
         let report = controller.session(session)?;
@@ -36,7 +36,7 @@ fn written(controller: &dyn Controller, session: &str) -> Option<Report> {
         if !report.workers.iter().any(|worker| is_busy(worker.state)) {
             return Some(report);
         }
-        thread::sleep(BETWEEN_LOOKS);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

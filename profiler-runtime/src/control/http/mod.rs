@@ -1,6 +1,7 @@
-//! Start, stop and status by HTTP (feature `http`): for a server that is profiled while it serves.
+//! Controls the profiler over HTTP (feature `http`), for a server that is profiled while it runs.
 //!
-//! The one-line form is a listener with a thread of its own; it stops when the result is dropped:
+//! The simplest form is a listener with a thread of its own, which stops when the result is
+//! dropped:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -8,13 +9,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A program that is an axum server already merges the routes into its own: [`router_from_env`] has
-//! them only if a profiler is configured, [`router`] takes any [`Controller`], such as that of a
-//! job of several processes.
+//! A program that already is an axum server merges the routes into its own. [`router_from_env`]
+//! provides them only if a profiler is configured; [`router`] takes any [`Controller`], such as
+//! that of a job of several processes.
 //!
 //! ```no_run
 //! let app: axum::Router = axum::Router::new().merge(profiler_runtime::http::router_from_env());
-//! // So that the routes know who asks; without it they need a token.
+//! // Tells the routes the client's address; without it they need a token.
 //! let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
 //! ```
 //!
@@ -40,15 +41,15 @@
 //! | `GET /profile/sessions/{id}/artifacts/{name}` | a file that a manifest of that session lists |
 //!
 //! The optional body `{"stages": […]}` selects stage processes by number and ranges by name;
-//! without it everything is selected. A name that nothing bears is refused if one that exists is
-//! near it; a pattern (`"vae*"`) never is. The type of the body is not looked at: it is JSON.
+//! without it, everything is selected. An unknown name is rejected if a similar name exists; a
+//! pattern (`"vae*"`) never is. The content type of the body is ignored: it is always JSON.
 //!
-//! A start also takes what vLLM's and SGLang's clients send, for this session alone: `num_steps`,
-//! `start_step` or `delay_steps`, `activities`, `record_shapes`, `with_stack`, `profile_stages`,
-//! `profile_id` and `profile_prefix` (plain names), `merge_profiles`. `profile_by_stage` is
-//! accepted with a warning, `output_dir` is refused: a request never names a path. Whole numbers
-//! may be strings, as SGLang's client sends them. What a request asks for and does not get, and
-//! whatever else the start warns of, is in the answer's `warnings`.
+//! A start also accepts the keys that vLLM's and SGLang's clients send, for this session only:
+//! `num_steps`, `start_step` or `delay_steps`, `activities`, `record_shapes`, `with_stack`,
+//! `profile_stages`, `profile_id` and `profile_prefix` (plain names), `merge_profiles`.
+//! `profile_by_stage` is accepted with a warning. `output_dir` is rejected, because a request never
+//! names a path. Whole numbers may be strings, as SGLang's client sends them. The response's
+//! `warnings` list settings of the request without an effect, and all other warnings of the start.
 //!
 //! # Status codes
 //!
@@ -70,42 +71,42 @@
 //! # Safety
 //!
 //! A listener binds to loopback addresses only, unless it has a token ([`HttpOptions::token`], or
-//! `PROFILER_HTTP_TOKEN`); then every request must carry it. Without one, only who is known to be
-//! on this machine is let in. In a server of your own that is what it tells
-//! (`into_make_service_with_connect_info::<SocketAddr>()`); one that does not tell who asks needs a
-//! token. A request that a proxy has passed on counts as one from another machine: `Forwarded`,
-//! `X-Forwarded-…`, `X-Real-IP`, `Via` and the like say so. Set a token behind a proxy that adds
-//! none of them.
+//! `PROFILER_HTTP_TOKEN`), which every request must then carry. Without a token, only clients on
+//! this machine are served. In a server of your own, the client's address must be known
+//! (`into_make_service_with_connect_info::<SocketAddr>()`); otherwise the routes need a token. A
+//! request that a proxy has forwarded counts as one from another machine, which `Forwarded`,
+//! `X-Forwarded-…`, `X-Real-IP`, `Via` and similar headers reveal. Set a token behind a proxy that
+//! adds none of them.
 //!
-//! A listener has 32 connections, each for one request. The first byte has to come within two
-//! seconds, the request within [`HttpOptions::read_timeout`] (ten), and who does not read the
-//! answer on for that long is cut off; the work for an answer may take as long as it takes. When
-//! all are taken, the next client takes the place of the one that has been sending its request for
-//! longest, then of one that does not read. At most 32 artifacts are downloaded at a time.
+//! A listener has 32 connections, each for one request. The first byte must arrive within two
+//! seconds and the request within [`HttpOptions::read_timeout`] (ten). A client that stops reading
+//! the response for that long is disconnected; the work on a response has no timeout. If all
+//! connections are in use, a new client replaces the one that has been sending its request for
+//! longest, or else one that does not read. At most 32 artifacts are downloaded at a time.
 //!
-//! `Host` must name a loopback address, the listener's own, or a name from
-//! [`HttpOptions::allow_host`], so that no web page can reach them through a name of its own that
-//! leads here; requests from pages of another origin are refused. Nothing in a request becomes a
-//! path: names are compared with those that manifests list. Each action and each download is a line
-//! in the log, target `profiler_runtime::audit`; refusals are one line a minute for each reason,
-//! with their number. Text of a client's is escaped there.
+//! `Host` must be a loopback address, the listener's own address, or a name from
+//! [`HttpOptions::allow_host`], so that no web page can reach the profiler through a name of its
+//! own (DNS rebinding). Requests from pages of another origin are rejected. Nothing in a request
+//! becomes a path: names are compared with those that manifests list. Each action and each download
+//! is a line in the log with the target `profiler_runtime::audit`; rejections are one line a minute
+//! for each reason, with their number. Text from clients is escaped there.
 mod artifact;
 mod audit;
 mod body;
 mod connection;
 mod control;
 mod error;
-mod face;
 mod guard;
 mod listener;
 mod merging;
 mod options;
 mod origin;
-mod places;
 mod query;
 mod response;
 mod routes;
+mod runtime;
 mod sessions;
+mod slots;
 mod wishes;
 
 use std::net::ToSocketAddrs;
@@ -113,30 +114,30 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use face::{Controller, LocalController, configured, logging, trigger};
-use guard::Door;
+use guard::AppState;
+use runtime::{Controller, LocalController, configured, logging, trigger};
 
 pub use listener::{HttpError, Listener, Server};
 pub use options::HttpOptions;
 
-/// Creates the routes, acting on `controller`. They are there whether or not a profiler is
-/// configured: without one a start answers 409.
+/// Creates the routes for `controller`. They exist whether or not a profiler is configured; if none
+/// is, a start returns 409.
 ///
-/// Needs a tokio runtime: controllers block, so they are called on its blocking threads.
+/// Needs a tokio runtime: controllers block, so they run on its blocking threads.
 pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
-    routes::router(Door::new(controller, options, None))
+    routes::router(AppState::new(controller, options, None))
 }
 
 /// Creates the [`router`] for this process with [`HttpOptions::from_env`], if
-/// [`configure`](crate::configure) or the environment has configured a profiler; else no routes, so
-/// that every path is the server's own 404. Triggers that the configuration names
-/// (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
+/// [`configure`](crate::configure) or the environment has configured a profiler. Otherwise creates
+/// no routes, so that the server answers their paths with its own 404. Arms the triggers of the
+/// configuration (`toggle_on_sigusr2`, `trigger_file`) until the process ends.
 ///
-/// Never fails: a wrong configuration is logged as an error, and leaves the routes out.
+/// Never fails: an invalid configuration is logged as an error, and no routes are created.
 pub fn router_from_env() -> Router {
     match configured() {
         Ok(Some(parsed)) => {
-            trigger::arm_for_good(&parsed.config);
+            trigger::arm_permanently(&parsed.config);
             router(Arc::new(LocalController::new()), HttpOptions::from_env())
         }
         Ok(None) => {
@@ -151,18 +152,18 @@ pub fn router_from_env() -> Router {
 }
 
 /// Listens on `address` for requests to profile this process, with [`HttpOptions::from_env`], on a
-/// thread of its own. Triggers that the configuration names (`toggle_on_sigusr2`, `trigger_file`)
-/// are armed until the process ends.
+/// thread of its own. Arms the triggers of the configuration (`toggle_on_sigusr2`, `trigger_file`)
+/// until the process ends.
 ///
 /// # Errors
 ///
-/// Returns [`HttpError::TokenRequired`] if the address can be reached from other machines and there
-/// is no token, and [`HttpError::Address`] if it cannot be bound.
+/// Returns [`HttpError::TokenRequired`] if other machines can reach the address and there is no
+/// token, and [`HttpError::Address`] if it cannot be bound.
 pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
     let server = Listener::bind(address, Arc::new(LocalController::new()), HttpOptions::from_env())?.spawn()?;
-    // A wrong configuration is the answer to a start.
+    // An invalid configuration is reported by a start.
     if let Ok(Some(parsed)) = configured() {
-        trigger::arm_for_good(&parsed.config);
+        trigger::arm_permanently(&parsed.config);
     }
     Ok(server)
 }

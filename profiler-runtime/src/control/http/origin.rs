@@ -1,25 +1,25 @@
-//! The target of a request and the page that sent it: defences against web pages that reach for
-//! local servers.
+//! Checks the target of a request and the page that sent it, to protect local servers from web
+//! pages.
 //!
-//! A page may send requests to any address, and through a host name that it controls it may even
-//! read the answers (DNS rebinding). Such requests name the wrong `Host`, or an `Origin` that is
-//! not it.
+//! A page may send requests to any address. Through a host name that it controls, it can even read
+//! the responses (DNS rebinding). Such requests have the wrong `Host`, or an `Origin` that differs
+//! from it.
 
 use std::net::IpAddr;
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
-use super::error::{Code, Refusal};
+use super::error::{Code, Rejection};
 
-/// Headers that proxies add: parts of their names, and how names begin and end. Each proxy has its
-/// own, so similar names count too; a client that sends one by itself needs the token.
+/// Parts of header names that proxies add; below, how such names begin and end. Every proxy has its
+/// own, so similar names count too. A client that sends one itself needs the token.
 const FORWARDED: [&str; 6] = ["forwarded", "clientip", "client-ip", "remote-addr", "external-address", "proxy"];
 const BEGINS: [&str; 4] = ["cf-", "cdn-", "x-envoy-", "x-original-"];
 const ENDS: [&str; 4] = ["via", "-ip", "socketip", "x-amzn-trace-id"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The hosts to which requests may be sent.
+/// The hosts for which requests are accepted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
     /// Names and addresses in lower case.
@@ -29,19 +29,18 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Refuses a request that was not sent to one of these hosts, or that a page of another origin
-    /// sent.
-    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// Rejects a request for another host, or from a page of another origin.
+    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Rejection> {
         let host = host(uri, headers)?;
         if !self.allows(host.host()) {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 Code::WrongHost,
                 "the host of this request is not one that the profiler listens for: use a loopback address, or name it \
                  with `HttpOptions::allow_host`",
             ));
         }
         if is_foreign(&host, headers) {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 Code::CrossOrigin,
                 "a page of another origin sent this request: use a page of this server, or a program such as curl",
             ));
@@ -55,7 +54,7 @@ impl Hosts {
             return true;
         }
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        // A page cannot make an address its own, so any will do where the listener has all of them.
+        // A page cannot own an address, so any address is accepted if the listener is bound to all.
         address.is_ok_and(|address| {
             let address = address.to_canonical();
             let bound = self.bound.map(|bound| bound.to_canonical());
@@ -64,21 +63,21 @@ impl Hosts {
     }
 }
 
-/// Returns whether a proxy says that it has passed the request on: the client may be anywhere,
-/// although the proxy is here.
+/// Returns whether a header shows that a proxy has forwarded the request. The client may then be on
+/// another machine, although the proxy is on this one.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
-    let tells = |name: &str| {
+    let is_proxys = |name: &str| {
         FORWARDED.iter().any(|part| name.contains(part))
             || BEGINS.iter().any(|begin| name.starts_with(begin))
             || ENDS.iter().any(|end| name.ends_with(end))
     };
-    // A server that passes headers on to programs replaces `-` by `_`.
-    headers.keys().any(|name| tells(&name.as_str().replace('_', "-")))
+    // A CGI-like server replaces `-` by `_`.
+    headers.keys().any(|name| is_proxys(&name.as_str().replace('_', "-")))
 }
 
-/// Returns the one host of a request.
-fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
-    let bad = || Refusal::new(Code::BadHost, "the request needs one `Host` such as `localhost:8089`");
+/// Returns the only host of a request.
+fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Rejection> {
+    let bad = || Rejection::new(Code::BadHost, "the request needs one `Host` such as `localhost:8089`");
     let mut named = headers.get_all(header::HOST).iter();
     let (first, second) = (named.next(), named.next());
     let first = first.map(|host| Authority::try_from(host.as_bytes()).map_err(|_| bad())).transpose()?;
@@ -98,7 +97,7 @@ fn is_foreign(host: &Authority, headers: &HeaderMap) -> bool {
     foreign_site || origins.any(|origin| !is_origin_of(origin.as_bytes(), host))
 }
 
-/// Returns whether an `Origin` is the host that the request was sent to.
+/// Returns whether an `Origin` equals the host that the request was sent to.
 fn is_origin_of(origin: &[u8], host: &Authority) -> bool {
     let Ok(origin) = Uri::try_from(origin) else { return false };
     let default = match origin.scheme_str() {
@@ -122,11 +121,13 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        hosts.check(&Uri::from_static("/start_profile"), &headers).map_or_else(|refusal| refusal.code.name(), |()| "ok")
+        hosts
+            .check(&Uri::from_static("/start_profile"), &headers)
+            .map_or_else(|rejection| rejection.code.name(), |()| "ok")
     }
 
     #[test]
-    fn loopback_the_bound_address_and_named_hosts_are_meant_and_no_other() {
+    fn only_loopback_bound_and_named_hosts_are_accepted() {
         let bound = Some("10.0.0.7".parse().unwrap());
         let hosts = Hosts { allowed: vec!["gpu7".into()], bound };
         for host in ["localhost", "LocalHost:80", "127.0.0.1:8089", "127.1.2.3", "[::1]:8089", "10.0.0.7:1", "GPU7:80"]
@@ -147,9 +148,9 @@ mod tests {
         assert_eq!(code(&everywhere, &[("host", "evil.example")]), "wrong_host");
     }
 
-    /// G12: proxies name the client in many ways, and clients of this machine send none of these.
+    /// G12: proxies name the client in many ways, and local clients send none of these headers.
     #[test]
-    fn what_proxies_add_is_known() {
+    fn headers_of_proxies_are_recognized() {
         let is_forwarded =
             |name: &'static str| is_forwarded(&[(name.parse().unwrap(), "1".parse().unwrap())].into_iter().collect());
         for name in [
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_must_be_of_the_host_that_it_writes_to() {
+    fn a_page_must_have_the_origin_of_its_target() {
         let with = |host, name, value| code(&Hosts::default(), &[("host", host), (name, value)]);
         for origin in ["http://localhost:8089", "https://LOCALHOST:8089"] {
             assert_eq!(with("localhost:8089", "origin", origin), "ok", "{origin}");

@@ -1,13 +1,13 @@
-//! The part of an address behind the `?`: `wait=false`, and nothing else.
+//! Parses the query of a request: `wait=false`, and nothing else.
 //!
-//! Only names that are known here are echoed, never a client's text.
+//! Messages only contain names that are known here, never a client's text.
 
-use super::error::{Code, Refusal};
-use super::face::nearest;
+use super::error::{Code, Rejection};
+use super::runtime::nearest;
 use super::wishes;
 
 /// Returns whether a stop waits for the artifacts.
-pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
+pub(super) fn wait(query: Option<&str>) -> Result<bool, Rejection> {
     let mut wait = true;
     for (name, value) in pairs(query) {
         wait = match (name, value) {
@@ -20,8 +20,8 @@ pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
     Ok(wait)
 }
 
-/// Refuses any parameter.
-pub(super) fn none(query: Option<&str>) -> Result<(), Refusal> {
+/// Rejects every parameter.
+pub(super) fn reject_any(query: Option<&str>) -> Result<(), Rejection> {
     match pairs(query).next() {
         None => Ok(()),
         Some((name, _)) => Err(in_body(name).unwrap_or_else(|| {
@@ -30,14 +30,14 @@ pub(super) fn none(query: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a parameter of a stop.
-fn unknown(name: &str) -> Refusal {
+/// Returns the rejection of an unknown parameter of a stop.
+fn unknown(name: &str) -> Rejection {
     let meant = nearest(name, ["wait"]).map_or("the only one is `wait`", |_| "did you mean `wait`?");
     in_body(name).unwrap_or_else(|| bad(&format!("the query has an unknown parameter: {meant}")))
 }
 
-/// Refuses a parameter that is a key of bodies.
-fn in_body(name: &str) -> Option<Refusal> {
+/// Returns the rejection of a parameter that belongs into the body.
+fn in_body(name: &str) -> Option<Rejection> {
     let key = wishes::keys().find(|key| *key == name)?;
     Some(bad(&format!("`{key}` belongs into the body, {{\"{key}\": …}}: this address does not take it as a parameter")))
 }
@@ -47,6 +47,6 @@ fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     parts.map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 
-fn bad(message: &str) -> Refusal {
-    Refusal::new(Code::BadQuery, message)
+fn bad(message: &str) -> Rejection {
+    Rejection::new(Code::BadQuery, message)
 }

@@ -1,4 +1,4 @@
-//! A report as an answer: never 200 for less than everything.
+//! Turns a report into a response. The status is 200 only if every worker has finished.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::face::{Report, WorkerState};
+use super::runtime::{Report, WorkerState};
 
-/// Characters that an address has as they are.
+/// Characters that are not percent-encoded.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns the status for how complete a report is.
+/// Returns the status that tells how complete a report is.
 pub(super) fn status(report: &Report) -> StatusCode {
     if !report.is_complete() {
         StatusCode::BAD_GATEWAY
@@ -24,7 +24,7 @@ pub(super) fn status(report: &Report) -> StatusCode {
     }
 }
 
-/// Returns the report for programs; a folder that is not Unicode is shown as well as it can be.
+/// Returns the report as JSON. A folder that is not Unicode is converted lossily.
 pub(super) fn body(report: &Report) -> Value {
     let mut body = json!({
         "session": report.session,
@@ -41,17 +41,19 @@ pub(super) fn body(report: &Report) -> Value {
     body
 }
 
-/// Returns the answer to start and stop. `prefix` is the user's server's prefix of the routes.
-pub(super) fn of(report: &Report, status: StatusCode, prefix: &str) -> Response {
+/// Creates the response to start and stop. `prefix` is the prefix of the routes in the user's
+/// server.
+pub(super) fn new(report: &Report, status: StatusCode, prefix: &str) -> Response {
     let mut response = (status, Json(body(report))).into_response();
     if status == StatusCode::ACCEPTED {
-        let place = format!("{prefix}/profile/sessions/{}", percent(&report.session));
-        response.headers_mut().extend(HeaderValue::try_from(place).ok().map(|place| (header::LOCATION, place)));
+        let location = format!("{prefix}/profile/sessions/{}", percent(&report.session));
+        let location = HeaderValue::try_from(location).ok();
+        response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     }
     response
 }
 
-/// Encodes a text for an address or a header.
+/// Percent-encodes a text for a URL or a header.
 pub(super) fn percent(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }

@@ -1,6 +1,6 @@
-//! Routes: one table for the router, the methods that it allows and the audit log.
+//! Defines the routes: one table for the router, the allowed methods and the audit log.
 //!
-//! A new address is a row of [`ROUTES`] and a handler. A test keeps the table in the module's
+//! To add an address, add a row to [`ROUTES`] and a handler. A test keeps the table in the module's
 //! documentation equal.
 
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 
-use super::error::{Code, Refusal};
-use super::guard::{self, Door};
+use super::error::{Code, Rejection};
+use super::guard::{self, AppState};
 use super::{artifact, audit, control, sessions};
 
-/// The function that answers a request.
+/// The handler of a route.
 #[derive(Clone, Copy)]
 enum Handler {
     Start,
@@ -27,12 +27,12 @@ enum Handler {
     Artifact,
 }
 
-/// One address.
+/// One route.
 struct Route {
     method: Method,
     path: &'static str,
     handler: Handler,
-    #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
+    #[allow(dead_code, reason = "read by the test that compares the documentation with this table")]
     answer: &'static str,
 }
 
@@ -56,47 +56,52 @@ const ROUTES: [Route; 5] = [
     get("/profile/sessions/{id}/artifacts/{name}", Handler::Artifact, "a file that a manifest of that session lists"),
 ];
 
-/// The named parts of a path, in their order.
+/// The parameters of a path, in order.
 type Params = Result<RawPathParams, RawPathParamsRejection>;
 
-/// Returns the router of all routes, with the checks before them.
-pub(super) fn router(door: Arc<Door>) -> Router {
+/// Creates the router of all routes, with the checks before them.
+pub(super) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
     for Route { method, path, handler, .. } in ROUTES {
         let filter = if method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
-        let work = move |State(door), params, request| answer(handler, door, params, request);
-        let wrong = move |State(door): State<Arc<Door>>, request: Request| async move {
+        let work = move |State(state), params, request| answer(handler, state, params, request);
+        let wrong = move |State(state): State<Arc<AppState>>, request: Request| async move {
             let message = format!("`{}` is not possible here: use `{method}`", request.method());
-            let refusal = Refusal::new(Code::WrongMethod, message);
-            audit::refused(&door.refusals, audit::peer(&request), request.uri().path(), &refusal).await;
-            refusal
+            let rejection = Rejection::new(Code::WrongMethod, message);
+            audit::log_rejection(&state.rejections, audit::peer(&request), request.uri().path(), &rejection).await;
+            rejection
         };
         router = router.route(path, on(filter, work).fallback(wrong));
     }
     router
-        .route_layer(DefaultBodyLimit::max(door.options.body_limit))
-        .route_layer(from_fn_with_state(Arc::clone(&door), guard::check))
-        .with_state(door)
+        .route_layer(DefaultBodyLimit::max(state.options.body_limit))
+        .route_layer(from_fn_with_state(Arc::clone(&state), guard::check))
+        .with_state(state)
 }
 
-async fn answer(handler: Handler, door: Arc<Door>, params: Params, request: Request) -> Result<Response, Refusal> {
-    let params = params.map_err(|_| sessions::unknown())?;
+async fn answer(
+    handler: Handler,
+    state: Arc<AppState>,
+    params: Params,
+    request: Request,
+) -> Result<Response, Rejection> {
+    let params = params.map_err(|_| sessions::no_such_session())?;
     let params: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
     let param = |at: usize| params.get(at).cloned().unwrap_or_default();
     match handler {
-        Handler::Start => control::answer(door, request, "start").await,
-        Handler::Stop => control::answer(door, request, "stop").await,
-        Handler::Status => sessions::status(&door).await,
-        Handler::Session => sessions::session(&door, param(0)).await,
-        Handler::Artifact => artifact::download(door, audit::peer(&request), param(0), param(1)).await,
+        Handler::Start => control::answer(state, request, "start").await,
+        Handler::Stop => control::answer(state, request, "stop").await,
+        Handler::Status => sessions::status(&state).await,
+        Handler::Session => sessions::session(&state, param(0)).await,
+        Handler::Artifact => artifact::download(state, audit::peer(&request), param(0), param(1)).await,
     }
 }
 
-/// Answers a request that has no route, in a listener of our own.
-pub(super) async fn no_such_path() -> Refusal {
+/// Rejects a request without a route, in our own listener.
+pub(super) async fn no_such_path() -> Rejection {
     let plain = ROUTES.into_iter().filter(|route| !route.path.contains('{'));
     let known: Vec<String> = plain.map(|route| format!("`{} {}`", route.method, route.path)).collect();
-    Refusal::new(Code::NoSuchPath, format!("there is nothing here: {}", known.join(", ")))
+    Rejection::new(Code::NoSuchPath, format!("there is nothing here: {}", known.join(", ")))
 }
 
 #[cfg(test)]

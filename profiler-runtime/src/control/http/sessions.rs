@@ -1,4 +1,4 @@
-//! The current state, the outcome of a session, and the files that it lists.
+//! Handles the queries: the current state, the outcome of a session, and the files that it lists.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,50 +9,50 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::error::{Code, Refusal};
-use super::face::Report;
-use super::guard::Door;
+use super::error::{Code, Rejection};
+use super::guard::AppState;
 use super::response;
+use super::runtime::Report;
 
-/// Answers `GET /profile/status`.
-pub(super) async fn status(door: &Arc<Door>) -> Result<Response, Refusal> {
-    Ok(Json(door.blocking(|door| door.controller.status()).await?).into_response())
+/// Handles `GET /profile/status`.
+pub(super) async fn status(state: &Arc<AppState>) -> Result<Response, Rejection> {
+    Ok(Json(state.blocking(|state| state.controller.status()).await?).into_response())
 }
 
-/// Answers `GET /profile/sessions/{id}`.
-pub(super) async fn session(door: &Arc<Door>, id: String) -> Result<Response, Refusal> {
-    let found = door.blocking(move |door| {
-        let report = known(door, &id)?;
-        let manifests = door.controller.folder(&report.session).map(|folder| manifests(&report, &folder));
+/// Handles `GET /profile/sessions/{id}`.
+pub(super) async fn session(state: &Arc<AppState>, id: String) -> Result<Response, Rejection> {
+    let found = state.blocking(move |state| {
+        let report = find_report(state, &id)?;
+        let manifests = state.controller.folder(&report.session).map(|folder| manifests(&report, &folder));
         Some((report, manifests.unwrap_or_default()))
     });
-    let (report, manifests) = found.await?.ok_or_else(unknown)?;
+    let (report, manifests) = found.await?.ok_or_else(no_such_session)?;
     let mut body = response::body(&report);
     body["manifests"] = Value::Object(manifests);
     Ok((response::status(&report), Json(body)).into_response())
 }
 
-/// Returns the report of the session of this name. An impossible name is not even asked for.
-pub(super) fn known(door: &Door, id: &str) -> Option<Report> {
+/// Returns the report of the session with this id. Does not ask the controller for an invalid id.
+pub(super) fn find_report(state: &AppState, id: &str) -> Option<Report> {
     if id.is_empty() || id.len() > 256 || id.contains(|letter: char| letter.is_control() || "/\\".contains(letter)) {
         return None;
     }
-    door.controller.session(id).filter(|report| report.session == id)
+    state.controller.session(id).filter(|report| report.session == id)
 }
 
-pub(super) fn unknown() -> Refusal {
+pub(super) fn no_such_session() -> Rejection {
     let message = "no session of this name was started here: `/profile/status` names the last";
-    Refusal::new(Code::NoSuchSession, message)
+    Rejection::new(Code::NoSuchSession, message)
 }
 
-/// Returns the manifests that can be read, by name.
+/// Returns the readable manifests by name.
 fn manifests(report: &Report, folder: &Path) -> Map<String, Value> {
     let names = report.artifacts().filter(|artifact| artifact.kind == "manifest").map(|artifact| &artifact.name);
     let read = |name: &str| serde_json::from_reader(BufReader::new(open_plain(folder, name)?)).ok();
     names.filter_map(|name| Some((name.clone(), read(name)?))).collect()
 }
 
-/// Opens a file in the folder itself; not one beside it, nor one behind a link.
+/// Opens a file directly inside the folder; never one outside of it or behind a link.
 pub(super) fn open_plain(folder: &Path, name: &str) -> Option<File> {
     let mut parts = Path::new(name).components();
     let (Some(Component::Normal(file)), None) = (parts.next(), parts.next()) else { return None };

@@ -1,17 +1,17 @@
-//! The keys of upstream's bodies for `POST /start_profile`, with the meaning that `config`'s table
-//! of names gives each.
+//! Reads the keys of `POST /start_profile` that upstream's clients send, as `config`'s table of
+//! upstream names describes.
 
 use std::fmt::Display;
 
 use serde_json::Value;
 
-use super::face::{Field, Kind, Location, SessionWishes, Treatment, UpstreamName, nearest};
+use super::runtime::{Field, Kind, Location, SessionWishes, Treatment, UpstreamName, nearest};
 
 const ACTIVITIES: &str = "torch_profiler_activities";
-/// Longest name of a session in a request, so that it stays one with a prefix and a number.
-const LONGEST: usize = 48;
+/// Maximum length of a session's name in a request, which leaves space for a prefix and a number.
+const MAX_NAME: usize = 48;
 
-/// Wishes that have been read, and everything that is wrong with them, in the order of the body.
+/// The settings read so far and all problems, in the order of the body.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) wishes: SessionWishes,
@@ -24,16 +24,16 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
 }
 
 impl Reading {
-    /// Takes one key of a body, or notes why not.
+    /// Reads one key of a body, or adds a problem.
     pub(super) fn take(&mut self, key: &str, value: &Value) {
         let Some(row) = UpstreamName::find(Location::Body, key) else { return self.problem(unknown(key)) };
-        // Other servers' clients send null for values that they leave out.
+        // Clients of other servers send null for values that they omit.
         if value.is_null() {
             return;
         }
         match row.treatment {
             Treatment::Refused { reason } => self.problem(format!("`{key}` is not taken here: {reason}")),
-            // A switched-off setting is not missed.
+            // A setting that is switched off needs no warning.
             Treatment::Accepted { .. } if *value == Value::Bool(false) => {}
             Treatment::Accepted { warning } => self.warn(format!("`{key}` does nothing here: {warning}")),
             Treatment::Sets(ACTIVITIES) => self.set_activities(row.name, value),
@@ -46,7 +46,7 @@ impl Reading {
                 (Some(name), "profile_id") => self.wishes.name = Some(name.to_owned()),
                 (Some(name), _) => self.wishes.prefix = Some(name.to_owned()),
                 (None, _) => self.problem(format!(
-                    "`{key}` is no plain name: write 1 to {LONGEST} letters, digits, `.`, `_` or `-` in quotes, and no dot or \
+                    "`{key}` is no plain name: write 1 to {MAX_NAME} letters, digits, `.`, `_` or `-` in quotes, and no dot or \
                      dash at the beginning; it is never a path"
                 )),
             },
@@ -61,8 +61,8 @@ impl Reading {
         self.wishes.warnings.push(warning);
     }
 
-    /// Sets the activities. SGLang's list has words that are no activities of a profiler: `MEM` is
-    /// a field here.
+    /// Sets the activities. SGLang's list also has words that are no activities here; `MEM` is a
+    /// field.
     fn set_activities(&mut self, key: &str, value: &Value) {
         let Value::Array(words) = value else { return self.set(key, ACTIVITIES, value) };
         let mut kept = words.clone();
@@ -73,7 +73,7 @@ impl Reading {
         for word in ["RPD", "CUDA_PROFILER"].iter().filter(|word| words.iter().any(|given| given == *word)) {
             self.warn(format!("`{word}` in `{key}` does nothing here: set `profiler` where the server is started"));
         }
-        // A list of such words alone no longer says what to record.
+        // A list of only such words does not choose what to record.
         if !kept.is_empty() || words.is_empty() {
             self.set(key, ACTIVITIES, &kept.into());
         }
@@ -84,7 +84,7 @@ impl Reading {
             return self.problem(same(other, key));
         }
         let Some(kind) = Field::named(field).map(|field| field.kind) else { return };
-        // SGLang's client writes its numbers as strings.
+        // SGLang's client sends numbers as strings.
         let number = value.as_str().filter(|_| matches!(kind, Kind::Whole { .. })).map(|text| kind.value_of(text));
         let value = number.unwrap_or_else(|| value.clone());
         let wrong = kind.check(key, &value);
@@ -95,15 +95,15 @@ impl Reading {
     }
 }
 
-/// Returns a sentence about two keys with one meaning.
+/// Returns the problem of two keys with one meaning.
 pub(super) fn same(one: &str, other: &str) -> String {
     format!("`{one}` and `{other}` say the same: keep one of them")
 }
 
-/// Returns whether a name is one component of a path and no more.
+/// Returns whether a name is one plain path component.
 fn is_plain(name: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
 }
 
 fn unknown(key: &str) -> String {
@@ -123,7 +123,7 @@ fn unknown(key: &str) -> String {
     }
 }
 
-/// Returns the name of the configuration's field with this name.
+/// Returns the static name of a field; empty if there is no such field.
 fn key_of(key: &str) -> &'static str {
     Field::named(key).map_or("", |field| field.name)
 }

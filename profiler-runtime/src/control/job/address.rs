@@ -1,8 +1,8 @@
-//! The address at which a coordinator listens, its token, and the errors of both.
+//! The address of a coordinator, its token, and the errors of both.
 //!
-//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other
-//! hosts, which have to show the coordinator's token. The connection is not encrypted: TCP is for
-//! networks that are trusted.
+//! `unix:/path` serves processes of one host and one user; `tcp://host:port` serves workers on
+//! other hosts, which must present the coordinator's token. The connection is not encrypted, so TCP
+//! is for trusted networks only.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use std::{fmt, io};
 
 use crate::control::token::Token;
 
-/// Variable with the token itself, for workers.
+/// Variable with the token.
 pub(super) const TOKEN: &str = "PROFILER_COORDINATOR_TOKEN";
-/// Variable with the path of a file that holds the token.
+/// Variable with the path of a file that contains the token.
 const TOKEN_FILE: &str = "PROFILER_COORDINATOR_TOKEN_FILE";
 
 /// The address at which a coordinator listens: `unix:/path` or `tcp://host:port`.
@@ -23,18 +23,18 @@ const TOKEN_FILE: &str = "PROFILER_COORDINATOR_TOKEN_FILE";
 pub enum Address {
     /// A socket in a folder that only its owner may enter.
     Unix(PathBuf),
-    /// Host and port; port 0 lets the system choose one.
+    /// Host and port; with port 0, the system chooses a port.
     Tcp(String),
 }
 
 impl Address {
-    /// Reads the address of a coordinator or worker, with or without a token.
+    /// Parses the address of a coordinator or worker, with or without a token.
     ///
     /// # Errors
     ///
-    /// Fails if it is no address, is TCP without a token, or of a kind that this system does not
-    /// have.
-    pub(super) fn given(text: &str, has_token: bool) -> Result<Self, LinkError> {
+    /// Returns an error if the text is not an address, is TCP without a token, or has a kind that
+    /// this system does not support.
+    pub(super) fn parse_with_token(text: &str, has_token: bool) -> Result<Self, LinkError> {
         match text.parse()? {
             address @ Self::Tcp(_) if !has_token => Err(LinkError::NoToken { address }),
             Self::Unix(_) if cfg!(not(unix)) => Err(LinkError::NoUnixSockets),
@@ -49,16 +49,16 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, LinkError> {
         let wrong = || LinkError::Address { given: text.to_owned() };
         if let Some(path) = text.strip_prefix("unix:") {
-            // As in URLs, `unix:///path` is the same.
+            // As in URLs, `unix:///path` is equivalent.
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() { Err(wrong()) } else { Ok(Self::Unix(path.into())) };
         }
-        let place = text.strip_prefix("tcp://").ok_or_else(wrong)?;
-        let (host, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+        let host_and_port = text.strip_prefix("tcp://").ok_or_else(wrong)?;
+        let (host, port) = host_and_port.rsplit_once(':').ok_or_else(wrong)?;
         if host.is_empty() || port.parse::<u16>().is_err() {
             return Err(wrong());
         }
-        Ok(Self::Tcp(place.to_owned()))
+        Ok(Self::Tcp(host_and_port.to_owned()))
     }
 }
 
@@ -66,12 +66,12 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Tcp(place) => write!(f, "tcp://{place}"),
+            Self::Tcp(host_and_port) => write!(f, "tcp://{host_and_port}"),
         }
     }
 }
 
-/// The reason why a coordinator cannot listen, or a worker cannot look for one.
+/// The reason why a coordinator cannot listen, or a worker cannot connect.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LinkError {
@@ -87,14 +87,14 @@ pub enum LinkError {
         /// Address that needs a token.
         address: Address,
     },
-    /// The file of the token cannot be read.
+    /// The token's file cannot be read.
     TokenFile {
         /// Path of the file.
         path: PathBuf,
         /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// Other users may enter the socket's folder.
+    /// The socket's folder is accessible to other users.
     OpenFolder {
         /// Folder of the socket.
         folder: PathBuf,
@@ -106,9 +106,9 @@ pub enum LinkError {
         /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// This process has joined a coordinator already.
+    /// This process has already joined a coordinator.
     AlreadyJoined,
-    /// The operating system gave no thread.
+    /// The operating system could not start a thread.
     Thread {
         /// Error of the operating system.
         source: Arc<io::Error>,
@@ -143,11 +143,11 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
-/// Returns the environment's token, without the white space around it.
+/// Returns the token in the environment, without surrounding white space.
 ///
 /// # Errors
 ///
-/// Fails if it names a file that cannot be read.
+/// Returns an error if the environment names a file that cannot be read.
 pub(super) fn token_from_env(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Token>, LinkError> {
     if let Some(text) = env(TOKEN) {
         return Ok(secret(&text.to_string_lossy()));
@@ -159,7 +159,7 @@ pub(super) fn token_from_env(env: impl Fn(&str) -> Option<OsString>) -> Result<O
     }
 }
 
-/// Returns a token without the white space around it; `None` for an empty one, which would be no
+/// Returns a token without surrounding white space; `None` if it is empty, because that is no
 /// secret.
 fn secret(text: &str) -> Option<Token> {
     Some(Token::new(text.trim())).filter(|token| !token.is_empty())
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_and_shown_alike() {
+    fn addresses_are_parsed_and_displayed_alike() {
         for (text, shown) in [
             ("unix:/run/me/profiler.sock", "unix:/run/me/profiler.sock"),
             ("unix:///run/x", "unix:/run/x"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_told_what_would_be_right() {
+    fn other_text_is_rejected_with_a_correction() {
         for text in ["", "unix:", "/run/x", "tcp://", "tcp://host", "tcp://:1", "tcp://host:99999", "http://host:1"] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.ends_with("write `unix:/path` or `tcp://host:port`"), "{error}");
@@ -197,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_from_a_variable_or_a_file() {
+    fn a_token_comes_from_a_variable_or_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "from file\n").unwrap();
-        let of =
+        let read =
             |name: &'static str, value: OsString| token_from_env(move |asked| (asked == name).then(|| value.clone()));
-        assert_eq!(of(TOKEN, "given".into()).unwrap().unwrap().reveal(), "given");
-        assert_eq!(of(TOKEN_FILE, file.path().into()).unwrap().unwrap().reveal(), "from file");
-        assert!(of("OTHER", "x".into()).unwrap().is_none());
-        assert!(matches!(of(TOKEN_FILE, "/nowhere/at/all".into()), Err(LinkError::TokenFile { .. })));
+        assert_eq!(read(TOKEN, "given".into()).unwrap().unwrap().reveal(), "given");
+        assert_eq!(read(TOKEN_FILE, file.path().into()).unwrap().unwrap().reveal(), "from file");
+        assert!(read("OTHER", "x".into()).unwrap().is_none());
+        assert!(matches!(read(TOKEN_FILE, "/nowhere/at/all".into()), Err(LinkError::TokenFile { .. })));
     }
 }

@@ -1,7 +1,7 @@
-//! Lines out of a stream of bytes, with a limit on their length and on the time for one: a worker
-//! and its coordinator read each other's messages with it.
+//! Reads lines from a stream, with a maximum length and a deadline. Workers and coordinators read
+//! each other's messages with it.
 //!
-//! Bytes before the first line end are never kept beyond the limit, whoever sends them.
+//! Bytes without a line end are never kept beyond the maximum length.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::link::Stream;
-use super::wire::{self, MOST_LINE};
+use super::wire::{self, MAX_LINE};
 
-/// Time of a read that only checks whether there is something.
-const A_LOOK: Duration = Duration::from_millis(1);
+/// Minimum timeout of a read, which still returns bytes that have arrived.
+const MIN_READ_TIMEOUT: Duration = Duration::from_millis(1);
 
 fn late() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "nothing came in time")
@@ -22,11 +22,11 @@ fn broken(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("the connection is broken: {error}"))
 }
 
-/// A reader of lines, with the bytes that have come and were not taken yet.
+/// A reader of lines, with the bytes that were received and not consumed yet.
 #[derive(Debug, Default)]
 pub(super) struct LineReader {
     bytes: Vec<u8>,
-    /// Number of these bytes that are known to hold no line end.
+    /// Number of these bytes that contain no line end.
     searched: usize,
 }
 
@@ -41,12 +41,17 @@ impl LineReader {
         Ok(())
     }
 
-    /// Returns the next line, without its end. Bytes that have come by the deadline are read after
-    /// it, too: this process may have been suspended meanwhile.
-    pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
+    /// Returns the next line without its end. After the deadline, bytes that have arrived are still
+    /// read, because this process may have been suspended.
+    pub(super) fn next(
+        &mut self,
+        stream: &Stream,
+        max_length: usize,
+        deadline: Option<Instant>,
+    ) -> io::Result<Vec<u8>> {
         let mut is_late = false;
         loop {
-            if let Some(line) = self.take(most)? {
+            if let Some(line) = self.take(max_length)? {
                 return Ok(line);
             }
             if is_late {
@@ -56,16 +61,16 @@ impl LineReader {
         }
     }
 
-    /// Passes on every message until the connection ends, or `on_message` gives a reason to end it;
-    /// returns the reason. For a line that cannot be parsed, `on_message` gets the id, if that can
-    /// be read, and what is wrong.
+    /// Calls `on_message` for every message until the connection ends or `on_message` returns an
+    /// error; returns the reason. For a line that cannot be parsed, `on_message` gets the id, if it
+    /// is readable, and the problem.
     pub(super) fn for_each<T: DeserializeOwned>(
         mut self,
         stream: &Stream,
         mut on_message: impl FnMut(Result<T, (Option<u64>, String)>) -> Result<(), String>,
     ) -> String {
         loop {
-            let line = match self.next(stream, MOST_LINE, None) {
+            let line = match self.next(stream, MAX_LINE, None) {
                 Ok(line) => line,
                 Err(error) => return error.to_string(),
             };
@@ -76,12 +81,12 @@ impl LineReader {
         }
     }
 
-    /// Reads the bytes that are there, or come by the deadline. Returns whether the deadline had
-    /// passed before.
+    /// Reads the bytes that have arrived or arrive before the deadline. Returns whether the
+    /// deadline had already passed.
     fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(broken)?;
+        stream.set_read_timeout(left.map(|left| left.max(MIN_READ_TIMEOUT))).map_err(broken)?;
         match (&*stream).read(&mut chunk) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection has ended")),
             Ok(count) => self.push(&chunk[..count]),
@@ -97,12 +102,12 @@ impl LineReader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns a complete line, without its end.
-    fn take(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
+    /// Returns a complete line without its end, if there is one.
+    fn take(&mut self, max_length: usize) -> io::Result<Option<Vec<u8>>> {
         let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let length = found.map_or(self.bytes.len(), |at| self.searched + at);
-        if length > most {
-            let message = format!("a line is longer than {most} bytes");
+        if length > max_length {
+            let message = format!("a line is longer than {max_length} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         if found.is_none() {
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_line_that_came_in_time_is_read_although_the_deadline_has_passed() {
+    fn a_line_that_arrived_in_time_is_read_after_the_deadline() {
         let (mut other, stream) = std::os::unix::net::UnixStream::pair().unwrap();
         io::Write::write_all(&mut other, b"in time\n").unwrap();
         let (stream, mut reader, passed) = (Stream::Unix(stream), LineReader::default(), Some(Instant::now()));

@@ -1,19 +1,18 @@
-//! A worker's reaction to its coordinator's requests: the sessions of this process, under the names
-//! that the coordinator gives.
+//! Handles a coordinator's requests in a worker: starts and stops sessions of this process under
+//! the coordinator's names.
 //!
-//! Everything from the wire is checked here before it means anything: a session's name has to be a
-//! plain name, the configuration goes through the same reader as any other. Knows nothing of
-//! sockets.
+//! All input from the wire is checked here: a session's name must be a plain name, and the
+//! configuration goes through the same reader as any other. Nothing here knows sockets.
 
 use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::local::{line_of, settled, this_status};
+use super::local::{outcome_status, session_status, this_status};
 use super::remember;
 use super::report::{FailureCode, WorkerState};
 use super::selection::with_aliases;
-use super::wire::{Answer, Failure, Request, UNASKED};
+use super::wire::{Answer, Failure, Request, UNSOLICITED};
 use crate::config::{Aliases, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
@@ -22,9 +21,9 @@ use crate::session::{self, ExportHandle, SessionId, Status};
 /// The outcome of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The answer.
+    /// An immediate answer.
     Now(Answer),
-    /// An answer that comes when this session's artifacts are on disk.
+    /// An answer that is due when this session's artifacts are on disk.
     WhenWritten(ExportHandle),
 }
 
@@ -32,19 +31,19 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     started: VecDeque<Started>,
-    /// True if nothing is started any more.
+    /// Whether further starts are refused.
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Started {
     handle: ExportHandle,
-    /// True if the coordinator knows the outcome of its artifacts.
-    is_told: bool,
+    /// Whether the coordinator has received the outcome of its artifacts.
+    is_delivered: bool,
 }
 
 impl Sessions {
-    /// Carries out a request.
+    /// Handles a request.
     pub(super) fn handle(&mut self, id: u64, request: Request) -> Outcome {
         match request {
             Request::Start { session, config, places } => Outcome::Now(self.start(id, session, &config, places)),
@@ -68,7 +67,7 @@ impl Sessions {
         }
     }
 
-    /// Starts a session; returns the warnings for its user.
+    /// Starts a session; returns its warnings.
     fn try_start(&mut self, session: &str, config: &Value, places: Aliases) -> Result<Vec<String>, Failure> {
         let bad = |message: &str| Failure::new(FailureCode::BadRequest, message);
         if self.is_closed {
@@ -80,7 +79,7 @@ impl Sessions {
         let handle =
             control::begin_as(with_aliases(parsed, places), Some(name.into())).map_err(|error| as_failure(&error))?;
         let warnings = handle.start_warnings().to_vec();
-        remember(&mut self.started, Started { handle, is_told: false });
+        remember(&mut self.started, Started { handle, is_delivered: false });
         Ok(warnings)
     }
 
@@ -90,15 +89,15 @@ impl Sessions {
         about(id, &handle)
     }
 
-    fn status(&self, id: u64, asked: Option<&str>) -> Answer {
+    fn status(&self, id: u64, requested: Option<&str>) -> Answer {
         let (session, line) = this_status();
-        match asked.and_then(|session| self.find(session)) {
+        match requested.and_then(|session| self.find(session)) {
             Some(handle) if line.state != WorkerState::Recording => about(id, &handle),
-            _ => Answer::of(id, session, line),
+            _ => Answer::from_status(id, session, line),
         }
     }
 
-    /// Ends the active session that a coordinator has started; its artifacts are written in the
+    /// Stops the active session if a coordinator has started it. Its artifacts are written in the
     /// background.
     pub(super) fn end(&self) -> Option<SessionId> {
         let mut sessions = self.started.iter().map(|started| started.handle.session());
@@ -107,22 +106,22 @@ impl Sessions {
         Some(session.clone())
     }
 
-    /// Notes that the coordinator has received this answer.
-    pub(super) fn told(&mut self, answer: &Answer) {
+    /// Records that the coordinator has received this answer.
+    pub(super) fn mark_delivered(&mut self, answer: &Answer) {
         let is_end = matches!(answer.state, WorkerState::Written | WorkerState::Failed);
         for started in self.started.iter_mut().filter(|_| is_end) {
-            started.is_told |= answer.session.as_deref() == Some(started.handle.session().as_str());
+            started.is_delivered |= answer.session.as_deref() == Some(started.handle.session().as_str());
         }
     }
 
-    /// Starts nothing any more, ends the active session, waits for every artifact, and returns the
-    /// outcomes that the coordinator does not know of.
+    /// Refuses further starts, stops the active session and waits for all artifacts; returns the
+    /// outcomes that the coordinator has not received.
     pub(super) fn close(&mut self) -> Vec<Answer> {
         self.is_closed = true;
         self.end();
         let last_answer = |started: &Started| {
-            let answer = written(UNASKED, &started.handle);
-            (!started.is_told).then_some(answer)
+            let answer = written(UNSOLICITED, &started.handle);
+            (!started.is_delivered).then_some(answer)
         };
         self.started.iter().filter_map(last_answer).collect()
     }
@@ -138,14 +137,14 @@ fn is_active(session: &str) -> bool {
     matches!(session::status(), Status::Active(progress) if progress.session.as_str() == session)
 }
 
-/// Returns the state of a session.
+/// Returns an answer with the state of a session.
 fn about(id: u64, handle: &ExportHandle) -> Answer {
-    Answer::of(id, Some(handle.session().to_string()), line_of(handle))
+    Answer::from_status(id, Some(handle.session().to_string()), session_status(handle))
 }
 
-/// Waits for the artifacts of a session that has ended, and returns their outcome.
+/// Waits for the artifacts of a session and returns an answer with their outcome.
 pub(super) fn written(id: u64, handle: &ExportHandle) -> Answer {
-    Answer::of(id, Some(handle.session().to_string()), settled(handle, Some(handle.wait())))
+    Answer::from_status(id, Some(handle.session().to_string()), outcome_status(handle, Some(handle.wait())))
 }
 
 fn unknown(id: u64, session: String) -> Answer {
@@ -154,5 +153,5 @@ fn unknown(id: u64, session: String) -> Answer {
 }
 
 fn as_failure(error: &Error) -> Failure {
-    Failure::new(FailureCode::of(error), error.to_string())
+    Failure::new(FailureCode::from_error(error), error.to_string())
 }

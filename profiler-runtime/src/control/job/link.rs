@@ -1,5 +1,5 @@
-//! Sockets of both kinds behind one interface: a stream that one thread can read while another
-//! writes and a third ends it.
+//! Wraps Unix and TCP sockets in one interface. One thread can read a stream while another writes
+//! to it and a third closes it.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
@@ -11,8 +11,8 @@ use super::address::{Address, LinkError};
 use super::unix;
 use profiler_core::process::descriptors::ClosedInChild;
 
-/// Time that a connection may take to be made, and a write to be accepted by the other side.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout for connecting and for writing.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) enum Stream {
     Tcp(TcpStream),
 }
 
-/// Calls the same method of either kind of socket.
+/// Calls a method on either kind of socket.
 macro_rules! either {
     ($self:expr, $socket:ident => $call:expr) => {
         match $self {
@@ -34,20 +34,20 @@ macro_rules! either {
 }
 
 impl Stream {
-    /// Connects; the other side of a Unix socket has to be the same user.
+    /// Connects to a coordinator. The other side of a Unix socket must belong to the same user.
     pub(super) fn connect(address: &Address) -> io::Result<Self> {
         let stream = match address {
             #[cfg(unix)]
             Address::Unix(path) => Self::Unix(unix::connect(path)?),
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
-            Address::Tcp(place) => Self::Tcp(connect_tcp(place)?),
+            Address::Tcp(host_and_port) => Self::Tcp(connect_tcp(host_and_port)?),
         };
         stream.prepare()?;
         Ok(stream)
     }
 
-    /// Returns whether only the same user's processes can be at the other end.
+    /// Returns whether the other end must be a process of the same user.
     pub(super) fn is_local(&self) -> bool {
         !matches!(self, Self::Tcp(_))
     }
@@ -65,23 +65,23 @@ impl Stream {
         if let Self::Tcp(socket) = self {
             socket.set_nodelay(true)?;
         }
-        either!(self, socket => socket.set_write_timeout(Some(PATIENCE)))
+        either!(self, socket => socket.set_write_timeout(Some(TIMEOUT)))
     }
 
-    /// Lets forked children close their copies of it until the result is dropped: the other side
-    /// has to notice that this process has ended, although a child lives.
+    /// Closes copies of the socket in forked children while the result exists, so that the other
+    /// side notices the end of this process even if a child lives on.
     pub(super) fn closed_in_child(&self) -> ClosedInChild {
         either!(self, socket => ClosedInChild::of(socket))
     }
 
-    /// Sets how long a read may take; `None` for ever.
-    pub(super) fn set_read_timeout(&self, most: Option<Duration>) -> io::Result<()> {
-        either!(self, socket => socket.set_read_timeout(most))
+    /// Sets the timeout of reads; `None` means no timeout.
+    pub(super) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        either!(self, socket => socket.set_read_timeout(timeout))
     }
 
-    /// Ends the connection for both sides, and every read or write that waits here.
+    /// Closes the connection for both sides and unblocks pending reads and writes.
     pub(super) fn close(&self) {
-        // It may have ended already.
+        // Fails if the connection has ended already.
         let _ = either!(self, socket => socket.shutdown(Shutdown::Both));
     }
 }
@@ -102,10 +102,10 @@ impl Write for &Stream {
     }
 }
 
-fn connect_tcp(place: &str) -> io::Result<TcpStream> {
+fn connect_tcp(host_and_port: &str) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in place.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+    for address in host_and_port.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(socket) => return Ok(socket),
             Err(error) => failure = error,
         }
@@ -113,7 +113,7 @@ fn connect_tcp(place: &str) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// The socket with which a coordinator listens.
+/// The listening socket of a coordinator.
 #[derive(Debug)]
 pub(super) enum Listener {
     #[cfg(unix)]
@@ -126,7 +126,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be bound, or lies in a folder that other users may enter.
+    /// Returns an error if the address cannot be bound, or if the folder of the socket is
+    /// accessible to other users.
     pub(super) fn bind(address: &Address) -> Result<Self, LinkError> {
         let failed = |source| LinkError::Bind { address: address.clone(), source: Arc::new(source) };
         match address {
@@ -134,11 +135,11 @@ impl Listener {
             Address::Unix(path) => unix::Listener::bind(path).map(Self::Unix),
             #[cfg(not(unix))]
             Address::Unix(_) => Err(LinkError::NoUnixSockets),
-            Address::Tcp(place) => TcpListener::bind(place).map(Self::Tcp).map_err(failed),
+            Address::Tcp(host_and_port) => TcpListener::bind(host_and_port).map(Self::Tcp).map_err(failed),
         }
     }
 
-    /// Accepts the next connection, of any user.
+    /// Accepts the next connection.
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let stream = match self {
             #[cfg(unix)]
@@ -149,8 +150,8 @@ impl Listener {
         Ok(stream)
     }
 
-    /// Lets forked children close their copies of it until the result is dropped: they would keep
-    /// the address.
+    /// Closes copies of the socket in forked children while the result exists, because they would
+    /// keep the address in use.
     pub(super) fn closed_in_child(&self) -> ClosedInChild {
         match self {
             #[cfg(unix)]
@@ -159,13 +160,13 @@ impl Listener {
         }
     }
 
-    /// Returns the address at which it really listens: with the port that the system has chosen.
-    pub(super) fn address(&self, asked: &Address) -> Address {
+    /// Returns the bound address, with the port that the system has chosen.
+    pub(super) fn address(&self, requested: &Address) -> Address {
         match self {
             #[cfg(unix)]
-            Self::Unix(_) => asked.clone(),
+            Self::Unix(_) => requested.clone(),
             Self::Tcp(listener) => {
-                listener.local_addr().map_or_else(|_| asked.clone(), |found| Address::Tcp(found.to_string()))
+                listener.local_addr().map_or_else(|_| requested.clone(), |found| Address::Tcp(found.to_string()))
             }
         }
     }

@@ -1,5 +1,4 @@
-//! The controller of one process: this one. Triggers act on it, too, unless the program installs
-//! another.
+//! The controller of the process it is in, and the global controller on which triggers act.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -8,43 +7,42 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::report::{
-    ControlError, FailureCode, JobStatus, MOST_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
+    ControlError, FailureCode, JobStatus, MAX_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
 use super::{Controller, Selection, remember};
 use crate::control::{self, names};
 use crate::error::Error;
 use crate::logging;
 use crate::os::host;
-use crate::session::{self, Status, Stopped};
+use crate::session::{self, ExportHandle, Status};
 use profiler_core::process::PerProcess;
 use profiler_trace::export::Manifest;
 use profiler_trace::text;
 
-/// Variable that names a worker.
+/// Variable with the worker's name.
 const NAME: &str = "PROFILER_WORKER_NAME";
 
 static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> =
     PerProcess::new(|_| Mutex::new(Arc::new(LocalController::new())));
 
-/// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator)
-/// of a job in the process that has it.
+/// Sets the controller on which triggers act, such as the [`Coordinator`](super::Coordinator) of a
+/// job in the process that has one.
 pub fn set_controller(controller: Arc<dyn Controller>) {
     let before = {
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *installed, controller)
     };
-    // Outside of the lock: a coordinator's end takes a moment.
+    // Dropped after unlocking, because a coordinator takes a moment to end.
     drop(before);
 }
 
-/// Returns the controller that triggers act on: [`LocalController`] unless [`set_controller`] has
-/// set another.
+/// Returns the controller on which triggers act: [`LocalController`] unless [`set_controller`] has set another.
 #[must_use]
 pub fn controller() -> Arc<dyn Controller> {
     Arc::clone(&INSTALLED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The controller of the process it is in: a job of one worker.
+/// The controller of the process it is in, which is a job of one worker.
 #[derive(Debug, Default)]
 pub struct LocalController {
     state: Mutex<State>,
@@ -85,15 +83,15 @@ impl Controller for LocalController {
         if !selection.names.is_empty() {
             parsed.config = parsed.config.stages(selection.names.clone());
         }
-        let parsed = selection.wishes.lay_over(parsed).map_err(Error::from)?;
+        let parsed = selection.wishes.apply(parsed).map_err(Error::from)?;
         let _held = logging::hold();
         let mut state = self.state();
         if let Status::Active(progress) = session::status() {
             return Err(ControlError::AlreadyActive { session: progress.session.to_string() });
         }
         let wishes = &selection.wishes;
-        let given = wishes.names_session().then(|| wishes.reserve(&parsed.config)).transpose()?;
-        let handle = control::begin_as(parsed, given.map(|(session, _)| session.into()))?;
+        let reserved = wishes.names_session().then(|| wishes.reserve(&parsed.config)).transpose()?;
+        let handle = control::begin_as(parsed, reserved.map(|(session, _)| session.into()))?;
         state.selection = selection.clone();
         remember(&mut state.sessions, handle.clone());
         let warnings = handle.start_warnings().to_vec();
@@ -113,18 +111,19 @@ impl Controller for LocalController {
         }
         drop(state);
         drop(held);
-        Ok(report(&stopped, settled(&stopped, stopped.wait_timeout(wait))))
+        Ok(report(&stopped, outcome_status(&stopped, stopped.wait_timeout(wait))))
     }
 
     fn status(&self) -> JobStatus {
-        let (session, line) = this_status();
-        let last_session = session::last().filter(ExportHandle::is_written).map(|last| report(&last, line_of(&last)));
-        JobStatus { session, workers: vec![line], last_session }
+        let (session, status) = this_status();
+        let last = session::last().filter(ExportHandle::is_written);
+        let last_session = last.map(|last| report(&last, session_status(&last)));
+        JobStatus { session, workers: vec![status], last_session }
     }
 
     fn session(&self, session: &str) -> Option<Report> {
         let handle = self.handle(session)?;
-        Some(report(&handle, line_of(&handle)))
+        Some(report(&handle, session_status(&handle)))
     }
 
     fn folder(&self, session: &str) -> Option<PathBuf> {
@@ -132,7 +131,7 @@ impl Controller for LocalController {
     }
 }
 
-/// Returns this process, with the rank that its launcher gives.
+/// Returns this process as a worker, with the rank that its launcher has set.
 pub(super) fn this_worker() -> Worker {
     let (ranks, stage) = session::this_rank();
     Worker {
@@ -144,14 +143,14 @@ pub(super) fn this_worker() -> Worker {
     }
 }
 
-/// Returns a worker's name: `given` if that is a valid name, no longer than one may be.
+/// Returns a worker's name: `given` if it is valid, or one made of its rank.
 fn worker_name(rank: u32, given: Option<OsString>) -> String {
     let given = given.and_then(|given| given.into_string().ok());
-    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.contains(text::acts);
+    let is_name = |name: &String| (1..=MAX_NAME).contains(&name.len()) && !name.contains(text::acts);
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 
-/// Returns the session that this process records or writes, and its state.
+/// Returns the session that this process is recording or writing, and its status.
 pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
     let status = session::status();
     let session = match &status {
@@ -159,46 +158,47 @@ pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
         Status::Active(progress) => &progress.session,
         Status::Exporting { session } => session,
     };
-    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    let mut worker = WorkerStatus::new(this_worker(), WorkerState::Writing);
     if let Status::Active(progress) = &status {
-        line.state = WorkerState::Recording;
-        (line.recorded_iterations, line.lost_ranges) = (progress.recorded_iterations, progress.lost_ranges);
+        worker.state = WorkerState::Recording;
+        (worker.recorded_iterations, worker.lost_ranges) = (progress.recorded_iterations, progress.lost_ranges);
     } else if let Some(own) = session::last().filter(|last| last.session() == session) {
-        line.recorded_iterations = own.recorded_iterations();
+        worker.recorded_iterations = own.recorded_iterations();
     }
-    (Some(session.to_string()), line)
+    (Some(session.to_string()), worker)
 }
 
-/// Returns the state of a session: it records, its artifacts are being written, or are there.
-pub(super) fn line_of(handle: &ExportHandle) -> WorkerStatus {
-    let (active, line) = this_status();
-    if line.state == WorkerState::Recording && active.as_deref() == Some(handle.session().as_str()) {
-        return line;
+/// Returns the status of a session, which may be recording, being written, or written.
+pub(super) fn session_status(handle: &ExportHandle) -> WorkerStatus {
+    let (active, status) = this_status();
+    if status.state == WorkerState::Recording && active.as_deref() == Some(handle.session().as_str()) {
+        return status;
     }
-    settled(handle, handle.wait_timeout(Duration::ZERO))
+    outcome_status(handle, handle.wait_timeout(Duration::ZERO))
 }
 
-/// Returns the outcome of the artifacts of a session that has ended.
-pub(super) fn settled(handle: &ExportHandle, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
-    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
-    line.recorded_iterations = handle.recorded_iterations();
+/// Returns the status of a session that has ended; `outcome` is `None` while its artifacts are
+/// being written.
+pub(super) fn outcome_status(handle: &ExportHandle, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
+    let mut status = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    status.recorded_iterations = handle.recorded_iterations();
     let manifest = match outcome {
-        None => return line,
-        Some(Err(error)) => return line.failed(error.to_string()),
+        None => return status,
+        Some(Err(error)) => return status.failed(error.to_string()),
         Some(Ok(manifest)) => manifest,
     };
-    line.state = WorkerState::Written;
-    line.artifacts = manifest.artifacts().iter().map(WorkerArtifact::from).collect();
-    line.requests = (manifest.requests.count() > 0).then_some(manifest.requests);
-    line.missing = manifest.missing;
-    line.lost_ranges = manifest.ranges_lost;
+    status.state = WorkerState::Written;
+    status.artifacts = manifest.artifacts().iter().map(WorkerArtifact::from).collect();
+    status.requests = (manifest.requests.count() > 0).then_some(manifest.requests);
+    status.missing = manifest.missing;
+    status.lost_ranges = manifest.ranges_lost;
     if !manifest.errors.is_empty() {
-        line.code = Some(FailureCode::Artifacts);
-        line = line.failed(manifest.errors.join("; "));
+        status.code = Some(FailureCode::Artifacts);
+        status = status.failed(manifest.errors.join("; "));
     }
-    line
+    status
 }
 
-fn report(handle: &ExportHandle, line: WorkerStatus) -> Report {
-    Report::new(handle.session().as_str(), handle.folder().map(PathBuf::from), vec![line])
+fn report(handle: &ExportHandle, status: WorkerStatus) -> Report {
+    Report::new(handle.session().as_str(), handle.folder().map(PathBuf::from), vec![status])
 }

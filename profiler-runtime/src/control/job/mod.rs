@@ -1,4 +1,4 @@
-//! One profiler over the processes of a job: who can be started and stopped, and what each of them
+//! One profiler for the processes of a job: which of them can be started and stopped, and their
 //! answers.
 //!
 //! ```text
@@ -6,28 +6,28 @@
 //!                                                  └─ Coordinator ── socket ─► each worker process, which starts its own session
 //! ```
 //!
-//! A worker opens and closes its own captures: a start in the parent process records nothing of its
-//! children. Whoever asks sees one answer for the whole job, with a line for each worker, so that a
-//! partial failure is never a success.
+//! A worker starts and stops its own recording: a start in the parent process records nothing of
+//! its children. A caller gets one report for the whole job, with a status for each worker, so that
+//! a partial failure never looks like a success.
 //!
-//! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has
-//! `PROFILER_COORDINATOR` in its environment and calls
-//! [`profile_from_env`](crate::profile_from_env):
+//! The process that controls the job binds a [`Coordinator`]. A worker calls [`join`], or calls
+//! [`profile_from_env`](crate::profile_from_env) with `PROFILER_COORDINATOR` in its environment:
 //!
-//! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in
-//! networks that are trusted. A coordinator hears out 32 connections at a time that have not said
-//! who they are: two seconds to the first byte, ten to the whole line; when all are taken, the
-//! oldest of the host that has the most gives way. Workers that have joined do not count. Why
-//! connections were refused is one line a minute in the log for each kind of reason.
 //!
-//! | variable | of a worker |
+//! | variable | value for a worker |
 //! |---|---|
 //! | `PROFILER_COORDINATOR` | `unix:/path` (the same host and user) or `tcp://host:port` |
-//! | `PROFILER_COORDINATOR_TOKEN`, `PROFILER_COORDINATOR_TOKEN_FILE` | the token that TCP requires, or a file that holds it |
-//! | `RANK`, `LOCAL_RANK`, `WORLD_SIZE` and other launchers' | its place in the job |
+//! | `PROFILER_COORDINATOR_TOKEN`, `PROFILER_COORDINATOR_TOKEN_FILE` | the token that TCP requires, or a file that contains it |
+//! | `RANK`, `LOCAL_RANK`, `WORLD_SIZE` and other launchers' | its rank in the job |
 //! | `PROFILER_STAGE_ID` | number of its stage process; 0 if unset |
-//! | `PROFILER_WORKER_NAME` | what reports call it; `diffusion_rank_{R}` if unset |
-
+//! | `PROFILER_WORKER_NAME` | its name in reports; `diffusion_rank_{R}` if unset |
+//!
+//! TCP is not encrypted, and a worker presents its token to any process that listens at the
+//! address: use TCP in trusted networks only. A coordinator serves 32 unauthenticated connections
+//! at a time and waits two seconds for the first byte of each, ten for the whole line. If all 32
+//! are in use, the oldest connection of the host with the most connections is closed. Workers that
+//! have joined do not count. Failed connections are one line a minute in the log for each kind of
+//! reason.
 mod address;
 mod coordinator;
 mod framing;
@@ -56,14 +56,14 @@ pub use selection::{Selection, SessionWishes};
 pub(super) use worker::{COORDINATOR, join_from_env};
 pub use worker::{WorkerHandle, join};
 
-/// Sessions that can still be asked about. The number is the same for a coordinator and its
-/// workers: neither has forgotten what the other asks for.
-const REMEMBERED: usize = 64;
+/// Number of sessions that can still be queried. Coordinators and workers use the same number, so
+/// that neither asks for a session that the other has dropped.
+const MAX_SESSIONS: usize = 64;
 
-/// Adds a session, and may drop the oldest one for it.
+/// Adds a session and drops the oldest one if there are too many.
 fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
     sessions.push_back(session);
-    if sessions.len() > REMEMBERED {
+    if sessions.len() > MAX_SESSIONS {
         sessions.pop_front();
     }
 }
@@ -71,34 +71,34 @@ fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
 /// The target of start, stop and status: this process ([`LocalController`]), or the workers of a
 /// job.
 ///
-/// Every call returns within a limit of its own, however many workers hang. Safe to share between
-/// threads: calls are put in order by the implementation, and a wrong order is a [`ControlError`].
+/// Every call has a timeout, however many workers hang. Safe to share between threads: the
+/// implementation serializes calls, and a call in the wrong state returns a [`ControlError`].
 pub trait Controller: Send + Sync {
-    /// Starts a session on the selected workers; returns when each of them records, or has said why
-    /// it does not.
+    /// Starts a session on the selected workers; returns once each of them records or has reported
+    /// why it does not.
     ///
     /// # Errors
     ///
-    /// Returns an error only if no worker could be asked: wrong state, nobody selected, no
-    /// configuration. Answers of single workers are in the report.
+    /// Returns an error only if no worker could be asked: wrong state, no worker selected, no
+    /// configuration. The report contains the answers of the workers.
     fn start(&self, selection: &Selection) -> Result<Report, ControlError>;
 
-    /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for
-    /// "whatever runs". Waits at most `wait` until the artifacts are on disk; with zero it returns
-    /// when recording has ended.
+    /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for any
+    /// active session. Waits at most `wait` for the artifacts; with zero, returns once recording
+    /// has ended.
     ///
     /// # Errors
     ///
     /// Returns the errors of [`start`](Self::start).
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError>;
 
-    /// Returns what every worker is doing.
+    /// Returns the status of every worker.
     fn status(&self) -> JobStatus;
 
-    /// Returns the last known report about a session that this controller has started; `None` for
-    /// any other name.
+    /// Returns the current report of a session that this controller has started; `None` for any
+    /// other name.
     fn session(&self, session: &str) -> Option<Report>;
 
-    /// Returns the folder of such a session's artifacts, if it is on this machine.
+    /// Returns the folder of the session's artifacts, if it is on this machine.
     fn folder(&self, session: &str) -> Option<PathBuf>;
 }

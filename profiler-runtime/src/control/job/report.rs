@@ -1,4 +1,4 @@
-//! The answers of a job: one line for each worker.
+//! Reports of a job, with a status for each worker.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use profiler_trace::text;
 /// The identity of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// Name: `diffusion_rank_0`, or that in `PROFILER_WORKER_NAME`.
+    /// Name: `diffusion_rank_0`, or the value of `PROFILER_WORKER_NAME`.
     pub name: String,
-    /// Global rank in the job: unique.
+    /// Global rank in the job, which is unique.
     pub rank: u32,
     /// Number of its stage process.
     pub stage: u32,
@@ -25,18 +25,17 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Returns whether its names can be shown in a line of a log: an unknown client may have chosen
-    /// them.
+    /// Returns whether its texts are safe for a log line: an unknown client may have chosen them.
     pub(super) fn is_plain(&self) -> bool {
-        let plain = |name: &str, most: usize| name.len() <= most && !name.contains(text::acts);
-        !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
+        let plain = |text: &str, max: usize| text.len() <= max && !text.contains(text::acts);
+        !self.name.is_empty() && plain(&self.name, MAX_NAME) && plain(&self.host, 255)
     }
 }
 
-/// Longest name of a worker, in bytes.
-pub(super) const MOST_NAME: usize = 64;
+/// Maximum length of a worker's name in bytes.
+pub(super) const MAX_NAME: usize = 64;
 
-/// What has become of a worker's session.
+/// The state of a worker's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -49,9 +48,9 @@ pub enum WorkerState {
     Writing,
     /// The artifacts are on disk.
     Written,
-    /// It answered with an error: see [`WorkerStatus::error`].
+    /// It answered with an error; see [`WorkerStatus::error`].
     Failed,
-    /// Its process has ended, or the connection to it.
+    /// Its process or the connection to it has ended.
     Lost,
     /// It did not answer in time.
     Silent,
@@ -65,12 +64,12 @@ impl WorkerState {
     }
 }
 
-/// The kind of error that a worker has answered with, for programs.
+/// The kind of error in a worker's answer, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureCode {
-    /// The request cannot be understood, or breaks a rule: the two sides were built from different
+    /// The request is invalid or cannot be parsed: the two sides were built from different
     /// versions.
     BadRequest,
     /// The worker records a session of its own.
@@ -83,9 +82,9 @@ pub enum FailureCode {
     Folder,
     /// The worker was built without the feature `enable`.
     Disabled,
-    /// The worker's operating system gave no thread.
+    /// The worker could not start a thread.
     Thread,
-    /// Artifacts could not be written; those that are listed are whole.
+    /// Artifacts could not be written; the listed ones are complete.
     Artifacts,
     /// Any other error.
     #[serde(other)]
@@ -93,7 +92,7 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    pub(super) const fn of(error: &Error) -> Self {
+    pub(super) const fn from_error(error: &Error) -> Self {
         match error {
             Error::Disabled => Self::Disabled,
             Error::NotConfigured | Error::Config(_) => Self::Config,
@@ -108,22 +107,22 @@ impl FailureCode {
     }
 }
 
-/// The line of one worker.
+/// The status of one worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WorkerStatus {
-    /// Worker of the line.
+    /// Worker.
     #[serde(flatten)]
     pub worker: Worker,
     /// State of its session.
     pub state: WorkerState,
     /// Reason, if something went wrong.
     pub error: Option<String>,
-    /// Kind of error, if the worker itself has answered with one.
+    /// Kind of error, if the worker has answered with one.
     pub code: Option<FailureCode>,
     /// Artifacts that it has written.
     pub artifacts: Vec<WorkerArtifact>,
-    /// Artifacts that it was asked for and did not write, each with the reason.
+    /// Configured artifacts that it has not written, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingArtifact>,
     /// Number of iterations recorded so far.
@@ -131,12 +130,12 @@ pub struct WorkerStatus {
     /// Requests that it has served, once its artifacts are written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<RequestTimes>,
-    /// Number of ranges for which there was no room so far.
+    /// Number of ranges lost so far because buffers were full.
     pub lost_ranges: u64,
 }
 
 impl WorkerStatus {
-    /// Creates a line without error, artifacts or counts.
+    /// Creates a status without error, artifacts or counts.
     #[must_use]
     pub fn new(worker: Worker, state: WorkerState) -> Self {
         Self {
@@ -156,7 +155,7 @@ impl WorkerStatus {
         self.with(WorkerState::Failed, error)
     }
 
-    /// Returns the line with another state, and why.
+    /// Returns the status with another state and a reason.
     pub(super) fn with(mut self, state: WorkerState, why: impl Into<String>) -> Self {
         self.state = state;
         self.error = Some(why.into());
@@ -186,7 +185,7 @@ impl From<&Artifact> for WorkerArtifact {
     }
 }
 
-/// The coordinator's own process, where it is in the session: see
+/// The coordinator's own process in a session; see
 /// [`CoordinatorOptions::frontend`](super::CoordinatorOptions::frontend).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -199,7 +198,7 @@ pub struct Frontend {
     pub error: Option<String>,
     /// Artifacts that it has written.
     pub artifacts: Vec<WorkerArtifact>,
-    /// Artifacts that it was asked for and did not write, each with the reason.
+    /// Configured artifacts that it has not written, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingArtifact>,
 }
@@ -208,16 +207,16 @@ pub struct Frontend {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Session, under one name for all workers.
+    /// Id of the session, the same for all workers.
     pub session: String,
     /// Folder of its artifacts, as the workers see it.
     pub folder: Option<PathBuf>,
-    /// One line for each selected worker, by rank.
+    /// Status of each selected worker, by rank.
     pub workers: Vec<WorkerStatus>,
     /// The coordinator's own process, if it is in the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
-    /// Warnings of a start, in full sentences, each once for all workers.
+    /// Warnings of a start, in full sentences; a warning of several workers is listed once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -229,7 +228,7 @@ impl Report {
         Self { session: session.into(), folder, workers, frontend: None, warnings: Vec::new() }
     }
 
-    /// Returns whether every worker did as asked.
+    /// Returns whether every worker did what was requested.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let mut states =
@@ -237,7 +236,7 @@ impl Report {
         !states.any(WorkerState::is_failure)
     }
 
-    /// Returns the artifacts that all of them have written.
+    /// Returns the artifacts of all workers and of the front-end.
     #[cfg(feature = "http")]
     pub(crate) fn artifacts(&self) -> impl Iterator<Item = &WorkerArtifact> {
         let frontend = self.frontend.iter().flat_map(|own| &own.artifacts);
@@ -249,12 +248,12 @@ impl Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct JobStatus {
-    /// Session that is active, or being written.
+    /// Id of the session that is active or being written.
     pub session: Option<String>,
-    /// One line for each worker that has joined, by rank.
+    /// Status of each joined worker, by rank.
     pub workers: Vec<WorkerStatus>,
-    /// Session that was written last, with its folder and artifacts; `None` before there is one,
-    /// and while the next one is being written.
+    /// Report of the session that was written last; `None` if there is none, and while the next one
+    /// is being written.
     pub last_session: Option<Report>,
 }
 
@@ -266,7 +265,7 @@ impl JobStatus {
     }
 }
 
-/// The reason why a job could not be asked at all.
+/// The reason why a job could not be controlled at all.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -279,9 +278,9 @@ pub enum ControlError {
     NotActive,
     /// A stop selects other workers than the start did.
     OtherSelection {
-        /// Selection that was started.
+        /// Selection of the start.
         active: String,
-        /// Selection that should be stopped.
+        /// Selection of the stop.
         asked: String,
     },
     /// No worker has this stage.

@@ -1,4 +1,4 @@
-//! The selection of a request: the part of a job that a session covers, and other wishes of a
+//! The selection of a request: the part of a job that a session covers, and other settings of a
 //! start.
 
 use std::fmt;
@@ -7,27 +7,28 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::report::ControlError;
-use crate::config::{Aliases, ConfigError, Draft, Folder, Parsed, ProfilerConfig};
+use crate::config::{Aliases, ConfigError, Draft, Folder, ParsedConfig, ProfilerConfig};
 use crate::error::Error;
 use crate::session::{self, SessionId};
 
-/// A selection of stage processes by number, and of ranges by name; empty selects everything.
+/// A selection of stage processes by number and of ranges by name. An empty selection selects
+/// everything.
 ///
-/// A pipeline whose stages are processes of their own (thinker 0, talker 1, vocoder 2) is selected
-/// by number; stages inside a process are selected by name, which may hold `*` and `?` as in the
+/// A pipeline whose stages are separate processes (thinker 0, talker 1, vocoder 2) is selected by
+/// number. Stages inside a process are selected by name, with the patterns `*` and `?` as in the
 /// configuration's `stages`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Numbers of stage processes (`PROFILER_STAGE_ID` of a worker, 0 if unset), sorted, each once.
+    /// Sorted numbers of stage processes (a worker's `PROFILER_STAGE_ID`, 0 if unset), each once.
     pub stages: Vec<u32>,
     /// Names or patterns of ranges, in place of the configuration's `stages`.
     pub names: Vec<String>,
-    /// Other wishes of a start; a stop ignores them.
+    /// Other settings of a start; a stop ignores them.
     pub wishes: SessionWishes,
 }
 
 impl Selection {
-    /// Selects these stage processes.
+    /// Creates a selection of stage processes.
     #[must_use]
     pub fn stages(stages: impl IntoIterator<Item = u32>) -> Self {
         let mut stages: Vec<u32> = stages.into_iter().collect();
@@ -46,7 +47,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// Fails if it selects another part of the job.
+    /// Returns an error if it selects another part of the job.
     pub(super) fn check_stops(&self, started: &Self) -> Result<(), ControlError> {
         if self.is_everything() || (&self.stages, &self.names) == (&started.stages, &started.names) {
             return Ok(());
@@ -54,7 +55,7 @@ impl Selection {
         Err(ControlError::OtherSelection { active: started.to_string(), asked: self.to_string() })
     }
 
-    /// Returns whether a worker of this stage is selected.
+    /// Returns whether workers of this stage are selected.
     #[must_use]
     pub fn selects_stage(&self, stage: u32) -> bool {
         self.stages.is_empty() || self.stages.contains(&stage)
@@ -70,28 +71,28 @@ impl fmt::Display for Selection {
     }
 }
 
-/// The wishes of one start: the keys in the body of `POST /start_profile` beside the stages. Empty
-/// asks for nothing.
+/// The settings of one start: the keys in the body of `POST /start_profile` other than the stages.
+/// Empty by default.
 #[derive(Clone, Debug, Default, Eq)]
 #[non_exhaustive]
 pub struct SessionWishes {
     /// Fields of the configuration, each with the key that the client wrote and its value.
     pub(crate) fields: Vec<(&'static str, String, Value)>,
-    /// Name of the session, and of its folder; one that exists already gets a number behind it.
+    /// Name of the session and of its folder; a number is appended if the name exists.
     pub name: Option<String>,
     /// Begin of the session's name.
     pub prefix: Option<String>,
-    /// True to merge the traces of all ranks when they are written.
+    /// Whether to merge the traces of all ranks once they are written.
     pub merge: bool,
-    /// Sentences about what the request asks for and does not get.
+    /// Warnings about settings of the request without an effect.
     pub warnings: Vec<String>,
-    /// Aliases of the selected names in the request: `stages[0]`, as they are sorted, is its
-    /// `profile_stages[1]`.
+    /// Positions of the selected names in the request: `stages[0]`, which is sorted, may be
+    /// `profile_stages[1]` there.
     pub(crate) names: Aliases,
 }
 
 impl PartialEq for SessionWishes {
-    /// Returns whether both ask for the same, at whatever places of their requests.
+    /// Returns whether both have the same settings, at any position in their requests.
     fn eq(&self, other: &Self) -> bool {
         let Self { fields, name, prefix, merge, warnings, names: _ } = self;
         (fields, name, prefix, merge, warnings)
@@ -100,14 +101,14 @@ impl PartialEq for SessionWishes {
 }
 
 impl SessionWishes {
-    /// Applies the fields to a configuration.
+    /// Applies the settings to a configuration.
     ///
     /// # Errors
     ///
-    /// Fails if they do not fit into it, which is the request's fault: without it the configuration
-    /// is right.
-    pub(super) fn lay_over(&self, parsed: ParsedConfig) -> Result<ParsedConfig, ConfigError> {
-        let places = self.places();
+    /// Returns an error if they do not fit. That is the request's fault, because the configuration
+    /// itself is valid.
+    pub(super) fn apply(&self, parsed: ParsedConfig) -> Result<ParsedConfig, ConfigError> {
+        let aliases = self.aliases();
         let mut draft = Draft::from_parsed(parsed);
         for (field, key, value) in &self.fields {
             draft.change(field, value, key);
@@ -115,36 +116,36 @@ impl SessionWishes {
         for warning in &self.warnings {
             draft.warn("the request", warning);
         }
-        let parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.for_request(&places))?;
-        Ok(with_aliases(parsed, places))
+        let parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.for_request(&aliases))?;
+        Ok(with_aliases(parsed, aliases))
     }
 
-    /// Returns the request's words for the fields that it sets and the names that it selects.
-    pub(super) fn places(&self) -> Aliases {
+    /// Returns the request's names for the fields that it sets and the names that it selects.
+    pub(super) fn aliases(&self) -> Aliases {
         let fields = self.fields.iter().map(|(field, key, _)| ((*field).to_owned(), key.clone()));
         self.names.clone().into_iter().chain(fields).collect()
     }
 
-    /// Returns whether the request asks for a name of the session.
+    /// Returns whether the request chooses the session's name.
     pub(super) fn names_session(&self) -> bool {
         self.name.is_some() || self.prefix.is_some()
     }
 
-    /// Names a session and makes its folder, if it has one.
+    /// Names a session and creates its folder, if it has one.
     ///
     /// # Errors
     ///
-    /// Fails if its folder cannot be made.
+    /// Returns an error if its folder cannot be created.
     pub(super) fn reserve(&self, config: &ProfilerConfig) -> Result<(SessionId, Option<PathBuf>), Error> {
         let folder = config.folder();
         session::reserve(folder.as_ref().map(Folder::path), self.name.as_deref(), self.prefix.as_deref())
     }
 }
 
-/// Returns the configuration with its warnings in the words of the request that it comes from.
-pub(super) fn with_aliases(mut parsed: Parsed, places: Aliases) -> Parsed {
+/// Returns the configuration with its warnings in the words of the request.
+pub(super) fn with_aliases(mut parsed: ParsedConfig, aliases: Aliases) -> ParsedConfig {
     let warnings = std::mem::take(&mut parsed.warnings);
-    parsed.warnings = warnings.into_iter().map(|warning| warning.with_aliases(&places)).collect();
-    parsed.aliases = places;
+    parsed.warnings = warnings.into_iter().map(|warning| warning.with_aliases(&aliases)).collect();
+    parsed.aliases = aliases;
     parsed
 }

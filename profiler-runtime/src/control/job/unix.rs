@@ -1,8 +1,8 @@
 //! Unix sockets that only their user can reach.
 //!
-//! A socket's own mode is not honoured everywhere, its folder's is: so the folder has mode 0700,
-//! the socket 0600, and where the system identifies the user at the other end, that is checked as
-//! well.
+//! Not every system honours a socket's own mode, but all honour its folder's. The folder therefore
+//! has mode 0700 and the socket 0600. Where the system reports the user at the other end, that is
+//! checked too.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::address::{Address, LinkError};
 use profiler_core::process::descriptors::ClosedInChild;
 
-/// A socket and its file, which is removed when this is dropped.
+/// A listening socket. Its file is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: UnixListener,
@@ -22,11 +22,11 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Listens at `path`; a file that a killed coordinator has left there is replaced.
+    /// Listens at `path`; replaces a file that a killed coordinator has left there.
     pub(super) fn bind(path: &Path) -> Result<Self, LinkError> {
         let failed = |source| LinkError::Bind { address: Address::Unix(path.to_owned()), source: Arc::new(source) };
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        if !make_private(folder).map_err(failed)? {
+        if !create_private(folder).map_err(failed)? {
             return Err(LinkError::OpenFolder { folder: folder.to_owned() });
         }
         remove_stale(path).map_err(failed)?;
@@ -48,7 +48,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Another program may have removed it already.
+        // Fails if another program has removed it already.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -60,8 +60,8 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     Ok(socket)
 }
 
-/// Creates the folder if there is none; false if others may enter it.
-fn make_private(folder: &Path) -> io::Result<bool> {
+/// Creates the folder if it does not exist; returns false if other users may enter it.
+fn create_private(folder: &Path) -> io::Result<bool> {
     if let Some(above) = folder.parent().filter(|above| !above.exists()) {
         DirBuilder::new().recursive(true).mode(0o700).create(above)?;
     }
@@ -88,7 +88,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Accepts the same user, or the superuser, who could be anyone.
+/// Accepts the same user, and the superuser, who can impersonate any user.
 #[cfg(target_os = "linux")]
 fn check_peer(socket: &UnixStream) -> io::Result<()> {
     let other = rustix::net::sockopt::socket_peercred(socket)?.uid;
@@ -100,7 +100,7 @@ fn check_peer(socket: &UnixStream) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on Linux")]
 fn check_peer(_: &UnixStream) -> io::Result<()> {
     Ok(())
 }
@@ -135,7 +135,7 @@ mod tests {
     fn only_a_dead_socket_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("own/profiler.sock");
-        assert!(make_private(&folder.path().join("own")).unwrap());
+        assert!(create_private(&folder.path().join("own")).unwrap());
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists() && Listener::bind(&path).is_ok());
         fs::write(&path, "precious").unwrap();

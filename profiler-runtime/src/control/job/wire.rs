@@ -1,15 +1,15 @@
-//! The messages of a worker and its coordinator: one JSON object a line.
+//! The messages of a worker and its coordinator: one JSON object per line.
 //!
 //! ```text
-//! worker ─ hello ────────► coordinator      who it is, and the token
+//! worker ─ hello ────────► coordinator      identity and token
 //!        ◄─ welcome ──────                  or `refused`, with the reason
 //!        ◄─ {id, request} ─                 start, stop, status, flush
 //!        ── {id, state, …} ►                one answer for each request, in any order
 //! ```
 //!
-//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An
-//! answer with the id 0 was not asked for: a worker that leaves says what became of its session.
-//! Nothing here panics, whatever the bytes.
+//! A worker answers a request that it cannot parse with [`FailureCode::BadRequest`]. An answer with
+//! the id 0 is unsolicited: a worker that leaves reports the outcome of its session. Nothing here
+//! panics, whatever the input.
 
 use std::io::Write;
 
@@ -23,14 +23,14 @@ use crate::config::Aliases;
 use crate::control::token::Token;
 use profiler_trace::export::{MissingArtifact, RequestTimes};
 
-/// Version of the protocol: rises when one side would misunderstand the other.
+/// Version of the protocol, raised when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;
-/// Longest first line, in bytes: its sender may be anyone.
-pub(super) const MOST_HELLO: usize = 4 << 10;
-/// Longest line after that.
-pub(super) const MOST_LINE: usize = 1 << 20;
-/// Id of an answer that was not asked for.
-pub(super) const UNASKED: u64 = 0;
+/// Maximum length of the first line in bytes, whose sender is not authenticated.
+pub(super) const MAX_HELLO: usize = 4 << 10;
+/// Maximum length of further lines in bytes.
+pub(super) const MAX_LINE: usize = 1 << 20;
+/// Id of an unsolicited answer.
+pub(super) const UNSOLICITED: u64 = 0;
 
 /// A worker's first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(super) struct Hello {
     pub(super) token: Option<Token>,
 }
 
-/// The coordinator's reply to it.
+/// The coordinator's reply to a [`Hello`].
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Greeting {
@@ -62,17 +62,17 @@ pub(super) struct Order {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Record, under this name and with this configuration; the user has other names for some of
-    /// its places.
+    /// Record under this name and with this configuration. `places` are the user's names for
+    /// fields.
     Start {
         session: String,
         config: Value,
         #[serde(default)]
         places: Aliases,
     },
-    /// Seal the session and say so; its artifacts are still being written.
+    /// Seal the session; its artifacts are still being written when the worker answers.
     Stop { session: String },
-    /// Say what you do: about this session, if you know it.
+    /// Report the status, of this session if the worker knows it.
     Status { session: Option<String> },
     /// Answer when the session's artifacts are on disk.
     Flush { session: String },
@@ -82,7 +82,7 @@ pub(super) enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) id: u64,
-    /// Session that it is about.
+    /// Session that the answer refers to.
     pub(super) session: Option<String>,
     pub(super) state: WorkerState,
     #[serde(default)]
@@ -102,7 +102,7 @@ pub(super) struct Answer {
     pub(super) warnings: Vec<String>,
 }
 
-/// An error with a name that programs understand and a sentence for people.
+/// An error with a code for programs and a sentence for users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
     pub(super) code: FailureCode,
@@ -131,8 +131,8 @@ impl Answer {
         }
     }
 
-    /// Creates the answer that reports a session as this process would.
-    pub(super) fn of(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
+    /// Creates an answer from the status of a session.
+    pub(super) fn from_status(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
         let code = status.code.unwrap_or(FailureCode::Artifacts);
         Self {
             failure: status.error.map(|message| Failure::new(code, message)),
@@ -150,12 +150,11 @@ impl Answer {
     }
 }
 
-/// Encodes a message as a line with its end; returns the reason if it would be longer than the
-/// other side reads.
+/// Encodes a message as a line; returns an error if the other side would not read a line that long.
 pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
-    if line.len() > MOST_LINE {
-        return Err(format!("the message has {} bytes, more than the {MOST_LINE} of the longest line", line.len()));
+    if line.len() > MAX_LINE {
+        return Err(format!("the message has {} bytes, more than the {MAX_LINE} of the longest line", line.len()));
     }
     line.push(b'\n');
     Ok(line)
@@ -165,18 +164,18 @@ pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 ///
-/// Fails if it is too long, or if the connection is at its end.
+/// Returns an error if the message is too long or the connection has ended.
 pub(super) fn send(stream: &Stream, message: &impl Serialize) -> Result<(), String> {
     let line = encode(message)?;
     (&mut &*stream).write_all(&line).map_err(|error| error.to_string())
 }
 
-/// Decodes a line, or returns what is wrong with it.
+/// Decodes a line; returns the problem if that fails.
 pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     serde_json::from_slice(line).map_err(|error| format!("the line is not understood: {error}"))
 }
 
-/// Returns the id of a line that cannot be decoded otherwise.
+/// Returns the id of a line that cannot be decoded as a message.
 pub(super) fn id_of(line: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Numbered {

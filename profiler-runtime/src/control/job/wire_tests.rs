@@ -1,4 +1,4 @@
-//! Messages survive the wire, and nothing on it makes a decoder panic.
+//! Tests that messages survive the wire and that no input makes a decoder panic.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn hello() -> Hello {
     Hello { protocol: PROTOCOL, worker: worker(), local_rank: 1, token: Some(Token::new("secret")) }
 }
 
-/// Every decoder at once.
+/// Runs every decoder.
 fn read_all(line: &[u8]) {
     drop(decode::<Hello>(line));
     drop(decode::<Greeting>(line));
@@ -67,8 +67,8 @@ fn a_request_of_a_later_version_keeps_its_id() {
 }
 
 #[test]
-fn a_message_that_nobody_would_read_is_not_sent() {
-    let config = json!("x".repeat(MOST_LINE));
+fn a_message_that_is_too_long_is_not_sent() {
+    let config = json!("x".repeat(MAX_LINE));
     let order = Order { id: 1, request: Request::Start { session: "job".to_owned(), config, places: Aliases::new() } };
     assert!(encode(&order).unwrap_err().contains("more than the 1048576"));
 }
@@ -96,8 +96,8 @@ proptest! {
             1 => encode(&Order { id: 5, request: Request::Start { session: "job".into(), config: json!({"a": 1}), places: Aliases::new() } }),
             _ => encode(&Answer::new(5, Some("job".into()), WorkerState::Recording)),
         }.unwrap();
-        for (place, byte) in changes {
-            let at = place.index(line.len());
+        for (index, byte) in changes {
+            let at = index.index(line.len());
             line[at] = byte;
         }
         read_all(&line);

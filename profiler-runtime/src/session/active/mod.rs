@@ -23,7 +23,7 @@ use super::status::Progress;
 use super::window::{self, OpenWindow, seconds};
 use crate::collect::gpu;
 use crate::collect::spool::journal::DriverLine;
-use crate::config::{Aliases, Folder, Parsed, ProfilerConfig, Warning};
+use crate::config::{Aliases, Folder, ParsedConfig, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::logging;
 use crate::os::host;
@@ -60,7 +60,7 @@ pub(crate) struct Active {
     pub(crate) context: Context,
     /// Configuration paths of names that matched nothing at the start, and were reported then.
     reported_unknown: Vec<String>,
-    /// The user's names of fields: see [`Parsed`].
+    /// The user's names of fields: see [`ParsedConfig`].
     aliases: Aliases,
     /// Claim on the folder, until the artifacts are in it.
     claim: Option<Claim>,
@@ -93,7 +93,7 @@ impl Active {
     /// Returns an error if its folder is remote or cannot be written to, or if several ranks of its
     /// job would write the same trace file.
     pub(crate) fn new(
-        parsed: Parsed,
+        parsed: ParsedConfig,
         assigned: Option<AssignedSession>,
         gpu: Gpu,
         names: &mut Names,
@@ -168,7 +168,7 @@ impl Active {
     }
 
     /// Returns the handle for waiting on its artifacts.
-    pub(crate) fn handle(&self) -> Stopped {
+    pub(crate) fn handle(&self) -> ExportHandle {
         self.stopped.clone()
     }
 
@@ -179,7 +179,7 @@ impl Active {
 
     /// Returns all warnings so far and marks them as reported.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
-        self.context.warnings_told = self.context.warnings.len();
+        self.context.warnings_logged = self.context.warnings.len();
         let gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = site::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);

@@ -90,7 +90,7 @@ impl Active {
         let (reported, new): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|warning| self.reported_unknown.contains(&warning.path));
         // The manifest lists all warnings; the log has those of the start already.
-        let Context { warnings, warnings_told: at, notes, .. } = &mut self.context;
+        let Context { warnings, warnings_logged: at, notes, .. } = &mut self.context;
         warnings.splice(*at..*at, reported.iter().map(ToString::to_string));
         *at += reported.len();
         let new = new.iter().map(ToString::to_string);

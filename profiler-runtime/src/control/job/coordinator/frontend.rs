@@ -1,28 +1,28 @@
-//! The coordinator's own process in a session: a member that has no rank, because it does none of
-//! the work.
+//! Records the coordinator's own process in a session, as a member without a rank, because it does
+//! none of the work.
 //!
-//! It records from start to stop, whatever schedule the workers follow: the requests that it takes
-//! are no iterations. It leaves the GPU to them.
+//! It records from start to stop and ignores the workers' schedule, because the requests that it
+//! handles are no iterations. It leaves the GPU to the workers.
 
 use crate::config::{Profiler, ProfilerConfig};
 use crate::control;
-use crate::control::job::local::line_of;
+use crate::control::job::local::session_status;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
-use crate::session::{AssignedSession, SessionId, Stopped};
+use crate::session::{AssignedSession, ExportHandle, SessionId};
 
-/// The part of the process in a session: the handle of its artifacts, or why it does not record.
-pub(super) type Part = Result<ExportHandle, String>;
+/// The front-end's recording: its handle, or the reason why there is none.
+pub(super) type Recording = Result<ExportHandle, String>;
 
-/// Begins to record under this name, if the configuration is one for ranges.
-pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Part> {
-    let config = config_of(config)?;
-    let given = AssignedSession { session: session.clone(), is_frontend: true };
-    let started = config.validate().map_err(Into::into).and_then(|parsed| control::begin_as(parsed, Some(given)));
+/// Starts recording under this name, if the configuration records ranges.
+pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Recording> {
+    let config = frontend_config(config)?;
+    let assigned = AssignedSession { session: session.clone(), is_frontend: true };
+    let started = config.validate().map_err(Into::into).and_then(|parsed| control::begin_as(parsed, Some(assigned)));
     Some(started.map_err(|error| error.to_string()))
 }
 
-/// Returns its configuration: the workers' without the parts that only they have.
-fn config_of(config: &ProfilerConfig) -> Option<ProfilerConfig> {
+/// Returns the workers' configuration without the fields that only apply to workers.
+fn frontend_config(config: &ProfilerConfig) -> Option<ProfilerConfig> {
     let default = ProfilerConfig::default();
     (config.profiler == Profiler::Torch && config.records_ranges()).then(|| ProfilerConfig {
         delay_iterations: 0,
@@ -45,12 +45,12 @@ fn config_of(config: &ProfilerConfig) -> Option<ProfilerConfig> {
     })
 }
 
-/// Returns its line in a report.
-pub(super) fn line(part: &Part) -> Frontend {
+/// Returns the front-end's entry in a report.
+pub(super) fn report(recording: &Recording) -> Frontend {
     let pid = std::process::id();
-    match part {
+    match recording {
         Ok(own) => {
-            let WorkerStatus { state, error, artifacts, missing, .. } = line_of(own);
+            let WorkerStatus { state, error, artifacts, missing, .. } = session_status(own);
             Frontend { pid, state, error, artifacts, missing }
         }
         Err(why) => {

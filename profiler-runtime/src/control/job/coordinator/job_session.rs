@@ -1,14 +1,15 @@
-//! The state of one session of a job: a row for each worker that was asked.
+//! The state of one session of a job, with a row for each selected worker.
 //!
-//! Pure. An answer changes the row of its worker whenever it comes; a caller that waits only waits
-//! until no row [awaits](WorkerRow::awaits) one any more, or a time limit has made it silent.
+//! Pure. An answer updates the row of its worker whenever it arrives. A caller only waits until no
+//! row [awaits](WorkerRow::awaits) an answer, or until its timeout marks the remaining rows as
+//! silent.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::frontend::{self, Part};
+use super::frontend::{self, Recording};
 use crate::control::job::Selection;
 use crate::control::job::report::{Report, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::Answer;
@@ -21,71 +22,72 @@ pub(super) struct JobSession {
     pub(super) selection: Selection,
     /// Configuration that the workers record with.
     pub(super) config: Value,
-    /// True if it was stopped, or given up.
+    /// Whether it was stopped or abandoned.
     pub(super) is_stopped: bool,
     /// Rows by rank.
     pub(super) rows: BTreeMap<u32, WorkerRow>,
-    /// Part of the coordinator's own process.
-    pub(super) frontend: Option<Part>,
+    /// Recording of the coordinator's own process.
+    pub(super) frontend: Option<Recording>,
 }
 
-/// The part of one worker in it.
+/// The state of one worker in the session.
 #[derive(Clone, Debug)]
 pub(super) struct WorkerRow {
     pub(super) status: WorkerStatus,
     pub(super) awaits: Option<Awaited>,
-    /// True if it was told to start.
-    was_asked: bool,
-    /// Reason why its recording is cut short, if it is.
+    /// Whether a start was sent to it.
+    was_started: bool,
+    /// Reason if its recording ended early.
     cut: Option<String>,
     /// Warnings of its start.
     warnings: Vec<String>,
 }
 
-/// An answer that has not come yet.
+/// An answer that has not arrived yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaited {
-    /// An answer to a start or stop with this id.
+    /// The answer to the start or stop with this id.
     Order(u64),
-    /// An answer to a flush with this id.
+    /// The answer to the flush with this id.
     Flush(u64),
 }
 
 impl WorkerRow {
-    /// Creates the row of a worker that was not asked, or could not be.
+    /// Creates the row of a worker to which nothing was sent.
     pub(super) fn new(worker: Worker) -> Self {
         let status = WorkerStatus::new(worker, WorkerState::Idle);
-        Self { status, awaits: None, was_asked: false, cut: None, warnings: Vec::new() }
+        Self { status, awaits: None, was_started: false, cut: None, warnings: Vec::new() }
     }
 
-    /// Notes that the worker was asked for something, or why it could not be.
-    pub(super) fn ask(&mut self, awaited: Awaited, sent: Result<(), String>, unsent: WorkerState) {
+    /// Records that a request was sent to the worker, or the error if it could not be; the row then
+    /// gets the state `unsent`.
+    pub(super) fn on_sent(&mut self, awaited: Awaited, sent: Result<(), String>, unsent: WorkerState) {
         match sent {
-            Ok(()) => (self.awaits, self.was_asked) = (Some(awaited), true),
+            Ok(()) => (self.awaits, self.was_started) = (Some(awaited), true),
             Err(why) => self.fail(unsent, why),
         }
     }
 
-    /// Returns whether the answer to a start or stop has not come.
+    /// Returns whether the answer to a start or stop has not arrived yet.
     pub(super) const fn awaits_order(&self) -> bool {
         matches!(self.awaits, Some(Awaited::Order(_)))
     }
 
-    /// Sets another state, and the reason.
+    /// Sets the state and the reason for it.
     pub(super) fn fail(&mut self, state: WorkerState, why: impl Into<String>) {
         self.awaits = None;
         self.status = self.status.clone().with(state, why);
     }
 
-    /// Returns whether there may be something to stop or to write.
+    /// Returns whether the worker may have to stop recording or to write artifacts.
     pub(super) fn may_run(&self) -> bool {
-        self.awaits.is_some() || self.was_asked && self.status.state != WorkerState::Failed
+        self.awaits.is_some() || self.was_started && self.status.state != WorkerState::Failed
     }
 
-    /// Notes that the connection is gone.
-    pub(super) fn lose(&mut self, why: &str) {
+    /// Records that the connection has ended.
+    pub(super) fn on_disconnect(&mut self, why: &str) {
         let was = match self.status.state {
-            // A worker that leaves sends this instead of the awaited answer.
+            // A worker that leaves sends this in place of the awaited answer.
             WorkerState::Written | WorkerState::Failed => {
                 self.awaits = None;
                 return;
@@ -101,7 +103,7 @@ impl WorkerRow {
         self.fail(WorkerState::Lost, reason);
     }
 
-    /// Records an answer of the worker.
+    /// Updates the row with an answer of the worker.
     pub(super) fn on_answer(&mut self, answer: &Answer) {
         if let Some(Awaited::Order(id) | Awaited::Flush(id)) = self.awaits
             && id == answer.id
@@ -122,17 +124,16 @@ impl WorkerRow {
 }
 
 impl JobSession {
-    /// Returns the last known report.
+    /// Returns the current report.
     pub(super) fn report(&self) -> Report {
         let workers = self.rows.values().map(|row| row.status.clone()).collect();
-        let frontend = self.frontend.as_ref().map(frontend::line);
+        let frontend = self.frontend.as_ref().map(frontend::report);
         Report { frontend, ..Report::new(self.name.clone(), self.folder.clone(), workers) }
     }
 
-    /// Returns the report of its start, with the warnings: the coordinator's, then the workers',
-    /// each sentence once.
-    pub(super) fn start_report(&self, told: Vec<String>) -> Report {
-        let mut warnings = told;
+    /// Returns the report of the start, with warnings: those of the coordinator, then those of the
+    /// workers, each only once.
+    pub(super) fn start_report(&self, mut warnings: Vec<String>) -> Report {
         for warning in self.rows.values().flat_map(|row| &row.warnings) {
             if !warnings.contains(warning) {
                 warnings.push(warning.clone());
@@ -141,39 +142,40 @@ impl JobSession {
         Report { warnings, ..self.report() }
     }
 
-    /// Returns whether every worker has written its artifacts, or never will.
+    /// Returns whether every worker has written its artifacts or never will.
     pub(super) fn is_written(&self) -> bool {
         let writes = |row: &WorkerRow| row.status.state == WorkerState::Writing;
         self.is_over() && !self.awaits_artifacts() && !self.rows.values().any(writes)
     }
 
-    /// Returns whether an answer to a start or stop is still awaited.
+    /// Returns whether the answer to a start or stop is still awaited.
     pub(super) fn awaits_orders(&self) -> bool {
         self.rows.values().any(WorkerRow::awaits_order)
     }
 
-    /// Returns whether artifacts are still awaited.
+    /// Returns whether the answer to a flush is still awaited.
     pub(super) fn awaits_artifacts(&self) -> bool {
         self.rows.values().any(|row| matches!(row.awaits, Some(Awaited::Flush(_))))
     }
 
-    /// Returns whether it is stopped and no answer about it is awaited any more.
+    /// Returns whether the session is stopped and awaits no answer.
     pub(super) fn is_settled(&self) -> bool {
         self.is_stopped && self.rows.values().all(|row| row.awaits.is_none())
     }
 
-    /// Returns whether no worker has begun to record, and none will.
+    /// Returns whether no worker has begun to record or will.
     pub(super) fn never_began(&self) -> bool {
         use WorkerState::{Failed, Idle, Lost};
         let failed = |row: &WorkerRow| row.awaits.is_none() && matches!(row.status.state, Failed | Idle | Lost);
-        let failed = |row: &WorkerRow| !row.was_asked || failed(row);
+        let failed = |row: &WorkerRow| !row.was_started || failed(row);
         self.rows.values().all(failed)
     }
 
-    /// Returns whether no worker can be recording any more.
+    /// Returns whether no worker can still be recording.
     pub(super) fn is_over(&self) -> bool {
-        let runs =
-            |row: &WorkerRow| row.was_asked && matches!(row.status.state, WorkerState::Recording | WorkerState::Silent);
+        let runs = |row: &WorkerRow| {
+            row.was_started && matches!(row.status.state, WorkerState::Recording | WorkerState::Silent)
+        };
         !self.rows.values().any(|row| runs(row) || row.awaits_order())
     }
 }

@@ -1,8 +1,8 @@
-//! `job.json` in the session's folder: the coordinator's knowledge about every worker.
+//! Writes `job.json` into the session's folder: what the coordinator knows about every worker.
 //!
-//! Each rank's manifest says what that rank has written. Only the coordinator knows which worker
-//! was asked and did not answer, so this file distinguishes a folder with a rank missing from a
-//! complete one.
+//! A rank's manifest lists what that rank has written. Only the coordinator knows which workers
+//! were selected and did not answer, so this file tells a complete folder from one with a missing
+//! rank.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ struct Job<'a> {
     session: &'a str,
     /// State of the session: `recording` or `stopped`.
     state: &'static str,
-    /// True if every worker did as asked.
+    /// Whether every worker did what was requested.
     is_complete: bool,
     /// Stage processes that were selected; empty for all.
     stages: &'a [u32],
@@ -28,7 +28,7 @@ struct Job<'a> {
     names: &'a [String],
     /// Ranks with a failure.
     failed_ranks: Vec<u32>,
-    /// Requests of all workers together: one that several have served counts for each of them.
+    /// Requests of all workers. A request that several workers have served counts for each of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestTimes>,
     workers: Vec<&'a WorkerStatus>,
@@ -36,22 +36,22 @@ struct Job<'a> {
     frontend: Option<Frontend>,
 }
 
-/// Writes the file; a failure is logged, because the ranks' own artifacts are worth more than this.
-pub(super) fn write(of: &JobSession) {
-    let Some(folder) = &of.folder else { return };
-    let workers: Vec<_> = of.rows.values().map(|row| &row.status).collect();
+/// Writes the file. Logs a failure, because the ranks' own artifacts matter more than this file.
+pub(super) fn write(session: &JobSession) {
+    let Some(folder) = &session.folder else { return };
+    let workers: Vec<_> = session.rows.values().map(|row| &row.status).collect();
     let failed = |status: &&&WorkerStatus| WorkerState::is_failure(status.state);
     let failed_ranks: Vec<u32> = workers.iter().filter(failed).map(|status| status.worker.rank).collect();
     let job = Job {
-        session: &of.name,
-        state: if of.is_stopped { "stopped" } else { "recording" },
+        session: &session.name,
+        state: if session.is_stopped { "stopped" } else { "recording" },
         is_complete: failed_ranks.is_empty(),
-        stages: &of.selection.stages,
-        names: &of.selection.names,
+        stages: &session.selection.stages,
+        names: &session.selection.names,
         failed_ranks,
         requests: RequestTimes::merged(workers.iter().filter_map(|status| status.requests.as_ref())),
         workers,
-        frontend: of.frontend.as_ref().map(frontend::line),
+        frontend: session.frontend.as_ref().map(frontend::report),
     };
     let path = folder.join(FILE);
     if let Err(error) = export::write_report(&path, "job", &job) {

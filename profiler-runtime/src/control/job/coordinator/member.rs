@@ -1,7 +1,7 @@
-//! A worker that has joined, as its coordinator sees it.
+//! The coordinator's side of one worker's connection.
 //!
-//! Requests go into a short queue that a thread of the member's own writes to its socket: a worker
-//! that does not read delays nobody else.
+//! Requests go into a short queue that a thread of the member writes to its socket, so a worker
+//! that does not read delays no other.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,45 +11,44 @@ use crate::control::job::link::Stream;
 use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
 
-/// Most requests that may wait to be sent to one worker: more than any number of clients asks for
-/// in a moment.
+/// Maximum number of queued requests: more than any number of clients causes in a moment.
 const QUEUE: usize = 128;
 
 /// A worker and the connection to it.
 #[derive(Debug)]
 pub(super) struct Member {
-    /// Last status that it sent.
-    pub(super) said: WorkerStatus,
-    /// Number that distinguishes this connection from an earlier one of the same rank; the table
-    /// assigns it.
+    /// Last status that the worker has sent.
+    pub(super) last_status: WorkerStatus,
+    /// Number that distinguishes this connection from an earlier one of the same rank; assigned by
+    /// the table.
     pub(super) connection: u64,
-    /// True if it has not answered a start or stop in time, nor anything since.
+    /// Whether a start or stop has timed out, with no answer since.
     pub(super) is_silent: bool,
-    /// Id of the status request that it has not answered yet: only one is asked at a time.
-    pub(super) asked: Option<u64>,
+    /// Id of the unanswered status request. Only one is sent at a time.
+    pub(super) pending_status: Option<u64>,
     queue: SyncSender<Vec<u8>>,
     stream: Arc<Stream>,
 }
 
 impl Member {
-    /// Creates the member behind this connection; also returns the queue of lines to send to it.
+    /// Creates a member; also returns the queue of lines to be written to its connection.
     pub(super) fn new(worker: Worker, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
-        let (queue, waiting) = sync_channel(QUEUE);
-        let said = WorkerStatus::new(worker, WorkerState::Idle);
-        (Self { said, connection: 0, is_silent: false, asked: None, queue, stream }, waiting)
+        let (queue, lines) = sync_channel(QUEUE);
+        let last_status = WorkerStatus::new(worker, WorkerState::Idle);
+        (Self { last_status, connection: 0, is_silent: false, pending_status: None, queue, stream }, lines)
     }
 
     pub(super) fn worker(&self) -> &Worker {
-        &self.said.worker
+        &self.last_status.worker
     }
 
-    /// Returns whether it is the same process.
-    pub(super) fn is(&self, worker: &Worker) -> bool {
+    /// Returns whether `worker` is the same process.
+    pub(super) fn is_same_process(&self, worker: &Worker) -> bool {
         (self.worker().pid, &self.worker().host) == (worker.pid, &worker.host)
     }
 
-    /// Sends a request, or says why it cannot be sent. Never waits.
-    pub(super) fn ask(&self, id: u64, request: Request) -> Result<(), String> {
+    /// Queues a request; returns the reason if that is not possible. Never blocks.
+    pub(super) fn send(&self, id: u64, request: Request) -> Result<(), String> {
         let line = wire::encode(&Order { id, request })?;
         self.queue.try_send(line).map_err(|error| match error {
             TrySendError::Full(_) => format!("it does not read: {QUEUE} requests are waiting for it"),
@@ -57,19 +56,19 @@ impl Member {
         })
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub(super) fn close(&self) {
         self.stream.close();
     }
 }
 
-/// Writes waiting lines until the member is gone.
-pub(super) fn send(stream: &Stream, waiting: &Receiver<Vec<u8>>) {
-    while let Ok(line) = waiting.recv() {
+/// Writes queued lines until the member is dropped.
+pub(super) fn write_queue(stream: &Stream, queue: &Receiver<Vec<u8>>) {
+    while let Ok(line) = queue.recv() {
         if (&mut &*stream).write_all(&line).is_err() {
             break;
         }
     }
-    // The reader of the connection finds out now.
+    // Wakes the thread that reads the connection.
     stream.close();
 }

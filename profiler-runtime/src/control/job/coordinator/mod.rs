@@ -1,4 +1,4 @@
-//! The controller of a job: it starts, stops and asks the workers that have joined it.
+//! Controls the workers of a job: starts and stops their sessions and asks for their state.
 //!
 //! ```text
 //! Coordinator ─► table: members, sessions ─► member: queue ─► a worker's socket
@@ -6,11 +6,11 @@
 //!                  └───────── accept: hello, answers ◄───────────┘
 //! ```
 //!
-//! A call changes the table, which puts requests into the members' queues, and then waits on the
-//! table until every row of its session is answered or its time is up. Answers are recorded by the
-//! threads that read them, whether or not anybody still waits: a worker that was late is
-//! distinguished from one that never came. If the coordinator goes, its workers run on: they end
-//! the session that it has started, write it, and look for the coordinator again.
+//! A call changes the table, which puts requests into the members' queues, and then waits until
+//! every row of its session is answered or a timeout has passed. The threads that read answers
+//! update the table whether or not a caller still waits, so a late worker differs from one that
+//! never answered. If the coordinator ends, its workers keep running: they end the session that it
+//! has started, write it, and look for the coordinator again.
 
 mod accept;
 mod frontend;
@@ -18,8 +18,8 @@ mod job_session;
 mod journal;
 mod member;
 mod options;
+mod pending;
 mod shared;
-mod strangers;
 mod table;
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ use shared::Shared;
 
 pub use options::CoordinatorOptions;
 
-/// The controller of the worker processes that [`join`](super::join) it. Dropped, it closes every
+/// The controller of the worker processes that [`join`](super::join) it. Dropping it closes every
 /// connection.
 ///
 /// ```no_run
@@ -66,50 +66,49 @@ pub use options::CoordinatorOptions;
 pub struct Coordinator {
     shared: Arc<Shared>,
     address: Address,
-    /// Lock for starts: one at a time makes a session's folder.
+    /// Lock for starts, so that one at a time creates a session's folder.
     starting: Mutex<()>,
     process: Stamp,
 }
 
 impl Coordinator {
-    /// Listens at `address`, `unix:/path` or `tcp://host:port`, for workers to join; returns at
+    /// Listens at `address`, `unix:/path` or `tcp://host:port`, for workers to join. Returns at
     /// once.
     ///
     /// # Errors
     ///
-    /// Fails if it is no address, cannot be listened at, is TCP without a token, or in a folder
-    /// open to other users.
+    /// Returns an error if the address is invalid or cannot be bound, if it is TCP and no token is
+    /// set, or if the socket's directory is accessible to other users.
     pub fn bind(address: &str, options: CoordinatorOptions) -> Result<Self, LinkError> {
-        let asked = Address::given(address, options.token.is_some())?;
-        let listener = Listener::bind(&asked)?;
+        let requested = Address::parse_with_token(address, options.token.is_some())?;
+        let listener = Listener::bind(&requested)?;
         pinned::pin_this_library();
-        let (address, shared) = (listener.address(&asked), Arc::new(Shared::new(options)));
-        accept::open(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
+        let (address, shared) = (listener.address(&requested), Arc::new(Shared::new(options)));
+        accept::spawn(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
         Ok(Self { shared, address, starting: Mutex::default(), process: Stamp::here() })
     }
 
-    /// Returns the address at which it listens, with the port that the system has chosen.
+    /// Returns the address, with the port that the system has chosen.
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Returns the variables with which a worker's process joins by itself: the address, and the
+    /// Returns the environment variables by which a worker's process joins: the address, and the
     /// token if there is one.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         worker::environment(&self.address, self.shared.options.token.as_ref())
     }
 
-    /// Waits until `count` workers have joined, at most as long as `most`; returns the number that
+    /// Waits until `count` workers have joined, at most for `timeout`; returns the number that
     /// have.
-    pub fn wait_for_workers(&self, count: usize, most: Duration) -> usize {
-        let table = self.shared.wait(Instant::now() + most, |table| table.members.len() < count);
+    pub fn wait_for_workers(&self, count: usize, timeout: Duration) -> usize {
+        let table = self.shared.wait(Instant::now() + timeout, |table| table.members.len() < count);
         table.members.len()
     }
 
-    /// Returns the coordinator's configuration with the selected names, and warnings for the
-    /// caller.
+    /// Returns the coordinator's configuration for a selection, and warnings for the caller.
     fn configured(&self, selection: &Selection) -> Result<(ProfilerConfig, Vec<String>), ControlError> {
         names::check(&selection.names)?;
         let configured = match &self.shared.options.config {
@@ -117,28 +116,28 @@ impl Coordinator {
             None => control::configured()?.ok_or(Error::NotConfigured)?.config,
         };
         let named = if selection.names.is_empty() { configured } else { configured.stages(selection.names.clone()) };
-        let parsed = named.validate().and_then(|parsed| selection.wishes.lay_over(parsed)).map_err(Error::from)?;
+        let parsed = named.validate().and_then(|parsed| selection.wishes.apply(parsed)).map_err(Error::from)?;
         for warning in &selection.wishes.warnings {
             logging::warn!("{warning}");
         }
         if parsed.config.is_off() {
             return Err(Error::NotConfigured.into());
         }
-        let told = parsed.warnings.iter().map(ToString::to_string).collect();
-        // One folder for all, wherever the workers run.
+        let warnings = parsed.warnings.iter().map(ToString::to_string).collect();
+        // All workers get the same folder, wherever they run.
         let config = match parsed.config.folder() {
             Some(Folder::Default(folder)) => parsed.config.output_dir(folder),
             _ => parsed.config,
         };
-        Ok((config, told))
+        Ok((config, warnings))
     }
 
-    /// Names a session, makes its folder and tells the selected workers.
-    fn open(&self, config: &ProfilerConfig, selection: &Selection) -> Result<String, ControlError> {
-        self.end_what_is_over();
+    /// Names a session, creates its folder and starts it on the selected workers.
+    fn open_session(&self, config: &ProfilerConfig, selection: &Selection) -> Result<String, ControlError> {
+        self.end_finished();
         let _held = logging::hold();
-        let _turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.table().may_start(selection)?;
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.table().check_start(selection)?;
         let (session, folder) = selection.wishes.reserve(config)?;
         logging::info!("session `{session}` starts on {selection}");
         let frontend = if self.shared.options.frontend { frontend::start(config, &session) } else { None };
@@ -157,11 +156,11 @@ impl Coordinator {
 
     /// Ends a session that has ended by itself in every worker, so that it does not block the next
     /// one.
-    fn end_what_is_over(&self) {
+    fn end_finished(&self) {
         if self.shared.table().active().is_none() {
             return;
         }
-        let mut table = self.shared.ask_all();
+        let mut table = self.shared.refresh_status();
         let over = table.active().filter(|session| session.is_over()).map(|session| session.name.clone());
         if let Some(session) = over {
             table.end(&session);
@@ -170,8 +169,8 @@ impl Coordinator {
         }
     }
 
-    /// Tells the workers of the active session that it ends.
-    fn close(&self, selection: &Selection) -> Result<String, ControlError> {
+    /// Stops the active session on its workers.
+    fn close_session(&self, selection: &Selection) -> Result<String, ControlError> {
         let _held = logging::hold();
         self.shared.change(|table| {
             let active = table.active().ok_or(ControlError::NotActive)?;
@@ -183,13 +182,12 @@ impl Coordinator {
         })
     }
 
-    /// Returns the recording of this process in a session.
+    /// Returns the handle of this process's recording in a session.
     fn frontend(&self, session: &str) -> Option<ExportHandle> {
         self.shared.table().session(session)?.frontend.clone()?.ok()
     }
 
-    /// Ends the recording of this process in a session; its artifacts are written in the
-    /// background.
+    /// Stops this process's recording in a session. Its artifacts are written in the background.
     fn stop_frontend(&self, session: &str) {
         if let Some(own) = self.frontend(session) {
             session::stop_this(own.session());
@@ -200,27 +198,27 @@ impl Coordinator {
 impl Controller for Coordinator {
     fn start(&self, selection: &Selection) -> Result<Report, ControlError> {
         let _own = ledger::own();
-        let (config, told) = self.configured(selection)?;
-        let name = self.open(&config, selection)?;
+        let (config, warnings) = self.configured(selection)?;
+        let name = self.open_session(&config, selection)?;
         let mut table = self.shared.await_orders(&name, self.shared.options.start_timeout);
         let started = table.session(&name).ok_or(ControlError::NotActive)?;
-        let (report, never_began) = (started.start_report(told), started.never_began());
+        let (report, never_began) = (started.start_report(warnings), started.never_began());
         if never_began {
-            // No worker records: there is nothing to stop.
+            // No worker records, so there is nothing to stop.
             table.end(&name);
         }
         drop(table);
         if never_began {
             self.stop_frontend(&name);
         }
-        self.shared.publish(&name);
+        self.shared.write_journal(&name);
         Ok(report)
     }
 
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
         let _own = ledger::own();
         let begin = Instant::now();
-        let name = self.close(selection)?;
+        let name = self.close_session(selection)?;
         self.stop_frontend(&name);
         drop(self.shared.await_orders(&name, self.shared.options.stop_timeout));
         let deadline = begin.checked_add(wait).unwrap_or(begin + Duration::from_secs(1 << 30));
@@ -229,14 +227,14 @@ impl Controller for Coordinator {
             let _ = own.wait_timeout(deadline.saturating_duration_since(Instant::now()));
         }
         let report = self.session(&name);
-        self.shared.publish(&name);
+        self.shared.write_journal(&name);
         report.ok_or(ControlError::NotActive)
     }
 
     fn status(&self) -> JobStatus {
         let _own = ledger::own();
-        let limit = self.shared.options.status_timeout;
-        self.shared.ask_all().status(&format!("it has not answered within {limit:?}"))
+        let timeout = self.shared.options.status_timeout;
+        self.shared.refresh_status().status(&format!("it has not answered within {timeout:?}"))
     }
 
     fn session(&self, session: &str) -> Option<Report> {
@@ -252,14 +250,14 @@ impl Drop for Coordinator {
     fn drop(&mut self) {
         let _own = ledger::own();
         if self.process.is_foreign() {
-            // The workers are the parent's.
+            // The workers belong to the parent.
             return;
         }
         self.shared.change(|table| {
             table.is_closed = true;
             table.members.values().for_each(member::Member::close);
         });
-        // A connection to itself wakes the thread that accepts.
+        // Unblocks the thread that accepts connections.
         if let Ok(stream) = Stream::connect(&self.address) {
             stream.close();
         }

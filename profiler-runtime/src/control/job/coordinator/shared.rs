@@ -1,5 +1,4 @@
-//! The table behind its lock, and the waits for its changes: the part of a coordinator that its
-//! threads share.
+//! The table with its lock and its condition variable, which the coordinator's threads share.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,47 +27,48 @@ impl Shared {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the table and wakes the threads that wait for changes.
+    /// Changes the table and wakes waiting threads.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
         let result = change(&mut self.table());
         self.changed.notify_all();
         result
     }
 
-    /// Returns the table when `waits` is false for it, at the latest at the deadline.
+    /// Waits while `waits` returns true, until the deadline; returns the table.
     pub(super) fn wait(&self, deadline: Instant, waits: impl Fn(&Table) -> bool) -> MutexGuard<'_, Table> {
         let left = deadline.saturating_duration_since(Instant::now());
         let table = self.changed.wait_timeout_while(self.table(), left, |table| !table.is_closed && waits(table));
         table.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Returns the table when every member has reported its state, or has had time to.
-    pub(super) fn ask_all(&self) -> MutexGuard<'_, Table> {
-        self.change(Table::ask_all);
+    /// Asks all members for their status; returns the table once all have answered or the timeout
+    /// has passed.
+    pub(super) fn refresh_status(&self) -> MutexGuard<'_, Table> {
+        self.change(Table::request_status);
         let deadline = Instant::now() + self.options.status_timeout;
-        self.wait(deadline, |table| table.members.values().any(|member| member.asked.is_some()))
+        self.wait(deadline, |table| table.members.values().any(|member| member.pending_status.is_some()))
     }
 
-    /// Returns the table when every worker has answered a start or stop of this session; workers
-    /// that have not answered within the limit are silent from then on.
-    pub(super) fn await_orders(&self, session: &str, limit: Duration) -> MutexGuard<'_, Table> {
+    /// Waits until every worker has answered the start or stop of a session; returns the table.
+    /// Workers that have not answered within `timeout` are marked as silent.
+    pub(super) fn await_orders(&self, session: &str, timeout: Duration) -> MutexGuard<'_, Table> {
         let waits = |table: &Table| table.session(session).is_some_and(JobSession::awaits_orders);
-        let mut table = self.wait(Instant::now() + limit, waits);
-        table.silence(session, &format!("it has not answered within {limit:?}"));
+        let mut table = self.wait(Instant::now() + timeout, waits);
+        table.mark_timed_out(session, &format!("it has not answered within {timeout:?}"));
         table
     }
 
-    /// Writes `job.json` anew when the last answer about a stopped session has come.
-    pub(super) fn publish_if_settled(&self, session: &str) {
+    /// Rewrites `job.json` when a stopped session awaits no more answers.
+    pub(super) fn write_journal_if_settled(&self, session: &str) {
         if self.table().session(session).is_some_and(JobSession::is_settled) {
-            self.publish(session);
+            self.write_journal(session);
         }
     }
 
     /// Writes `job.json`.
-    pub(super) fn publish(&self, session: &str) {
+    pub(super) fn write_journal(&self, session: &str) {
         let _held = logging::hold();
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let session = self.table().session(session).cloned();
         if let Some(session) = session {
             journal::write(&session);
