@@ -1,7 +1,7 @@
 //! The guide: pages about one topic each.
-//!
-//! They are the files of this crate's folder `docs`. There a page links to the next as a file; the
-//! definition in front of the text, which is the first and therefore holds, links to the module.
+
+// The pages are the files of this crate's folder `docs`, where a page links to another as a file.
+// Of two definitions of a link the first counts: those in front of a page's text link to a module.
 
 #[doc = include_str!("../docs/annotate.md")]
 pub mod annotate {}

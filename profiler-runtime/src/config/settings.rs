@@ -289,7 +289,9 @@ mod tests {
         let default = ProfilerConfig::default();
         let mut table = String::from("| field | value | default | meaning |\n|---|---|---|---|\n");
         for field in FIELDS {
-            let (kind, usual) = (field.kind.expects(), (field.get)(&default));
+            let kind = field.kind.expects();
+            // Spaces let a reader's page break a long list.
+            let usual = (field.get)(&default).to_string().replace("\",\"", "\", \"");
             table.push_str(&format!("| `{}` | {kind} | `{usual}` | {} |\n", field.name, field.meaning()));
         }
         crate::config::documented("configuration.md", "fields", &table);
