@@ -9,7 +9,8 @@
 use std::error::Error;
 use std::fs;
 
-use profiler_runtime::{ProfilerConfig, ProfilingAllocator, profiled_stage, start_profile_with, stop_profile};
+use profiler_runtime::memory::ProfilingAllocator;
+use profiler_runtime::{ProfilerConfig, profiled_stage, start_profile_with, stop_profile};
 
 // Tensors are large: leaving out small blocks keeps the recording cheap.
 #[global_allocator]

@@ -6,10 +6,9 @@
 
 #![allow(clippy::print_stdout)]
 
-use profiler_runtime::{
-    Dims, Dtype, Error, GroupBy, ProfilerConfig, ShapeWriter, Shaped, flops, profiled_op, start_profile_with,
-    stop_profile,
-};
+use profiler_runtime::artifacts::GroupBy;
+use profiler_runtime::shape::{Dims, Dtype, ShapeWriter, Shaped};
+use profiler_runtime::{Error, ProfilerConfig, flops, profiled_op, start_profile_with, stop_profile};
 
 struct Tensor(Vec<usize>);
 

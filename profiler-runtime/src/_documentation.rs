@@ -19,9 +19,6 @@ pub mod configuration {}
 #[doc = include_str!("../docs/control.md")]
 pub mod control {}
 
-#[doc = include_str!("../docs/features.md")]
-pub mod features {}
-
 #[doc = include_str!("../docs/launchers.md")]
 pub mod launchers {}
 

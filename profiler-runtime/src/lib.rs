@@ -1,5 +1,4 @@
-//! Profiling for Rust inference pipelines: `torch.profiler`, NVTX and the CUDA profiler range, for
-//! Rust.
+//! `torch.profiler`, NVTX ranges and the CUDA profiler range for inference pipelines in Rust.
 //!
 //! Annotate functions, run the program with `PROFILER_CONFIG` set, and open the artifacts in
 //! Perfetto, TensorBoard or Holistic Trace Analysis.
@@ -23,20 +22,35 @@
 //! # Ok::<(), profiler_runtime::Error>(())
 //! ```
 //!
-//! A program that only wants to be profiled on request puts
+//! A program that is profiled only on request puts
 //! `let _profile = profiler_runtime::profile_from_env();` at the top of `main`: without
 //! `PROFILER_CONFIG` it does nothing.
+//!
+//! # Guide
+//!
+//! | page | about |
+//! |---|---|
+//! | [annotate](_documentation::annotate) | attributes, blocks, async code, shapes, FLOPs, arguments, libraries |
+//! | [configuration](_documentation::configuration) | `PROFILER_CONFIG`: every field |
+//! | [artifacts](_documentation::artifacts) | the files of a session, and how to open them |
+//! | [control](_documentation::control) | sessions in the program, by flags, HTTP, signals, in many processes: `http`, [`job`] |
+//! | [launchers](_documentation::launchers) | ranks, names and folders; [`merge::merge`] for one trace of all ranks |
+//! | [memory](_documentation::memory) | [`memory::ProfilingAllocator`], snapshots, peaks per stage |
+//! | [nvidia](_documentation::nvidia) | kernels by CUPTI, GPU time by CUDA events ([`cuda`]), Nsight Systems |
+//! | [recorder](_documentation::recorder) | flight recorder, spool, how a process may end, [`spool::recover`], losses |
+//! | [upstream](_documentation::upstream) | coming from vLLM-Omni, SGLang or `torch.profiler` |
+//! | [versions](_documentation::versions) | what semantic versioning covers, and what it does not |
 //!
 //! # Words
 //!
 //! | word | means |
 //! |---|---|
 //! | stage | a named part of the pipeline: [`profiled_stage`], [`stage!`] |
-//! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`step()`], [`next_step`] |
+//! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`next_step`] |
 //! | op | an operator inside a stage, with shapes and FLOPs: [`profiled_op`], [`op!`] |
 //! | request | one unit of work that timings are grouped by: [`request()`], [`request_scope`] |
 //! | range | one execution of any of these |
-//! | session | from [`start_profile`] to its artifacts being on disk |
+//! | session | from [`start_profile`] until its artifacts are on disk |
 //! | rank | one process of a job; each writes its own `*_rank{R}*` files |
 //! | manifest | the list of a session's artifacts, with what is missing and why: [`artifacts::Manifest`] |
 //! | key averages | the operator table: calls and times of each name: [`artifacts::KeyAverages`] |
@@ -46,91 +60,10 @@
 //! While no session is active, an annotated function costs one relaxed load and a branch. While a
 //! session records, it costs two clock reads and two 16-byte stores, without a lock or an
 //! allocation. Memory is bounded by `max_buffer_mb`; ranges that do not fit are counted and
-//! reported.
+//! reported. With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more for stacks of 8 to
+//! 40 functions (Linux; ten times as much on other systems), and up to 17 times the memory.
 //!
-//! If the program's allocator fails while ranges, steps, polls, names or allocations are recorded,
-//! the loss is counted too. A failed allocation ends the process only in these cases: starting,
-//! stopping, dumping and exporting a session (also by a schedule), control by HTTP, jobs and
-//! triggers, log lines, attaching an NVTX tool and a site's first range for it, a CUDA context's
-//! first timed range, a thread that the standard library did not start, the notice of a forked
-//! child, and the thread that updates a spool once a second.
-//!
-//! With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more for stacks of 8 to 40
-//! functions (Linux; ten times as much on other systems), and up to 17 times the memory.
-//!
-//! # Flight recorder, and recordings that outlive the process
-//!
-//! With `ring: true` the newest ranges overwrite the oldest once `max_buffer_mb` is used up. A
-//! trace then begins where the recording is complete; `ring_secs` and `ring_steps` shorten it.
-//! [`dump_profile`] writes the recording so far while recording goes on, and so does an iteration
-//! slower than `slow_step_ms`. A ring that overwrites executes about a fifth more instructions than
-//! recording alone, if ranges repeat as in a loop.
-//!
-//! With `spool: true` (Linux) a session records into a memory-mapped file in its folder. A
-//! recording can then be larger than memory, and [`spool::recover`] can write the artifacts of a process
-//! that was killed or crashed. The end of the process loses nothing that was stored. A power
-//! failure or a crash of the system loses what had not reached the disk, to which the file is
-//! synced once a second. Blocks are allocated before they are used, so a full disk costs ranges,
-//! which are counted, and nothing else. Together with `ring` the file is a black box of the size
-//! `max_spool_mb`. Call stacks can be resolved as long as the program's files are unchanged;
-//! CUPTI's records die with the process.
-//!
-//! # Memory
-//!
-//! With [`memory::ProfilingAllocator`] as the program's `#[global_allocator]` and
-//! `torch_profiler_with_memory` on, a session shows what was allocated: in the trace, in
-//! `memory_snapshot_rank{R}.pickle` for [MemoryViz](https://pytorch.org/memory_viz), in the chart
-//! `memory_rank{R}.svg`, and per stage in the reports and operator tables. Frameworks report memory
-//! of devices with [`memory::record_alloc`].
-//!
-//! # Several ranks
-//!
-//! torchrun, Open MPI, MPICH, Slurm and indexed jobs of Kubernetes set rank, size and a common name
-//! of the session; so do `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`. The page
-//! `docs/launchers.md` of the repository describes each. [`merge::merge`] combines the ranks' traces into
-//! one for Perfetto, on one clock, and reports how accurate the alignment is.
-//!
-//! # Nsight Systems
-//!
-//! Under `nsys profile --trace=nvtx,cuda …` every stage, step, op and request is an NVTX range,
-//! whether or not a session is active. Its category is the kind, its colour depends on the name,
-//! and its payload is the index of its step. A future has one range for its life and one for each
-//! poll. `--capture-range=nvtx --nvtx-capture=denoise_step@profiler` captures only what a range
-//! contains. The configuration's `nvtx_domain` renames the domain `profiler`; `nvtx: false`
-//! disables the ranges. While no tool is attached, they cost nothing.
-//!
-//! # GPU time without CUPTI
-//!
-//! If CUPTI cannot run (another tool uses it, or permission is missing), and with `gpu_timing:
-//! "events"`, CUDA events time the ranges that name their stream: [`cuda::stage_on`],
-//! [`stage_on!`], and the same for ops and steps.
-//!
-//! # Many processes, and starting from outside
-//!
-//! A [`job::Coordinator`] starts and stops the sessions of worker processes together. A worker
-//! needs only [`profile_from_env`] and `PROFILER_COORDINATOR` in its environment. The
-//! configuration's `toggle_on_sigusr2` and `trigger_file` start and stop a program, or a job,
-//! without a request. See [`job`].
-//!
-//! # Features
-//!
-//! | feature | default | does |
-//! |---|---|---|
-//! | `enable` | yes | records. Without it, the attributes check their arguments and return the function unchanged, and starting a session returns [`Error::Disabled`] |
-//! | `stacks` | yes | captures and resolves call stacks (`torch_profiler_with_stack`) |
-//! | `xlsx` | yes | `ops_rank*.xlsx`, the operator tables as a workbook, by rust_xlsxwriter |
-//! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
-//! | `charts` | no | `memory_rank*.svg`, what was allocated over time, drawn by plotters |
-//! | `clap` | no | [`config::ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/config/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
-//! | `cudarc` | no | streams of `cudarc` in [`cuda::stage_on`] and its like, and its device memory in memory profiles. Builds without CUDA, and takes whichever version of CUDA the application pins |
-//! | `flamegraph` | no | `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
-//! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
-//! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
-//! | `toml`, `yaml` | no | configurations in files of these formats; JSON is always read |
-//!
-//! If a configuration needs a feature that is off, the profiler names the feature: a file in a
-//! format that cannot be read is an error, and an artifact that cannot be written is `missing` in
-//! the manifest.
+#![doc = include_str!("../docs/features.md")]
 //!
 //! A library that annotates itself depends on [`profiler-core`](https://docs.rs/profiler-core). It
 //! has the same attributes, macros and functions, and compiles to nothing unless the application

@@ -65,20 +65,23 @@ fn holds(folder: &Path, name: &str) -> bool {
 /// Returns whether what a span names exists; `before` is the path that the page named last.
 fn exists(span: &str, before: &mut Option<PathBuf>) -> bool {
     let root = workspace();
-    let looks_like_path = span.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
     if let Some(path) = short_path(span) {
         let found = root.join(&path).exists();
         *before = Some(path);
         return found;
     }
+    let tests = root.join("tests/tests");
+    let looks_like_path = span.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
     let is_file = [".rs", ".md", ".sh", ".toml"].iter().any(|extension| span.ends_with(extension));
     let is_folder = span.contains('/') && ["tests/", "profiler-"].iter().any(|start| span.starts_with(start));
-    if !looks_like_path || !(is_file || is_folder) {
+    let is_test = !is_file && span.split_once('/').is_some_and(|(room, _)| tests.join(room).is_dir());
+    if !looks_like_path || !(is_file || is_folder || is_test) {
         return true;
     }
     // A bare name is a file beside the one before it, or a test.
     let beside = before.as_ref().and_then(|before| before.parent()).map(|folder| root.join(folder).join(span));
-    root.join(span).exists() || beside.is_some_and(|path| path.exists()) || holds(&root.join("tests/tests"), span)
+    let test = if is_test { format!("{span}.rs") } else { span.to_owned() };
+    root.join(span).exists() || beside.is_some_and(|path| path.exists()) || holds(&tests, &test)
 }
 
 #[test]
