@@ -21,7 +21,8 @@ use crate::collect::nvtx;
 use crate::config::{IntoConfig, ParsedConfig, ProfilerConfig};
 use crate::error::Error;
 use crate::logging;
-use crate::session::{self, AssignedSession, ExportHandle, Recovered, SessionId, Status};
+use crate::session::recover::{self, Recovered};
+use crate::session::{self, AssignedSession, ExportHandle, SessionId, Status};
 use profiler_core::process::PerProcess;
 
 pub use guard::{ProfileGuard, profile_from_env, profile_with};
