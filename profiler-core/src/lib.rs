@@ -22,6 +22,12 @@
 //! | `enable` | no | records ranges; the application's `profiler-runtime` switches it on |
 //! | `std` | no | compiles the streams that the runtime reads |
 //!
+//! # Versions
+//!
+//! Semantic versioning covers everything that this documentation shows. `__private` and other
+//! hidden items are not covered: they exist for the macros, to which this crate is pinned with `=`,
+//! and for the runtime. A program holds one version of this crate.
+//!
 //! # Path of a range
 //!
 //! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) →
@@ -173,3 +179,8 @@ pub mod __private {
     #[cfg(feature = "std")]
     pub use crate::site::{Registered, Site};
 }
+
+/// The package's own page, whose example `cargo test` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
