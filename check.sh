@@ -57,7 +57,7 @@ rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-* "$log/pa
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi
-step "instruction budget" cargo bench -p profiler-benches --bench instructions -- --budget
+step "instruction budget" cargo bench -p profiler-benches --no-default-features --bench instructions -- --budget
 step "the pages' commands" bash tests/readme.sh
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh

@@ -1,15 +1,19 @@
 //! The compared tools, each set up as its own documentation recommends.
 
 mod bare;
+#[cfg(feature = "peers")]
 mod fastrace;
+#[cfg(feature = "peers")]
 mod hotpath;
 mod lower_bound;
 pub(crate) mod ours;
 mod ours_kept;
 mod ours_on_stream;
 mod packet_file;
+#[cfg(feature = "peers")]
 mod puffin;
 mod trace_file;
+#[cfg(feature = "peers")]
 mod tracing_chrome;
 #[cfg(feature = "tracy")]
 mod tracy;
@@ -33,11 +37,15 @@ pub(crate) fn all() -> Vec<&'static dyn Subject> {
         &ours_kept::RING,
         &ours_kept::SPOOL,
         &ours_on_stream::OursOnStream,
+        #[cfg(feature = "peers")]
         &puffin::Puffin,
         #[cfg(feature = "tracy")]
         &tracy::Tracy,
+        #[cfg(feature = "peers")]
         &hotpath::Hotpath,
+        #[cfg(feature = "peers")]
         &fastrace::Fastrace,
+        #[cfg(feature = "peers")]
         &tracing_chrome::TracingChrome,
     ]
 }
