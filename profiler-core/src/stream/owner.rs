@@ -130,7 +130,7 @@ pub fn os_thread_id(_ordinal: u32) -> u64 {
 
 /// Returns `ordinal`, because the system's thread id is not available here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
+pub fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
 }
 
