@@ -93,7 +93,7 @@ fn a_sharded_directory_gives_the_golden_tensors_and_frames() {
 }
 
 #[test]
-fn a_directory_with_one_file_a_component_gives_the_same_video_as_the_formula() {
+fn one_file_a_component_gives_the_video_of_the_formula() {
     let root = tempfile::tempdir().unwrap();
     directory::write(root.path(), 1);
     let request = Request { num_frames: 1, num_inference_steps: 2, ..Request::tiny() };

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundary_decides_how_many_of_forty_steps_the_high_noise_expert_takes() {
+    fn the_boundary_decides_how_many_steps_the_expert_takes() {
         let schedule = Schedule::new(40, 5.0, 1000);
         assert_eq!(high_noise_steps(&schedule, 0.9), 15);
         assert_eq!(high_noise_steps(&schedule, 0.875), 17);

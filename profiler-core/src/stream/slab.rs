@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_do_not_overlap_and_empty_slabs_beyond_the_limit_go_back() {
+    fn chunks_do_not_overlap_and_excess_empty_slabs_go_back() {
         let mut slabs = Slabs::new();
         let mut chunks: Vec<_> = (0..CHUNKS * (IDLE_SLABS + 3)).map(|_| slabs.take().unwrap()).collect();
         chunks.sort_unstable();

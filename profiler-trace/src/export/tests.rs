@@ -99,7 +99,7 @@ fn the_printed_summary_fits_its_width_and_tells_all() {
 }
 
 #[test]
-fn a_torch_session_is_five_files_and_the_manifest_tells_the_truth_about_them() {
+fn a_torch_session_is_the_five_files_of_its_manifest() {
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("session");
     let manifest = write(pipeline(torch(base.path())), &folder);
@@ -151,7 +151,7 @@ fn a_trace_whose_name_the_user_chose_has_no_other() {
 }
 
 #[test]
-fn everything_asked_for_and_not_written_is_missing_with_a_reason() {
+fn what_was_asked_for_and_not_written_is_missing_and_says_why() {
     let base = tempfile::tempdir().unwrap();
     let options =
         ExportOptions { torch_profiler_with_stack: true, torch_profiler_with_memory: true, ..torch(base.path()) };
@@ -178,7 +178,7 @@ fn a_file_that_cannot_be_written_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_told_by_the_manifest_in_memory() {
+fn the_manifest_in_memory_names_a_folder_that_cannot_be_made() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("file");
     fs::write(&file, "").unwrap();

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overlapping_things_get_different_lanes_and_touching_ones_share() {
+    fn what_overlaps_gets_its_own_lane_and_what_touches_shares() {
         let mut lanes = Lanes::default();
         assert_eq!(
             [(0, 10), (5, 20), (10, 12), (12, 30), (20, 21)].map(|(begin, end)| lanes.take(begin, end)),

@@ -43,7 +43,7 @@ fn a_stage_called_twice_counts_both_calls() {
 }
 
 #[test]
-fn ops_are_transparent_in_the_stage_tree_and_children_time_is_direct() {
+fn ops_are_transparent_in_the_tree_and_child_time_is_direct() {
     let mut script = Script::new();
     let (outer, op, inner) =
         (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "op"), script.site(Kind::Stage, "inner"));
@@ -83,7 +83,7 @@ fn a_guard_that_outlives_its_parent_moves_to_a_lane() {
 }
 
 #[test]
-fn what_is_open_at_the_end_ends_with_the_recording_and_is_counted() {
+fn what_is_open_at_the_end_ends_there_and_is_counted() {
     let mut script = Script::new();
     let (a, b) = (script.site(Kind::Stage, "a"), script.site(Kind::Stage, "b"));
     script.end(b, 5).begin(a, 10).begin(b, 20).thread("main");
@@ -93,7 +93,7 @@ fn what_is_open_at_the_end_ends_with_the_recording_and_is_counted() {
 }
 
 #[test]
-fn the_driving_loop_is_numbered_from_the_first_recorded_iteration() {
+fn the_driving_loop_counts_from_the_first_recorded_iteration() {
     let mut script = Script::new();
     let (step, other) = (script.site(Kind::Step, "denoise"), script.site(Kind::Step, "chunk"));
     for at in [100, 200, 300] {

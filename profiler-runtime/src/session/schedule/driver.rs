@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inner_loop_taken_first_gives_way_and_the_count_starts_again() {
+    fn an_inner_loop_taken_first_gives_way_and_counting_restarts() {
         let mut driver = Driver::new(None);
         assert_eq!(end(&mut driver, DENOISE, None), COUNTED);
         assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), RESTART);

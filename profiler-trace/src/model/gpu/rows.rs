@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_sticks_out_of_its_range_gives_up_the_smaller_part() {
+    fn a_call_that_leaves_its_range_gives_up_the_smaller_part() {
         assert_eq!(fitted(&[(95, 200)], &[100, 300]), [(100, 200)]);
         assert_eq!(fitted(&[(110, 305)], &[100, 300]), [(110, 300)]);
         assert_eq!(fitted(&[(95, 305)], &[100, 300]), [(100, 300)]);
@@ -173,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_kernels_of_a_stream_get_lanes_and_touching_ones_do_not() {
+    fn overlapping_kernels_of_a_stream_get_lanes_touching_do_not() {
         let mut ops = [op(0, 10), op(10, 20), op(15, 30), op(20, 25)];
         split_lanes(&mut ops);
         assert_eq!(ops.map(|placed| placed.lane), [0, 0, 1, 0]);
     }
 
     #[test]
-    fn a_span_that_crosses_a_kernel_or_another_span_leaves_the_stream() {
+    fn a_span_that_crosses_another_leaves_the_stream() {
         let ops = [op(0, 10), op(10, 20), op(20, 30), op(30, 40)];
         let lanes = |spans: &[(u64, u64)]| {
             let spans = spans.iter().map(|&(begin, end)| span(begin, end)).collect();

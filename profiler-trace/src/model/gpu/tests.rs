@@ -51,7 +51,7 @@ fn spans(trace: &Trace) -> Vec<(u32, &'static str, u64, (u64, u64))> {
 }
 
 #[test]
-fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() {
+fn kernels_that_overlap_count_once_in_every_stage_around() {
     let mut script = Script::new();
     let (outer, op, inner) =
         (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "op"), script.site(Kind::Stage, "inner"));
@@ -241,7 +241,7 @@ fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
 }
 
 #[test]
-fn what_is_not_of_this_window_is_left_out_and_what_runs_on_after_it_stays() {
+fn what_is_not_of_the_window_is_left_out_and_what_runs_on_stays() {
     let mut script = Script::new();
     let stage = script.site(Kind::Stage, "stage");
     script.begin(stage, 500).end(stage, 900).thread("main");

@@ -95,7 +95,7 @@ fn a_block_that_grows_is_never_gone() {
 }
 
 #[test]
-fn an_async_stage_peaks_over_its_life_and_not_only_while_it_is_polled() {
+fn an_async_stage_peaks_over_its_life_not_only_in_its_polls() {
     let mut script = Script::new();
     let site = script.site(Kind::Stage, "decode");
     let poll = |script: &mut Script, flags, begin, end| {

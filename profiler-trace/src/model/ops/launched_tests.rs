@@ -75,7 +75,7 @@ fn a_guard_that_outlives_the_range_around_it_counts_once() {
 }
 
 #[test]
-fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
+fn flops_are_per_gpu_second_where_every_call_has_its_time() {
     let mut script = Script::new();
     let [on_gpu, mixed, on_host] = ["gpu", "mixed", "host"].map(|name| script.site(Kind::Op, name));
     for (at, op) in [on_gpu, mixed, mixed, on_host].into_iter().enumerate() {
@@ -102,7 +102,7 @@ fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
 }
 
 #[test]
-fn device_memory_of_cudas_own_records_goes_to_the_range_that_made_the_call() {
+fn device_memory_of_cuda_goes_to_the_range_of_the_call() {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
     script.begin(stage, 0).begin(op, 10).end(op, 30).end(stage, 100).thread("main");

@@ -47,7 +47,7 @@ fn siblings_that_overlap_count_once_in_the_total() {
 }
 
 #[test]
-fn self_time_is_what_nothing_inside_took_and_all_steps_are_one_row() {
+fn self_time_is_what_nothing_inside_took_and_steps_are_one_row() {
     let mut script = Script::new();
     let (stage, step, op) =
         (script.site(Kind::Stage, "diffuse"), script.site(Kind::Step, "step"), script.site(Kind::Op, "mul"));
@@ -152,7 +152,7 @@ fn two_kinds_of_one_name_are_two_rows() {
 }
 
 #[test]
-fn memory_goes_to_the_innermost_row_and_is_unknown_without_an_allocator() {
+fn memory_is_the_innermost_rows_and_unknown_without_allocator() {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
     script.begin(stage, 0).memory(Action::Alloc, 0, 10, (0x1000, 4096)).begin(op, 20);

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_fits_beats_one_of_another_version_in_an_earlier_folder() {
+    fn a_file_that_fits_beats_an_earlier_one_of_another_version() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (folder.path().join("old"), folder.path().join("new"));
         for (place, name) in [(&old, "libcupti.so.11.8"), (&old, PLAIN), (&new, "libcupti.so.12")] {

@@ -129,7 +129,7 @@ fn bare_steps_get_a_row_of_their_own() {
 }
 
 #[test]
-fn async_ranges_show_their_life_on_a_lane_and_their_polls_on_the_thread() {
+fn async_ranges_live_on_a_lane_and_are_polled_on_the_thread() {
     let mut script = Script::new();
     let fetch = script.site(Kind::Stage, "fetch");
     for (task, at) in [(1, 10), (2, 20)] {

@@ -101,7 +101,7 @@ fn merged(ranks: impl IntoIterator<Item = Rank>) -> (MergedTrace, Value) {
 }
 
 #[test]
-fn ranks_of_one_host_share_a_clock_however_their_real_times_differ() {
+fn ranks_of_one_host_share_a_clock_whatever_their_real_times() {
     // The second started 40 ns later; the real-time clock was set back by 700 ns in between.
     let second = Rank { monotonic: 5_040, unix: EPOCH + 40 - 700, ..rank(1) };
     let (merged, trace) = merged([second, rank(0)]);
@@ -117,7 +117,7 @@ fn ranks_of_one_host_share_a_clock_however_their_real_times_differ() {
 }
 
 #[test]
-fn ranks_of_different_hosts_are_placed_by_real_time_with_the_error_of_both() {
+fn ranks_of_two_hosts_are_placed_by_real_time_with_its_error() {
     let other = || Rank { host: "two", boot: "boot of two", monotonic: 9, unix: EPOCH + 60, ..rank(1) };
     let (merged, trace) = merged([rank(0), other()]);
     let second = &merged.ranks[1];
@@ -195,7 +195,7 @@ fn without_clock(text: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_merged_is_refused_with_the_file_and_the_remedy() {
+fn a_refused_merge_names_the_file_and_the_remedy() {
     let cut = |text: String| text[..text.len() / 2].to_owned();
     for (said, begins) in [
         (
@@ -237,7 +237,7 @@ fn a_compressed_trace_that_is_cut_off_is_refused() {
 }
 
 #[test]
-fn force_merges_other_sessions_and_traces_without_anchors_and_says_so() {
+fn force_merges_other_sessions_without_anchors_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let first = rank(0).write(&folder);
     let second = rank(1).write(&folder);

@@ -239,7 +239,7 @@ pub(super) fn gpu_log() -> GpuLog {
 }
 
 #[test]
-fn what_the_gpu_did_stands_on_its_rows_with_arrows_from_the_calls() {
+fn gpu_work_is_on_its_own_rows_with_arrows_from_the_calls() {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
     // The calls touch the start and end of their range, and the op next to them.

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_look_that_cannot_be_true_is_left_out_and_serves_alone() {
+    fn a_second_reading_that_cannot_be_true_is_left_out() {
         assert_eq!(clock(Some(1_000), Some((1_000_000, 5_000_000))).ns(1_000_000), EPOCH + 1_001_000);
         assert_eq!(clock(None, Some((1_000_000, 5_000_000))).ns(0), EPOCH + 4_000_000);
     }

@@ -30,7 +30,7 @@ fn spans(gpu: &Gpu) -> Vec<(&str, u64, u64)> {
 }
 
 #[test]
-fn a_measurement_finds_its_range_from_whichever_thread_and_after_the_session() {
+fn a_measurement_finds_its_range_from_any_thread_and_later() {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "vae"), script.site(Kind::Op, "conv"));
     script.begin(stage, 10_000);
