@@ -99,8 +99,9 @@ impl ClosedInChild {
         Self(index)
     }
 
+    /// Registers nothing: no process is forked here.
     #[cfg(not(unix))]
-    pub(crate) const fn of<T>(_: &T) -> Self {
+    pub const fn of<T>(_: &T) -> Self {
         Self(None)
     }
 }

@@ -3,7 +3,7 @@
 //! The kernel owns the lock, so nothing has to be cleaned up after a killed process. `exec` closes
 //! Rust's files, and a forked child closes its copies at once.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -55,8 +55,8 @@ impl LockedFile {
 #[cfg(unix)]
 fn is_still_at(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let id = |metadata: io::Result<fs::Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
-    id(fs::metadata(path)).is_some_and(|found| Some(found) == id(file.metadata()))
+    let id = |metadata: io::Result<std::fs::Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    id(std::fs::metadata(path)).is_some_and(|found| Some(found) == id(file.metadata()))
 }
 
 /// Returns false: files are not locked on this system, so no process is known to be dead.

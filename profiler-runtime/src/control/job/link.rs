@@ -62,8 +62,10 @@ impl Stream {
     }
 
     fn prepare(&self) -> io::Result<()> {
-        if let Self::Tcp(socket) = self {
-            socket.set_nodelay(true)?;
+        match self {
+            #[cfg(unix)]
+            Self::Unix(_) => {}
+            Self::Tcp(socket) => socket.set_nodelay(true)?,
         }
         either!(self, socket => socket.set_write_timeout(Some(TIMEOUT)))
     }
