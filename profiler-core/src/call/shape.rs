@@ -91,7 +91,8 @@ macro_rules! elements {
 }
 
 elements! {
-    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
+    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8,
+    u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
 }
 
 // Token ids are `u32` or `i64` and tensors of bytes are `u8`, but dims are `usize`, which tensors

@@ -20,7 +20,12 @@ pub(crate) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
     // SAFETY: adds to the pointer, which no other thread stores; without `lock`, because other
     // threads only read it.
     unsafe {
-        core::arch::asm!("add qword ptr [{}], {}", in(reg) pointer.as_ptr(), in(reg) count * size_of::<T>(), options(nostack));
+        core::arch::asm!(
+            "add qword ptr [{}], {}",
+            in(reg) pointer.as_ptr(),
+            in(reg) count * size_of::<T>(),
+            options(nostack),
+        );
     }
 }
 

@@ -200,7 +200,11 @@ impl Registers {
         let (inside, stack, frame): (u64, u64, u64);
         // SAFETY: reads three registers; affects neither memory nor flags.
         unsafe {
-            core::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) inside, out(reg) stack, out(reg) frame, options(nomem, nostack, preserves_flags));
+            core::arch::asm!(
+                "lea {}, [rip]", "mov {}, rsp", "mov {}, rbp",
+                out(reg) inside, out(reg) stack, out(reg) frame,
+                options(nomem, nostack, preserves_flags),
+            );
         }
         Self { inside, stack, frame, link: 0 }
     }
@@ -212,7 +216,11 @@ impl Registers {
         let (inside, stack, frame, link): (u64, u64, u64, u64);
         // SAFETY: reads four registers; affects neither memory nor flags.
         unsafe {
-            core::arch::asm!("adr {}, .", "mov {}, sp", "mov {}, x29", "mov {}, x30", out(reg) inside, out(reg) stack, out(reg) frame, out(reg) link, options(nomem, nostack, preserves_flags));
+            core::arch::asm!(
+                "adr {}, .", "mov {}, sp", "mov {}, x29", "mov {}, x30",
+                out(reg) inside, out(reg) stack, out(reg) frame, out(reg) link,
+                options(nomem, nostack, preserves_flags),
+            );
         }
         Self { inside, stack, frame, link }
     }

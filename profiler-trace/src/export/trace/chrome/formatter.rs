@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cached_before_is_cached_again_only_of_the_same_inputs() {
+    fn only_the_same_inputs_are_cached_again() {
         let small = vec![tensor(Dtype::F32, &[2, 3])];
         let other_type = vec![tensor(Dtype::Bf16, &[2, 3])];
         let pair = vec![tensor(Dtype::F32, &[2, 3]), tensor(Dtype::F32, &[3])];
