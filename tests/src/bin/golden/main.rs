@@ -3,6 +3,9 @@
 //! Runs with the double of libc whose clock stands still (`still_double`): time passes only when a
 //! scenario calls `pass`. Scenarios use only the profiler's public interface, so that their
 //! artifacts do not change when its internals do.
+//!
+//! Artifacts show lines of these files: whoever adds or removes one runs the golden tests with
+//! `PROFILER_GOLDEN=write`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
