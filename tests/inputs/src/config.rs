@@ -10,7 +10,7 @@ pub fn config(bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes) {
         check(ProfilerConfig::from_json(text));
     }
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::folder();
     for name in ["config.json", "config.yaml", "config.toml"] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).expect("the temporary folder can be written");

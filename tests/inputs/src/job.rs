@@ -15,7 +15,7 @@ const TOKEN: &str = "an uncommon word";
 const LONG: Duration = Duration::from_secs(60);
 
 static JOB: LazyLock<(TempDir, Coordinator)> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::folder();
     let options = CoordinatorOptions::default().token(TOKEN).config(ProfilerConfig::torch(folder.path()));
     let coordinator = Coordinator::bind("tcp://127.0.0.1:0", options).expect("binds");
     (folder, coordinator)

@@ -1,8 +1,8 @@
 //! Readers of other people's bytes: each is a function that takes any bytes and must not panic.
 //!
 //! libFuzzer calls them by `tests/proofs.sh fuzz`, with what it has learned;
-//! `tests/tests/artifacts/any_input.rs` calls them in `cargo test`, with what it generates and with the kept
-//! inputs of `tests/fuzz/corpus`.
+//! `tests/tests/artifacts/any_input.rs` calls them in `cargo test`, with what it generates and with
+//! the kept inputs of `tests/fuzz/corpus`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a panic is how a reader fails")]
 
@@ -17,3 +17,9 @@ pub use http::http;
 pub use job::coordinator;
 pub use merge::merge;
 pub use spool::{journal, ranges_of_the_usual_spool, recover};
+
+/// Returns a folder that is gone afterwards: in memory where that is possible, because what
+/// recovers or merges waits for the disk.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}

@@ -23,7 +23,7 @@ pub fn merge(bytes: &[u8]) {
 }
 
 fn attempt(name: &str, bytes: &[u8], force: bool) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::folder();
     let (input, output) = (folder.path().join(name), folder.path().join("merged.json"));
     let write = |path: &Path, bytes: &[u8]| fs::write(path, bytes).expect("the temporary folder can be written");
     write(&input, bytes);

@@ -91,7 +91,7 @@ struct Entry {
 /// Recovers the spool that the bytes describe.
 pub fn recover(bytes: &[u8]) {
     let Ok(spool) = Spool::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::folder();
     let own = folder.path().join("code");
     fs::write(&own, elf(&spool.code)).expect("the temporary folder can be written");
     let usual = if spool.bare { Vec::new() } else { usual(spool.options) };
@@ -116,7 +116,7 @@ pub fn ranges_of_the_usual_spool() -> usize {
 
 /// Recovers a spool with the usual entries; its trace, if there is one.
 fn recover_usual(journal: &[u8]) -> Option<Value> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = crate::folder();
     Spool::default().write(&folder.path().join(ENTRIES));
     recovers(folder.path(), journal);
     let trace = fs::read(folder.path().join("trace_rank0.json")).ok()?;

@@ -1,5 +1,5 @@
-//! What the recorder asks of the program's allocator, and what it bears of it: that it counts, fails,
-//! or is annotated itself.
+//! What the recorder asks of the program's allocator, and what it bears of it: that it counts,
+//! fails, or is annotated itself.
 //!
 //! A binary of its own, because a program has one allocator. Here it does what each module needs,
 //! and nothing but counting unless it is told to.

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{TestError, TestRunner};
 
+/// Generated inputs of a reader. That of spools has two kinds, which share them: each is recovered
+/// to all artifacts.
 const INPUTS: u32 = 5_000;
 
 /// A change of a kept input.
@@ -86,11 +88,11 @@ fn edited(kept: &[Vec<u8>], from: Index, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-/// Gives a reader what is kept for it, and then what is generated.
-fn drive(name: &str, read: fn(&[u8])) {
+/// Gives a reader what is kept for it, and then so many that are generated.
+fn drive(name: &str, read: fn(&[u8]), inputs: u32) {
     let kept = kept(name);
     kept.iter().for_each(|bytes| read(bytes));
-    let inputs = std::env::var("PROFILER_TESTS_INPUTS").ok().map_or(INPUTS, |count| count.parse().unwrap());
+    let inputs = std::env::var("PROFILER_TESTS_INPUTS").ok().map_or(inputs, |count| count.parse().unwrap());
     let config = ProptestConfig { cases: inputs, failure_persistence: None, ..ProptestConfig::default() };
     let edits = (any::<Index>(), prop::collection::vec(edit(), 0..6));
     let generated = if kept.is_empty() {
@@ -112,32 +114,32 @@ fn drive(name: &str, read: fn(&[u8])) {
 
 #[test]
 fn any_configuration_is_read_or_refused() {
-    drive("config", config);
+    drive("config", config, INPUTS);
 }
 
 #[test]
 fn any_request_is_answered_or_cut_off() {
-    drive("http", http);
+    drive("http", http, INPUTS);
 }
 
 #[test]
 fn any_worker_is_let_in_or_refused() {
-    drive("coordinator", coordinator);
+    drive("coordinator", coordinator, INPUTS);
 }
 
 #[test]
 fn any_traces_are_merged_or_refused() {
-    drive("merge", merge);
+    drive("merge", merge, INPUTS);
 }
 
 #[test]
 fn any_journal_is_recovered_or_refused() {
-    drive("journal", journal);
+    drive("journal", journal, INPUTS / 2);
 }
 
 #[test]
 fn any_spool_is_recovered_or_refused() {
-    drive("recover", recover);
+    drive("recover", recover, INPUTS / 2);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What sessions write, as a program gets it: files and their names, traces, tables, call stacks, and
-//! readers of all of them.
+//! What sessions write, as a program gets it: files and their names, traces, tables, call stacks,
+//! and readers of all of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

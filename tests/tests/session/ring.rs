@@ -116,15 +116,15 @@ fn the_last_iterations_are_shown_under_their_own_numbers() {
 #[test]
 fn the_last_seconds_are_shown() {
     let bench = Bench::alone();
-    let trace = bench.record(bench.config().ring(true).ring_secs(3.0), || {
+    let trace = bench.record(bench.config().ring(true).ring_secs(1.0), || {
         let _open = stage!("open");
         drop(stage!("old"));
-        thread::sleep(Duration::from_millis(3_500));
+        thread::sleep(Duration::from_millis(1_300));
         drop(stage!("new"));
     });
     assert_eq!((trace.count("old"), trace.count("new"), trace.count("open")), (0, 1, 1));
     assert_eq!((trace.losses("overwritten"), trace.losses("clipped")), (1, 1));
-    assert!((trace.seconds() - 3.0).abs() < 0.05, "{} s", trace.seconds());
+    assert!((trace.seconds() - 1.0).abs() < 0.05, "{} s", trace.seconds());
 }
 
 #[test]
