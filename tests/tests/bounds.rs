@@ -1,5 +1,7 @@
 //! Memory of a recording is bounded: by threads that have ended, by names, and by what clients
 //! send.
+//!
+//! A binary of its own, because its allocator counts the bytes of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

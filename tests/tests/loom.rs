@@ -1,7 +1,8 @@
 //! Models of the buffer hand-over: every order in which threads can take turns (up to a number of
 //! preemptions), and every value that a relaxed load may see.
 //!
-//! The files under test are the product's own; see `loom_support`.
+//! The files under test are the product's own; see `loom_support`. A binary of its own, because
+//! they are compiled into it, with loom's types.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,8 @@
 //! More names at run time than are kept apart: what is merged is a counted loss, shown wherever
 //! losses are.
+//!
+//! A binary of its own, because a process keeps its names: whatever else it tests would find no
+//! room.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

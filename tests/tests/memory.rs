@@ -1,4 +1,6 @@
 //! Memory of a program that has the allocator: totals, peaks, stages, and the files that show them.
+//!
+//! A binary of its own, because its sessions hold whatever other tests allocate beside them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
