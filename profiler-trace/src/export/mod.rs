@@ -192,7 +192,7 @@ fn manifest_of(trace: &Trace, missing: Vec<MissingArtifact>) -> Manifest {
     }
 }
 
-/// Atomically writes a JSON report that is not an artifact of a recording. `schema` names the file
+/// Writes atomically a JSON report that is not an artifact of a recording. `schema` names the file
 /// in `schemas/` that describes it.
 ///
 /// # Errors
