@@ -32,7 +32,7 @@ mod tests {
         let result: io::Result<()> = caught(|| panic!("no room for {}", "this"));
         assert_eq!(
             result.map_err(|error| error.to_string()),
-            Err("its writer panicked: no room for this; make room if the disk is full, else report it".to_owned())
+            Err("its writer panicked: no room for this; free disk space if the disk is full, otherwise report this as a bug".to_owned())
         );
         assert!(matches!(caught(|| Ok(7)), Ok(7)));
     }

@@ -212,9 +212,9 @@ fn a_refused_merge_names_the_file_and_the_remedy() {
             "`DIR/trace_rank1.json` has no key `profiler` before its events: give `trace_rank*.json`",
         ),
         (with_text(|_| "PK\u{3}\u{4}".to_owned()), "`DIR/trace_rank1.json` is not laid out as a trace: give"),
-        (with_text(cut), "`DIR/trace_rank1.json` ends in the middle: copy it again, or give the ranks that are whole"),
-        (with_text(|text| text.trim_end_matches("}\n").to_owned()), "`DIR/trace_rank1.json` ends in the middle"),
-        (with_text(|text| text[..300].to_owned()), "`DIR/trace_rank1.json` ends in the middle"),
+        (with_text(cut), "`DIR/trace_rank1.json` is truncated: copy it again, or give only complete ranks"),
+        (with_text(|text| text.trim_end_matches("}\n").to_owned()), "`DIR/trace_rank1.json` is truncated"),
+        (with_text(|text| text[..300].to_owned()), "`DIR/trace_rank1.json` is truncated"),
         (with_text(|text| text.replace("\"ts\":", "\"at\":")), "line "),
         (refused(|folder, _| vec![folder.path().join("nothing.json")]), "cannot read `DIR/nothing.json`: "),
     ] {
@@ -233,7 +233,7 @@ fn a_compressed_trace_that_is_cut_off_is_refused() {
         fs::write(&path, &packed[..packed.len() - 20]).unwrap();
         vec![path]
     });
-    assert!(said.starts_with("`DIR/trace_rank1.json.gz` ends in the middle"), "{said}");
+    assert!(said.starts_with("`DIR/trace_rank1.json.gz` is truncated"), "{said}");
 }
 
 #[test]
