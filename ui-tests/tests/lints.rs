@@ -1,5 +1,5 @@
-//! Annotated code under every lint of clippy's `all` and `pedantic`: `cargo clippy --all-targets` compiles this file
-//! and must have nothing to say.
+//! Annotated code under the lints of clippy's `all` and `pedantic`. `cargo clippy --all-targets`
+//! compiles this file, and must report nothing.
 
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::all, clippy::pedantic, rust_2018_idioms, unused_qualifications)]
@@ -75,7 +75,7 @@ fn unit_tail(out: &mut Vec<u32>) {
     out.push(1);
 }
 
-/// F3: clippy takes what a closure returns for a slice's elements, and would want slices here.
+/// F3: clippy would suggest slices here if the body were a closure.
 #[profiled_stage]
 fn longer<'a>(a: &'a String, b: &'a String) -> &'a String {
     if a.len() > b.len() { a } else { b }
@@ -121,7 +121,7 @@ async fn serves() -> ! {
 }
 
 #[test]
-fn annotated_code_does_what_it_says() {
+fn annotated_code_keeps_its_behavior() {
     let model = Model { weight: vec![1, 2] };
     assert_eq!(model.linear(&[1, 2]), [1, 4]);
     assert_eq!(block_on(model.later(&[1])), 1);

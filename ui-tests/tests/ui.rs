@@ -1,18 +1,19 @@
-//! Every file in `pass` compiles and runs; every file in `fail` and `diagnostics` is refused with exactly the errors
-//! beside it.
+//! Every file in `pass` compiles and runs. Every file in `fail` and `diagnostics` is rejected with
+//! exactly the errors in the `.stderr` file next to it.
 
 use std::process::Command;
 
-/// The release whose words are in `diagnostics/*.stderr`.
+/// Release whose messages are in `diagnostics/*.stderr`.
 const COMPILER: &str = "rustc 1.95.";
 
 #[test]
-fn the_attributes_accept_and_refuse_as_written() {
+fn every_case_compiles_or_fails_as_expected() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/pass/*.rs");
     cases.compile_fail("tests/fail/*.rs");
     if compiler().starts_with(COMPILER) {
-        // The compiler's own messages: what they say about an annotated function, and where they point.
+        // These files hold the compiler's own messages about annotated functions, and their
+        // positions.
         cases.compile_fail("tests/diagnostics/*.rs");
     }
 }

@@ -1,4 +1,4 @@
-//! What a call tells about itself.
+//! Descriptions of calls.
 
 use std::fmt::{Debug, Display};
 
@@ -6,49 +6,49 @@ use profiler_runtime::__private::Integer;
 
 use super::{DETAILS, Site, write};
 
-/// Takes one call's description.
+/// Receiver of one call's description.
 #[derive(Debug)]
 pub struct Call(&'static Site);
 
-/// Lets generated code describe the call that begins next.
-pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
-    tell(&mut Call(site));
+/// Runs the description of the next call.
+pub fn describe(site: &'static Site, description: impl FnOnce(&mut Call)) {
+    description(&mut Call(site));
 }
 
 impl Call {
-    /// Whether a shape may be computed.
+    /// Returns whether shapes are computed.
     pub fn wants_shapes(&self) -> bool {
         DETAILS.get()
     }
 
-    /// Whether FLOPs may be computed.
+    /// Returns whether FLOPs are computed.
     pub fn wants_flops(&self) -> bool {
         DETAILS.get()
     }
 
-    /// Whether arguments of its own may be computed.
+    /// Returns whether user-defined arguments are computed.
     pub fn is_recorded(&self) -> bool {
         DETAILS.get()
     }
 
-    /// Arguments of its own.
+    /// Writes the user-defined arguments.
     pub fn arguments<const COUNT: usize>(&mut self, values: [Integer; COUNT]) {
         for (name, value) in self.0.arguments.iter().zip(values) {
             write(format!("{name} {} of {}", value.bits as i64, self.0.name));
         }
     }
 
-    /// One input: its debug form stands for its shape.
+    /// Writes one input, in its debug form.
     pub fn shape(&mut self, input: &(impl Debug + ?Sized)) {
         write(format!("shape {input:?} of {}", self.0.name));
     }
 
-    /// Floating point operations.
+    /// Writes the number of floating point operations.
     pub fn flops(&mut self, flops: impl NotebookNumber) {
         write(format!("flops {flops} of {}", self.0.name));
     }
 
-    /// The index of a step.
+    /// Writes the index of a step.
     pub fn index(&mut self, index: impl NotebookNumber) {
         write(format!("index {index} of {}", self.0.name));
     }

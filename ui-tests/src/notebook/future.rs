@@ -1,4 +1,4 @@
-//! Futures: their life and their polls.
+//! Ranges of futures: their lives and their polls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::{Call, Site, describe, write};
 
-/// A timed future; boxed, because a double need not be cheap.
+/// An instrumented future; boxed, because a double need not be cheap.
 #[derive(Debug)]
 pub struct Instrumented<F> {
     future: Pin<Box<F>>,
@@ -19,22 +19,22 @@ struct Life {
     open: bool,
 }
 
-/// A call that has been described.
+/// A described call.
 #[derive(Debug, Default)]
 pub struct Described(());
 
-/// `describe` for a future's call.
-pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Described {
-    describe(site, tell);
+/// Runs the description of a future's call.
+pub fn describe_async(site: &'static Site, description: impl FnOnce(&mut Call)) -> Described {
+    describe(site, description);
     Described(())
 }
 
-/// Times `future`.
+/// Instruments `future`.
 pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> {
     Instrumented { future: Box::pin(future), life: Life { site, open: false } }
 }
 
-/// `instrument` for a described call.
+/// Instruments a future whose call is described.
 pub fn instrument_call<F: Future>(site: &'static Site, _call: Described, future: F) -> Instrumented<F> {
     instrument(site, future)
 }

@@ -1,4 +1,4 @@
-//! The lines that this thread's annotated functions have caused, and the runtime that writes them.
+//! The double of the runtime, and the lines that it writes for this thread's annotated functions.
 
 mod call;
 mod future;
@@ -15,13 +15,13 @@ thread_local! {
     static DETAILS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// The lines since the last call.
+/// Takes the lines since the last call.
 #[must_use]
 pub fn lines() -> Vec<String> {
     LINES.take()
 }
 
-/// Whether shapes and FLOPs are wanted from now on; they are at first.
+/// Sets whether shapes and FLOPs are computed. They are by default.
 pub fn want_details(wanted: bool) {
     DETAILS.set(wanted);
 }
@@ -30,18 +30,18 @@ fn write(line: String) {
     LINES.with_borrow_mut(|lines| lines.push(line));
 }
 
-/// An annotated place.
+/// An annotated location.
 #[derive(Debug)]
 pub struct Site {
     /// `Stage`, `Step` or `Op`.
     pub kind: &'static str,
-    /// The name that the attribute gives.
+    /// Name that the attribute gives.
     pub name: &'static str,
-    /// Names of the arguments of its own.
+    /// Names of the user-defined arguments.
     pub arguments: &'static [&'static str],
 }
 
-/// A range; its end is its drop.
+/// A range, which ends when this is dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Range(&'static Site);
@@ -79,7 +79,7 @@ macro_rules! __notebook_site {
     }};
 }
 
-/// The names that generated code may use.
+/// Names that generated code may use.
 #[doc(hidden)]
 pub mod __private {
     pub use super::{OfValue, Range, Returns, describe, describe_async, instrument, instrument_call, run};

@@ -1,4 +1,4 @@
-//! Functions whose type decides what their range covers.
+//! Functions whose return type decides what their range covers.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -6,19 +6,19 @@ use std::pin::Pin;
 
 use super::{Call, Described, Range, Site, describe, describe_async, instrument_call, run};
 
-/// The type that a function returns.
+/// A function's return type.
 #[derive(Debug)]
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
 impl<R> Returns<R> {
-    /// The type that inference finds.
+    /// Creates a marker whose type inference finds.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "generated code names what it calls")]
+    #[expect(clippy::new_without_default, reason = "generated code calls it by name")]
     pub fn new() -> Self {
         Self(PhantomData)
     }
 
-    /// No value of the type.
+    /// Returns `None`.
     #[must_use]
     pub fn none(&self) -> Option<R> {
         None
@@ -35,9 +35,9 @@ impl<R> Copy for Returns<R> {}
 
 /// Any type that is no boxed future.
 pub trait OfValue<R>: Sized {
-    /// Describes the call that begins next.
-    fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) {
-        describe(site, tell);
+    /// Describes the next call.
+    fn describe(self, site: &'static Site, description: impl FnOnce(&mut Call)) {
+        describe(site, description);
     }
 
     /// Runs `body` as a range.
@@ -61,12 +61,12 @@ impl<R> OfValue<R> for Returns<R> {}
 macro_rules! boxed_futures {
     ($(dyn Future $(+ $bound:ident)*;)*) => {$(
         impl<'a, T: 'a> Returns<Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>> {
-            /// Describes the future that is made next.
-            pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> Described {
-                describe_async(site, tell)
+            /// Describes the next call, which creates a future.
+            pub fn describe(self, site: &'static Site, description: impl FnOnce(&mut Call)) -> Described {
+                describe_async(site, description)
             }
 
-            /// Times the future that `body` returns.
+            /// Instruments the future that `body` returns.
             pub fn run<F>(self, site: &'static Site, call: Described, body: F) -> Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>
             where
                 F: FnOnce() -> Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>,
@@ -74,10 +74,10 @@ macro_rules! boxed_futures {
                 self.leave(site, call, body())
             }
 
-            /// Begins nothing.
+            /// Does nothing.
             pub fn enter(self, _site: &'static Site) {}
 
-            /// Times the life of `future`.
+            /// Instruments `future`.
             pub fn leave(
                 self,
                 site: &'static Site,

@@ -1,4 +1,4 @@
-//! F4: a bound that a timed future cannot meet.
+//! F4: a bound that an instrumented future cannot meet.
 
 use std::future::{Future, Ready, ready};
 

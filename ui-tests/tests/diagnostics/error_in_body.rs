@@ -1,4 +1,4 @@
-//! Errors inside a body are where they are without the attribute, and there are no others.
+//! The errors in a body are those that it has without the attribute, at the same positions.
 
 use profiler_runtime::profiled_stage;
 

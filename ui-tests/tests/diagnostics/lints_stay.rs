@@ -1,4 +1,4 @@
-//! Lints about the user's code are not silenced by the attribute.
+//! The attribute does not silence lints about the user's code.
 
 #![deny(warnings)]
 

@@ -1,4 +1,4 @@
-//! A future that could not move between threads still cannot.
+//! A future that is not `Send` without the attribute is not `Send` with it.
 
 use std::rc::Rc;
 

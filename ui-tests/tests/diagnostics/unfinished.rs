@@ -1,4 +1,4 @@
-//! F12: what is unfinished is an error once, as in a plain function.
+//! F12: unfinished code is one error, as in a plain function.
 
 use std::pin::Pin;
 

@@ -1,4 +1,4 @@
-//! A path at which there is no runtime.
+//! A path that leads to no runtime.
 
 use profiler_runtime::profiled_stage;
 

@@ -1,4 +1,4 @@
-//! F12: a return type that is not there is one error.
+//! F12: an unknown return type is one error.
 
 use profiler_runtime::profiled_stage;
 

@@ -1,4 +1,4 @@
-//! Expressions of the attribute that do not fit: the error is at the expression.
+//! Expressions of the wrong type in the attribute: the error is at the expression.
 
 use profiler_runtime::{profiled_op, profiled_step};
 use profiler_ui_tests::notebook;

@@ -1,4 +1,4 @@
-//! Arguments of one's own that cannot be.
+//! User-defined arguments that are invalid.
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 

@@ -1,4 +1,4 @@
-//! Names that no artifact could show.
+//! Names that no artifact can show.
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 

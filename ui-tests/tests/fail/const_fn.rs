@@ -1,4 +1,4 @@
-//! A `const fn` cannot be timed; it stays, so that its uses are not errors as well.
+//! A `const fn` cannot be instrumented. It stays, so that its uses are no further errors.
 
 use profiler_runtime::profiled_stage;
 

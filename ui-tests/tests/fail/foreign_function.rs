@@ -1,4 +1,4 @@
-//! A function of another language.
+//! A foreign function.
 
 use profiler_runtime::profiled_op;
 

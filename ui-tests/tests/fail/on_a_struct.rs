@@ -1,4 +1,4 @@
-//! A struct; its other attributes still work.
+//! A struct, whose other attributes still work.
 
 use profiler_runtime::profiled_stage;
 

@@ -1,4 +1,4 @@
-//! Everything else that is not a function.
+//! The other items that are not functions.
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 

@@ -1,4 +1,4 @@
-//! Options that do not exist, near to one that does and far from all.
+//! Unknown options: one is similar to a known option, the others are not.
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 

@@ -1,4 +1,4 @@
-//! A future that could move between threads still can, and one that borrows is still as short-lived as before.
+//! The attribute does not change whether a future is `Send`, or how long its borrows last.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

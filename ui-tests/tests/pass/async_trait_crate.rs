@@ -1,5 +1,5 @@
-//! The `async-trait` crate, which writes a boxed future before our attribute sees the method: in the trait and in the
-//! implementation.
+//! The `async-trait` crate, which generates a boxed future before our attribute sees the method: in
+//! the trait and in the implementation.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

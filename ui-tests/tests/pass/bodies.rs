@@ -1,5 +1,5 @@
-//! What a body may contain: items, labels, closures, nested annotated functions, macros, and the function in a function
-//! pointer or another item.
+//! The contents of bodies: items, labels, closures, nested annotated functions and macros. An
+//! annotated function is also used as a function pointer, and in another item.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,4 @@
-//! F7: `#[track_caller]` that a trait declares holds in an annotated implementation: its places are its caller's.
+//! F7: `#[track_caller]` that a trait declares holds in an annotated implementation.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,4 @@
-//! What an op and a step tell about a call, and that nothing is computed that nobody wants.
+//! Descriptions of ops and steps. Nothing is computed for a description that is not recorded.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

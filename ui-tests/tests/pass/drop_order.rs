@@ -1,6 +1,7 @@
-//! F1: parameters are dropped in the order in which the plain function drops them, and after the same things.
+//! F1: an annotated function drops its parameters in the order of the plain function, and after the
+//! same values.
 //!
-//! Every function is there twice, with the attribute and with one that does nothing.
+//! Each function exists twice: with the attribute, and with an attribute that does nothing.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -32,7 +33,7 @@ impl Loud {
     fn touch(&self) {}
 }
 
-/// What the last expression of a function may hold.
+/// A temporary of a function's last expression.
 pub struct Loan<'a>(&'a Loud);
 
 impl Loan<'_> {
@@ -288,8 +289,8 @@ fn dropped(call: impl FnOnce()) -> Vec<&'static str> {
 
 fn polled<F: Future>(after: &After, future: F) {
     let mut future = pin!(future);
-    let most = if let After::Polls(polls) = after { *polls } else { u32::MAX };
-    for _ in 0..most {
+    let limit = if let After::Polls(polls) = after { *polls } else { u32::MAX };
+    for _ in 0..limit {
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             return;
         }

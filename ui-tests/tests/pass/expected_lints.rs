@@ -1,4 +1,4 @@
-//! F6: a lint that is expected of a plain function is there to be expected of an annotated one.
+//! F6: a lint that can be expected on a plain function can be expected on an annotated one.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -19,7 +19,7 @@ extern "system" fn callback(n: i32) -> i32 {
 /// `pointer` is valid.
 #[profiled_op("read", flops = 1)]
 pub unsafe fn read(pointer: *const u8) -> u8 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees a valid pointer.
     unsafe { pointer.read() }
 }
 

@@ -1,6 +1,8 @@
-//! F2: a macro's fragments mean in an annotated function what they mean in a plain one: an expression is a whole.
+//! F2: a macro's fragments parse in an annotated function as they do in a plain one: an expression
+//! keeps its precedence.
 //!
-//! Every function is written twice by one macro, with the attribute and with one that does nothing.
+//! One macro generates each function twice: with the attribute, and with an attribute that does
+//! nothing.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

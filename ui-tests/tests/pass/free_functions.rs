@@ -1,4 +1,4 @@
-//! A function keeps what it does: arguments, early `return`, `?` and its value.
+//! A function keeps its behavior: arguments, early `return`, `?` and its value.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

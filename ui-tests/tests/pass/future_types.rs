@@ -1,4 +1,5 @@
-//! F5: whether a function returns a future is told by the type and not by its name. F8: no lifetime is bounded for it.
+//! F5: the type, not its name, decides whether a function returns a future. F8: the attribute adds
+//! no lifetime bound.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -10,7 +11,7 @@ use futures::executor::block_on;
 use profiler_runtime::{profiled_op, profiled_stage};
 use profiler_ui_tests::notebook;
 
-/// Names of the user's own.
+/// Types of the user that have the names of the standard library's.
 mod own {
     pub struct BoxFuture(pub u32);
 
@@ -87,7 +88,7 @@ impl<T: 'static, F: Fn(u32) -> T + Clone + 'static> Service for Boxed<F> {
     }
 }
 
-/// Nothing says that an answer outlives the future that gives it.
+/// The trait does not require that an answer outlives the future that returns it.
 struct Client<'a, T>(&'a dyn Fn() -> Later<'static, T>);
 
 impl<T> Client<'_, T> {

@@ -1,4 +1,5 @@
-//! Type parameters, const parameters, `where`, `impl` arguments, trait objects, higher-ranked bounds.
+//! Type parameters, const parameters, `where`, `impl` arguments, trait objects and higher-ranked
+//! bounds.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

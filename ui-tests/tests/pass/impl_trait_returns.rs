@@ -1,4 +1,5 @@
-//! `impl Trait` in the return type, alone, nested, and where it tells a closure its argument types.
+//! `impl Trait` in the return type: alone, nested, and where it determines a closure's argument
+//! types.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -51,7 +52,7 @@ async fn later_nested(fail: bool) -> Result<Vec<impl Display>, Box<dyn std::erro
     Ok(vec![1])
 }
 
-/// F9: `impl Trait` that only a macro writes.
+/// F9: `impl Trait` that comes from a macro.
 macro_rules! iterator {
     ($item:ty) => { impl Iterator<Item = $item> };
 }

@@ -1,4 +1,4 @@
-//! Functions that a macro writes, with each kind of fragment, and names that come from one.
+//! Functions that a macro generates, with each kind of fragment, and names that a macro passes.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

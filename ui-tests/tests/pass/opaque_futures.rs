@@ -1,4 +1,4 @@
-//! `fn -> impl Future`: the call runs the body, the range is the life of the future.
+//! `fn -> impl Future`: the call runs the body, and the range is the life of the future.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,4 @@
-//! Attributes beside ours keep their meaning: before and after it, on the function and in its body.
+//! Other attributes keep their meaning: before and after ours, on the function and in its body.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,4 @@
-//! The life of a future: every poll is seen, and a drop ends it.
+//! The life of a future: every poll is recorded, and a drop ends the range.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,5 @@
-//! F3: no lint that the plain function does not have: one-line bodies, and variables written before a return.
+//! F3: the attribute causes no lint that the plain function does not have: one-line bodies, and
+//! variables written before a return.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

@@ -1,4 +1,5 @@
-//! A range begins before the body and ends after its locals are gone, also when the body returns early or panics.
+//! A range begins before the body and ends after its locals are dropped, also when the body returns
+//! early or panics.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -44,9 +45,9 @@ fn guarded() -> u32 {
 
 fn main() {
     assert_eq!(outer(false), Some(2));
-    let whole =
+    let expected =
         ["begin Stage outer", "begin Step inner", "end inner", "begin Op local.drop", "end local.drop", "end outer"];
-    assert_eq!(notebook::lines(), whole);
+    assert_eq!(notebook::lines(), expected);
 
     assert_eq!(outer(true), None);
     assert_eq!(notebook::lines(), ["begin Stage outer", "begin Op local.drop", "end local.drop", "end outer"]);

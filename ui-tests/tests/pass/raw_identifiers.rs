@@ -1,4 +1,4 @@
-//! Raw identifiers; the name of the site has no `r#`.
+//! Raw identifiers. The name of the site has no `r#`.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

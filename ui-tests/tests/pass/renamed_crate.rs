@@ -1,4 +1,4 @@
-//! The runtime under another path.
+//! The runtime at another path.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

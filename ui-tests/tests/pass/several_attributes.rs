@@ -1,4 +1,4 @@
-//! Two attributes on one function are two ranges, the upper one outside.
+//! Two attributes on one function are two ranges. The upper attribute's range is the outer one.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

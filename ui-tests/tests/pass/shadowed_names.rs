@@ -1,4 +1,4 @@
-//! Names of the user's that are the same as those of the prelude, of std, and of ours.
+//! Names of the user that equal those of the prelude, of std, and of the profiler.
 
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]

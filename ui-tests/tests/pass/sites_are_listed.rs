@@ -1,4 +1,4 @@
-//! A program can list what is annotated before any of it runs: name, kind, file, line, module.
+//! A program can list its sites before any of them runs: name, kind, file, line, module.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

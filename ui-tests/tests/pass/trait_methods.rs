@@ -1,4 +1,4 @@
-//! Methods of traits that have a body: synchronous, `async`, and those that return `impl Future`.
+//! Trait methods with a body: synchronous ones, `async` ones, and those that return `impl Future`.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]

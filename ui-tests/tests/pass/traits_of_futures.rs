@@ -1,4 +1,4 @@
-//! F4: a timed future has the traits of the future that it wraps.
+//! F4: an instrumented future has the traits of the future that it wraps.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
