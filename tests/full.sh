@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
-# The heavy proofs, run before something is called done; docs/proofs.md says what each shows.
-#
+# The expensive proofs; docs/proofs.md explains each.
 #   tests/full.sh [--allow-skip STEP,STEP…] [STEP…]
-#
-# What has passed on these sources is not run again: a run that was cut off goes on where it was.
-# Prints a table in the end, and fails where a step failed, or was skipped without being named.
+# A step that has passed on these sources is not run again, so an interrupted run continues where it
+# stopped. Prints a table at the end. Fails if a step failed, or was skipped without being named.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
@@ -22,12 +20,12 @@ while [[ $# -gt 0 ]]; do
 done
 [[ ${#chosen[@]} -gt 0 ]] || chosen=("${steps[@]}")
 
-# The sources that a result is of: the commit and what has changed since.
+# Identifies the sources of a result: the commit and the changes since.
 sources=$(git rev-parse --short HEAD)-$({ git diff HEAD && git ls-files -z --others --exclude-standard | xargs -0 cat; } | cksum | tr ' ' -)
 results=${CARGO_TARGET_DIR:-target}/full/$sources
 mkdir -p "$results"
 
-# Runs a step. 77 says that this machine cannot: the last line is the reason.
+# Runs a step. Status 77 means that this machine cannot; the last line is the reason.
 run() {
   case $1 in
     features) bash tests/full/features.sh ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Counts the lines of product code, by crate and room: without comments, blank lines, and what only
-# tests compile.
+# Counts the lines of product code by crate and module, without comments, blank lines, and code that
+# only tests compile.
 #
 #   tests/lines.sh [REVISION…]     the working tree without a revision
 set -euo pipefail

@@ -1,40 +1,38 @@
 #!/usr/bin/env bash
-# What the unit tests of stream, decode and schedule notice: 40 mutants, each run against the tests
-# of its own crate.
+# Runs 40 mutants of stream, decode and schedule against the unit tests of their crates.
 #
-#   mutants.sh choose            writes tests/mutants.txt: once, so that revisions are comparable
-#   mutants.sh run [REVISION]    runs those of HEAD, or of REVISION, or goes on where it was cut off
-#   mutants.sh show [REVISION]   prints what is known so far
+#   tests/mutants.sh choose            writes tests/mutants.txt once, to compare two revisions
+#   tests/mutants.sh run [REVISION]    runs them on HEAD or REVISION; continues an interrupted run
+#   tests/mutants.sh show [REVISION]   prints the results so far
 #
-# A mutant is known by its function and what is done to it, not by its place, so that the list stays
-# right while files move. `MUTANTS_DIR` is where the copies, their builds and the results lie
-# (`target/mutants`); `MUTANTS_TIMEOUT` the seconds that the tests may take (600): on a busy machine
-# a mutant that nobody notices is not to pass for one that hangs. Needs
-# `cargo install cargo-mutants`.
+# A mutant is identified by its function and its change, not by its position, so that the list stays
+# valid when files move. `MUTANTS_DIR` is the folder of the copies, their builds and the results
+# (`target/mutants`). `MUTANTS_TIMEOUT` is the time limit of the tests in seconds (600), which must
+# suffice on a busy machine: a timeout counts as noticed. Needs `cargo install cargo-mutants`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=$PWD/tests/mutants.txt
 folder=${MUTANTS_DIR:-$PWD/target/mutants}
 crates=(profiler-core profiler-trace profiler-runtime)
 export CARGO_TERM_COLOR=never
-# A mutant may allocate without end.
+# A mutant can allocate without limit.
 ulimit -v 16000000
 
-# packages FOLDER: the crates that are there, as cargo takes them.
+# packages FOLDER: prints the crates in the folder, as arguments of cargo.
 packages() {
   for crate in "${crates[@]}"; do
     [[ ! -d $1/$crate ]] || echo "--package $crate"
   done
 }
 
-# mutants FOLDER: `file|mutation` of everything that cargo-mutants would do to the product there.
+# mutants FOLDER: prints `file|mutation` of each mutant of the product in the folder.
 mutants() {
   # shellcheck disable=SC2046 # words
   (cd "$1" && cargo mutants --no-config --list $(packages .)) | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1|/'
 }
 
-# chosen COUNT FILES: as many of the unique ones in files that match, one of a function, in an order
-# by their checksums.
+# chosen COUNT FILES: selects COUNT unique mutants in files that match, at most one per function,
+# ordered by their checksums.
 chosen() {
   grep -E "^[^|]*($2)\|" | cut -d'|' -f2- |
     grep -Ev 'with .*(Default::default|Arc::new|vec!|from_iter|once\(|leak|MutexGuard|&mut)|<impl (Debug|Display)' |
@@ -49,7 +47,7 @@ chosen() {
 choose() {
   [[ ! -e $list ]] || { echo "$list is there: what is compared with has been chosen" && exit 2; }
   mutants . >"$folder/all"
-  # What several places are called cannot be found again.
+  # A mutant with an ambiguous name cannot be found again.
   cut -d'|' -f2- "$folder/all" | sort | uniq -d >"$folder/twice"
   awk 'NR == FNR { twice[$0]; next } { text = $0; sub(/^[^|]*\|/, "", text) } !(text in twice)' \
     "$folder/twice" "$folder/all" >"$folder/unique"
@@ -61,17 +59,18 @@ choose() {
   wc -l "$list"
 }
 
-# one MUTATION: what becomes of it. Of a build that fails no test can be said to notice anything.
+# one MUTATION: prints the result of the mutant. A mutant that does not build is not noticed by any
+# test.
 one() {
   local found file place asked
   found=$(awk -v text="$1" '{ name = $0; sub(/^[^|]*\|/, "", name) } name == text' "$here/all")
   [[ $found ]] || { echo gone && return; }
   [[ $(wc -l <<<"$found") == 1 ]] || { echo ambiguous && return; }
   file=${found%%|*}
-  # One of the file's shards, of which there are as many as mutants: `--re` lets deleted fields
-  # pass.
+  # One of the file's shards, of which there are as many as mutants, because `--re` does not select
+  # deleted fields.
   asked=(--no-config --package "${file%%/*}" --file "$file")
-  # Without recording the recorder has no tests.
+  # Without `enable` the recorder has no tests.
   [[ $file != profiler-core/* ]] || asked+=(--features enable)
   (cd "$here/tree" && cargo mutants --list "${asked[@]}") >"$here/listed"
   place=$(awk -v text=": $1" 'substr($0, length($0) - length(text) + 1) == text { print NR - 1 }' "$here/listed")
@@ -93,11 +92,12 @@ run() {
   local revision outcome
   revision=$(git rev-parse --verify "${1:-HEAD}^{commit}")
   here=$folder/${revision:0:12}
-  # What a run left mutated is overwritten; the times are new, so that it is built again.
+  # Files that an earlier run left mutated are overwritten. Their times are new, so that they are
+  # built again.
   mkdir -p "$here/tree"
   git archive "$revision" | tar -x -m -C "$here/tree"
   mutants "$here/tree" >"$here/all"
-  # What fails by itself would pass for something that noticed.
+  # Tests that fail without a mutant would count as noticing it.
   if [[ ! -e $here/sound ]]; then
     (cd "$here/tree" && CARGO_TARGET_DIR=$folder/build cargo test $(packages .) --lib) >"$here/log" 2>&1 ||
       { cat "$here/log" && echo "the tests fail without a mutant" && exit 1; }

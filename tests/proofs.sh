@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The proofs that need more than stable Rust, and those of the page; docs/proofs.md says what each
-# shows.
+# The proofs that need more than stable Rust, and the commands of docs/proofs.md, which explains
+# each.
 #
 #   proofs.sh [--allow-skip PART,…] [PART…]   miri, tsan, asan, valgrind and fuzz, or some of them
 #   proofs.sh page                            the commands of `cargo test` in docs/proofs.md
 #
-# Ends with 1 where a proof failed or ran fewer tests than it has to, with 77 where one was skipped
-# on this machine without being named in `--allow-skip`; the last line names what was skipped.
-# `FUZZ_SECONDS` says how long each fuzzer runs.
+# Ends with 1 if a proof failed or ran too few tests, and with 77 if one was skipped on this machine
+# without being named in `--allow-skip`. The last line names the skipped ones. `FUZZ_SECONDS` is the
+# time of each fuzzer.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 host=$(rustc -vV | sed -n 's/^host: //p')
@@ -27,15 +27,15 @@ skip() {
   [[ $allowed == *",$1,"* ]] || { echo "$1 may not be skipped without \`--allow-skip $1\`" && unallowed=77; }
 }
 
-# component PART NAME: says that PART is skipped where nightly Rust lacks the component.
+# component PART NAME: skips PART if nightly Rust lacks the component.
 component() {
   rustup component list --toolchain nightly --installed 2>/dev/null | grep -q "^$2" && return
   skip "$1" "it needs \`rustup component add --toolchain nightly $2\`"
   return 1
 }
 
-# proof LEAST TITLE COMMAND…: runs it; a run in which fewer tests passed than it has proves less
-# than is said of it. What libFuzzer has tried counts as tests do.
+# proof LEAST TITLE COMMAND…: runs a proof. It fails if fewer than LEAST tests passed. The inputs of
+# libFuzzer count as tests.
 proof() {
   local least=$1 status passed
   printf '\n== %s\n' "$2"
@@ -49,7 +49,7 @@ proof() {
 
 miri() {
   component miri miri || return 0
-  # Of two threads that make a static's value at once, the second leaves its memory unused.
+  # If two threads initialize a static at the same time, the second one's memory stays unused.
   proof 40 "Miri on the recorder" env MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" CARGO_TARGET_DIR="$target/miri" \
     cargo +nightly miri test -p profiler-core --features enable --lib
 }
@@ -70,7 +70,7 @@ asan() {
     x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
     *) skip asan "it does not know $host" && return 0 ;;
   esac
-  # Sites and names stay for ever.
+  # Sites and names are never freed.
   proof 1 "AddressSanitizer on threads, sessions and dumps" env RUSTFLAGS="-Zsanitizer=address --cfg sanitized" ASAN_OPTIONS=detect_leaks=0 \
     CARGO_TARGET_DIR="$target/asan" cargo +nightly test -Zbuild-std --target "$host" -p profiler-stress --test stress
 }
@@ -78,13 +78,13 @@ asan() {
 valgrind() {
   type -P valgrind >/dev/null || { skip valgrind "it needs valgrind" && return 0; }
   local runner=${host^^}
-  # All threads take turns there.
+  # All threads run in turns there.
   proof 1 "memcheck on threads, sessions and dumps" env PROFILER_TESTS_ROUNDS=40 \
     "CARGO_TARGET_${runner//-/_}_RUNNER=valgrind --fair-sched=yes --error-exitcode=99 --num-callers=30" \
     cargo test -p profiler-stress --test stress
 }
 
-# The rows of the page: a command, and how many tests it runs at least.
+# Prints the rows of the page: a command, and its minimum number of tests.
 page() {
   local command least rows=0
   while IFS=$'\t' read -r command least; do
@@ -101,11 +101,11 @@ fuzz() {
   for file in tests/fuzz/targets/*.rs; do
     local input=${file##*/}
     input=${input%.rs}
-    # What it learns stays out of the kept inputs.
+    # The inputs that it finds are not added to the kept inputs.
     local kept=tests/fuzz/corpus/$input learned=$target/fuzz/corpus/$input
     [[ -d $kept ]] || kept=
     mkdir -p "$learned"
-    # Names of recovered sites stay for ever, as sites do.
+    # Names of recovered sites are never freed, like sites.
     proof 1000 "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 PROFILER_LOG=off \
       cargo +nightly fuzz run "$input" --fuzz-dir tests/fuzz "$learned" ${kept:+"$kept"} -- \
       -max_total_time="$seconds" -max_len=65536 -print_final_stats=1

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the commands of the pages as they are written, in a copy of the repository.
-# Usage: tests/readme.sh [PAGE…]
-# Each block begins with ```sh and a word that says what it takes:
-#   run            nothing; it is run, and must succeed
-#   serves         its first command is a server: the others are run when it listens, then it is ended
-#   before         `run`, and an earlier step of check.sh has just done it
+# Runs the commands of the README and of docs/ unchanged, in a copy of the repository.
+#   tests/readme.sh [PAGE…]
+# Each block begins with ```sh and a word for its kind:
+#   run            the block is run, and must succeed
+#   serves         its first command is a server; the others run once it listens, then it is ended
+#   before         `run`, but an earlier step of check.sh has just run it
 #   long, model, nsys, gpu, launcher, server, program
-#                  what the name says; it is listed and not run
-# A block without such a word is an error. Where a block names `./program` or `in.png`, these are there.
+#                  it needs what the name says; it is listed and not run
+# A block without such a word is an error. Blocks that need `./program` or `in.png` find these files.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,7 +19,8 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --parents -t "$copy"
 failed=0
 
-# The blocks of a page, a file each: kind in the first line, number of the line in the second.
+# Writes the blocks of a page to one file each, with the kind in the first line and the line number
+# in the second.
 blocks() {
   awk -v out="$copy/.block" '
     /^ *```sh/ { n++; file = out n; print $2 "\n" NR > file; next }
@@ -28,10 +29,11 @@ blocks() {
   ' "$1"
 }
 
-# Whether something listens.
+# Returns whether something listens.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Runs a block whose first command, up to the line that does not end in a backslash or an open quote, is a server.
+# Runs a block whose first command is a server. The command ends at the line that ends in neither a
+# backslash nor an open quote.
 serves() {
   local script=$1 first=0
   for ((lines = 1; ; lines++)); do
@@ -57,10 +59,10 @@ serves() {
 
 ready() {
   [ -e "$copy/in.png" ] && return
-  # Not in the copy, whose crates would be others: here it is built.
+  # Built here and not in the copy, whose crates would be built again.
   cargo build --quiet --release --example wan_i2v || return 1
   ln -s "$CARGO_TARGET_DIR/release/examples/wan_i2v" "$copy/program"
-  # A picture of 16 by 16 points.
+  # A picture of 16 by 16 pixels.
   base64 -d >"$copy/in.png" <<<'iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAABlklEQVR42hXRURVEIQhFUSMYgQhGMAIRiGCEE8EIRiACEYhABCLMG7/ZrMt1jMEcyGAN9kAHNjgDBnfwBj6IQQ5q0IMxJnMikzXZE53Y5EyY3Mmb+CQmOalJzw8IUxBhCVtQwYQjIFzhCS6EkEIJLR9YzIUs1mIvdGGLs2BxF2/hi1jkoha9PrCZG9mszd7oxjZnw+Zu3sY3sclNbXp/QJmKKEvZiiqmHAXlKk9xJZRUSmn9gDENMZaxDTXMOAbGNZ7hRhhplNH2gcM8yGEd9kEPdjgHDvfwDn6IQx7q0OcD/wK/Sr4jv9hfkG/1N/x/Fx44BCQU9Pc94zIvclmXfdGLXc79j9/Lu/glLnmpS98PPOZDHuuxH/qwx3n/5ffxHv6IRz7q0e8DznTEWc521DHn+D/KdZ7jTjjplNP+gWAGEqxgBxpYcOIf/AYv8CCCDCro+EAyE0lWshNNLDn5P/MmL/Ekkkwq6fxAMQspVrELLaw49S/lFq/wIoosquj6QDMbaVazG22sOf2v8Dav8SaabKrp5geIAnAQC3NfwAAAAABJRU5ErkJggg=='
 }
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Compares the tests of two revisions, by name: what has vanished is printed, and ends the script
-# with 1.
+# Compares the names of the tests of two revisions. Prints the names that have vanished, and ends
+# with 1 if there are any.
 #
 #   tests/test_names.sh                 the names of the working tree
 #   tests/test_names.sh OLD [NEW]       what OLD had and NEW (the working tree) has not
 #
-# Names are read from the sources, so that nothing is built. A test that moved is the same test:
-# only its own name counts, and how many have it.
+# Names are read from the sources, so nothing is built. A test that moved counts as the same test:
+# only its name and the number of tests with this name are compared.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# names FOLDER: `file::name` of every function that is marked as a test.
+# names FOLDER: prints `file::name` of every test function.
 names() {
   (
     cd "$1"
@@ -24,7 +24,7 @@ names() {
   )
 }
 
-# of REVISION: its names; `-` is the working tree.
+# of REVISION: prints the names of a revision; `-` is the working tree.
 of() {
   if [[ $1 == - ]]; then
     names .
@@ -45,8 +45,7 @@ new=-
 of "$old" >"$folder/old"
 of "$new" >"$folder/new"
 echo "tests: $(wc -l <"$folder/old") before, $(wc -l <"$folder/new") after"
-# In the new place what is not in the old: those that stayed are taken out first, so that a move is
-# matched with what is left.
+# Names that stayed are removed first, so that a moved test is matched with one of the others.
 awk -F:: '
   FILENAME ~ /\/new$/ { there[$0]++; next }
   { was[$0]++; lines[++count] = $0 }

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Annotates every function of well-known crates and runs their own tests: plain, annotated but not
-# recording, and recording. They must pass the same tests. Needs the registry; nothing of theirs
-# stays in the repository.
-#
-# Usage: tests/annotate/run.sh [--doc] [CRATE…]
+# recording, and recording. The results must be the same. Needs the registry; no code of the crates
+# stays in the repository. Usage: tests/annotate/run.sh [--doc] [CRATE…]
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=${ANNOTATE_DIR:-$here/../../target/annotate}
@@ -16,7 +14,7 @@ kinds="--lib --tests"
 crates=("$@")
 [ ${#crates[@]} -gt 0 ] || crates=(tower hyper-util itertools bytes half smallvec)
 
-# Features with which a crate has most of its functions.
+# Prints the features with which a crate has most of its functions.
 features() {
   case $1 in
     tower | hyper-util) echo full ;;
@@ -27,7 +25,7 @@ features() {
   esac
 }
 
-# Where cargo has put the sources of a crate.
+# Prints the folder in which cargo has put a crate's sources.
 source_of() {
   cargo metadata --format-version 1 --manifest-path "$work/fetch/Cargo.toml" |
     grep -o "\"[^\"]*/$1-$2/Cargo.toml\"" | head -1 | tr -d '"' | xargs dirname
@@ -46,9 +44,9 @@ fetch() {
   cargo fetch --quiet --manifest-path "$work/fetch/Cargo.toml"
 }
 
-# serde_json, a dependency of the runtime, has `impl PartialEq<Value> for i32` and the like: with it
-# in a program, the types of these comparisons are ambiguous, whatever is annotated. The plain
-# copies are changed too.
+# serde_json, a dependency of the runtime, has `impl PartialEq<Value> for i32` and similar impls. In
+# a program with it, the types of these comparisons are ambiguous, with or without annotations. The
+# plain copies are changed too.
 plainly_typed() {
   sed -i.orig 's/assert_eq!(&\*small_vec, &\[\])/assert!(small_vec.is_empty())/' "$1/smallvec/src/tests.rs"
   sed -i.orig 's/let mut sum = Vec::new()/let mut sum = Vec::<u8>::new()/' "$1/bytes/tests/test_bytes.rs"
@@ -57,8 +55,8 @@ plainly_typed() {
     "$1/itertools/tests/test_std.rs"
 }
 
-# One workspace for the plain copies and one for the annotated, with the same versions of everything
-# else.
+# Creates a workspace for the plain copies and one for the annotated copies, with the same versions
+# of all dependencies.
 workspaces() {
   for kind in plain annotated; do
     rm -rf "${work:?}/$kind" && mkdir -p "$work/$kind"
@@ -73,16 +71,16 @@ workspaces() {
     plainly_typed "$work/$kind"
     printf '[workspace]\nresolver = "2"\nmembers = ["*"]\n' >"$work/$kind/Cargo.toml"
   done
-  # What the runtime needs in the versions of this repository.
+  # The runtime's dependencies have the versions of this repository.
   cp "$here/../../Cargo.lock" "$work/annotated/Cargo.lock"
   cargo metadata --quiet --format-version 1 --manifest-path "$work/annotated/Cargo.toml" >"$work/metadata" &&
     cp "$work/annotated/Cargo.lock" "$work/plain/Cargo.lock"
 }
 
-# Runs a crate's tests; leaves their names and outcomes, in order, in a file.
+# Runs a crate's tests, and writes their sorted names and results to a file.
 tests() { # kind crate label
   (cd "$work/$1/$2" && cargo test --no-fail-fast --features "$(features "$2")" $kinds) >"$work/$2.$3.log" 2>&1
-  # What doc tests are called has their line.
+  # The names of doc tests contain their lines.
   grep -E '^test .* \.\.\. (ok|FAILED|ignored)' "$work/$2.$3.log" | sort >"$work/$2.$3.tests"
   passed=$(grep -c ' ok$' "$work/$2.$3.tests")
   grep -q '^error' "$work/$2.$3.log" && grep -q 'could not compile' "$work/$2.$3.log" && passed="does not compile"
@@ -105,7 +103,7 @@ for crate in "${crates[@]}"; do
   config='{"profiler":"torch","torch_profiler_dir":"'$work/sessions/$crate'"}'
   recording=$(PROFILER_CONFIG=$config tests annotated "$crate" recording)
   sessions=$(find "$work/sessions/$crate" -name 'trace_rank*' 2>/dev/null | wc -l)
-  # Gigabytes, where tests call millions of functions.
+  # Tests that call millions of functions leave gigabytes.
   rm -rf "$work/sessions/$crate"
   # shellcheck disable=SC2059
   printf "$row" "$crate" "$annotated" "$constant" "$foreign" "$in_macros" "$plain" "$off" "$recording" "$sessions"

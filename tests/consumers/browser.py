@@ -1,7 +1,8 @@
-"""A headless Chromium and a server for its pages, for consumers that are pages.
+"""A headless Chromium and a server for its pages, for consumers that are web pages.
 
-The browser is driven through its debugging pipe: JSON, each message ended by a zero byte. It opens pages of this machine and
-looks up no names, so that nothing comes from the network.
+The browser is controlled by its debugging pipe, which carries JSON messages that end with a zero
+byte. It opens only pages of this machine and resolves no names, so that nothing comes from the
+network.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ SECONDS = 60
 
 
 class Page:
-    """A browser with one page, and what went wrong in it."""
+    """A browser with one page, and the errors of the page."""
 
     def __init__(self, width=1280, height=900):
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
@@ -35,7 +36,7 @@ class Page:
         arguments = [program, *OPTIONS, f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}", "about:blank"]
         theirs, self.to_browser = os.pipe()
         self.from_browser, answers = os.pipe()
-        # Chromium reads its commands at descriptor 3 and answers at 4.
+        # Chromium reads its commands from descriptor 3 and answers on 4.
         shell = ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{answers}', "bash", *arguments]
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self.process = subprocess.Popen(shell, pass_fds=(theirs, answers), **quiet)
@@ -64,14 +65,14 @@ class Page:
         self.wait_for("document.readyState === 'complete'")
 
     def evaluate(self, script):
-        """The value of an expression in the page."""
+        """Returns the value of an expression in the page."""
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise Wrong(f"`{script}` fails in the page: {answer['exceptionDetails'].get('exception', {}).get('description')}")
         return answer["result"].get("value")
 
     def wait_for(self, script):
-        """The value of an expression in the page, once it is true."""
+        """Waits until an expression in the page is true, and returns its value."""
         ends = time.monotonic() + SECONDS
         while not (value := self.evaluate(script)):
             if time.monotonic() > ends:
@@ -80,7 +81,7 @@ class Page:
         return value
 
     def give_file(self, selector, path):
-        """Chooses a file in an input of the page."""
+        """Selects a file in an input of the page."""
         found = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")["result"]
         if "objectId" not in found:
             raise Wrong(f"the page has no `{selector}`")
@@ -101,7 +102,7 @@ class Page:
             self.note(answer)
 
     def note(self, event):
-        """Keeps what nobody waits for: dialogs, which would stop the page, and errors."""
+        """Handles an event: closes dialogs, which would stop the page, and keeps errors."""
         parameters = event.get("params", {})
         if event.get("method") == "Page.javascriptDialogOpening":
             self.dialogs.append(parameters["message"])
@@ -126,12 +127,12 @@ class Page:
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextlib.contextmanager
 def served(folder):
-    """The address at which the files of a folder are."""
+    """Serves the files of a folder, and yields their address."""
     handler = functools.partial(Handler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,10 +1,10 @@
-"""Reads the artifacts of a session with the programs that they are for, and checks that nothing is lost on the way.
+"""Reads the artifacts of a session with their consumers, and checks that no data is lost.
 
 Usage: check.py [--allow-absent] [--reader NAME]... FOLDER...
 
 Prints one line per reader and folder: `ok`, `WRONG`, `absent` (the program is not installed) or
-`skipped` (the session has no such artifact), and what was seen. The exit status is 1 if anything is
-wrong, or absent without `--allow-absent`. As many readers run at a time as there are processors.
+`skipped` (the session has no such artifact), and a summary. The exit status is 1 if anything is
+wrong, or absent without `--allow-absent`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import workbook_reader
 from outcome import Absent, Skipped, Wrong
 from trace_file import Trace
 
-# Each is a function from a folder and its traces to a sentence.
+# Each reader is a function of a folder and its traces that returns a sentence.
 READERS = {
     "trace": lambda _, traces: "; ".join(trace.check() for trace in traces),
     "reports": reports.check,
@@ -50,12 +50,12 @@ READERS = {
 
 @functools.cache
 def traces_in(folder):
-    """The traces of a folder, read once by each process."""
+    """Returns the traces of a folder, read once by each process."""
     return Trace.all_in(folder)
 
 
 def read(name, folder):
-    """The outcome of one reader, and what it has to say."""
+    """Runs one reader, and returns its result and message."""
     try:
         return "ok", READERS[name](folder, traces_in(folder))
     except Wrong as wrong:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ends real programs in every bad way while they record, makes the artifacts of the one that could
-# not write them, and reads them all with the programs that artifacts are for: faults.sh
+# Ends programs in every bad way while they record, recovers the artifacts of the one that could not
+# write them, and reads all artifacts with their consumers: faults.sh
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 for ending in kill term exit abort fault; do
-  # How it ends is the shell's to say, and of no interest here.
+  # The shell reports how the program ended, which does not matter here.
   { "$program" record "$work/$ending" "$ending"; } >"$work/log" 2>&1 || true
   found=$("$program" recover "$work/$ending")
   wanted=$([[ $ending == kill ]] && echo "1 recovered" || echo "0 recovered")

@@ -1,6 +1,8 @@
-"""Perfetto's own format beside the Chrome trace of the same session: what Perfetto makes of one is what it makes of the other.
+"""Perfetto's own format and the Chrome trace of the same session: Perfetto imports the same data
+from both.
 
-Slices with their names, times, depths, rows and arguments, arrows, and the counters against the events that they count; all by SQL on both.
+Compares by SQL the slices with their names, times, depths, rows and arguments, the arrows, and the
+counters with the events that they count.
 """
 
 import json
@@ -19,7 +21,8 @@ FLOWS = """
 select o.name as source, o.ts as source_ts, i.name as target, i.ts as target_ts
 from flow join slice o on slice_out = o.id join slice i on slice_in = i.id
 """
-# Every name that Perfetto gives to an argument ends as ours does: `args.External id` of JSON, `debug.External id` of its own format.
+# Perfetto adds a prefix to each argument's name: `args.External id` for JSON,
+# `debug.External id` for its own format.
 ARGUMENTS = "select arg_set_id, key, value_type, int_value, real_value, string_value from args where key like 'args.%' or key like 'debug.%'"
 COUNTERS = "select track.name, ts, value from counter join counter_track track on track_id = track.id order by counter.id"
 BASE = "select int_value from args where key = 'debug.baseTimeNanoseconds'"
@@ -50,7 +53,7 @@ def check_one(trace, path, engine):
 
 
 class Import:
-    """What Perfetto makes of a file; `decoded` is what it leaves undone to texts."""
+    """Perfetto's import of a file. `decoded` undoes the escapes that it leaves in texts."""
 
     def __init__(self, path, engine, decoded):
         self.decoded = decoded
@@ -62,7 +65,7 @@ class Import:
             self.base = next((row.int_value for row in processor.query(BASE)), 0)
             self.arguments = defaultdict(set)
             for row in processor.query(ARGUMENTS):
-                # A point in a name would look like a level.
+                # A dot in a name would look like a level.
                 key = row.key.split(".", 1)[1].replace("_", ".")
                 self.arguments[row.arg_set_id].add((key, self.value_of(row)))
             self.slice_rows = list(processor.query(SLICES))
@@ -92,12 +95,15 @@ class Import:
 
 
 def decoded(text):
-    """Perfetto 52 leaves the escapes in a text of JSON, unless a quote is among them."""
+    """Decodes the escapes that Perfetto 52 leaves in a JSON string that contains no escaped quote.
+    """
     return text if '"' in text else json.loads(f'"{text}"')
 
 
 def check_counters(trace, counters, base):
-    """The totals of memory are those in the trace's events, and a device is as full as its kernels are."""
+    """Checks that the memory counters equal the totals in the trace's events, and that a device's
+    utilization equals that of its kernels.
+    """
     events = sorted((e for e in trace.events if e.get("name") in ("[memory]", "[OutOfMemory]")), key=lambda event: event["ts"])
     written = Counter((int(event["ts"] * 1000) + base, event["args"]["Total Allocated"]) for event in events)
     memory = [samples for name, samples in counters.items() if name.startswith("memory ")]
@@ -114,7 +120,7 @@ def check_counters(trace, counters, base):
     for at in sorted(percents):
         total += sum(percents[at])
         full[at + base] = min(total, 100)
-    # Several changes at one moment: the last counts.
+    # Of several changes at one time, the last counts.
     seen = {at: int(value) for at, value in counters.get("est. achieved occupancy", [])}
     demand(seen == full, f"rank {trace.rank}: occupancy is {seen}, not {full}")
 

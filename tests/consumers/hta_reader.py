@@ -1,4 +1,6 @@
-"""Holistic Trace Analysis: every rank is found, with its steps, its call graph can be built, and it sees every kernel."""
+"""Holistic Trace Analysis: it finds every rank with its steps, can build its call graph, and sees
+every kernel.
+"""
 
 import os
 from collections import Counter
@@ -16,7 +18,7 @@ def check(folder, traces):
             from hta.trace_analysis import TraceAnalysis
     except ImportError as error:
         raise Absent(str(error)) from error
-    # HTA takes every file of a folder for a trace: that is what `traces` is for.
+    # `traces` is a separate folder because HTA reads every file of a folder as a trace.
     with quiet():
         analysis = TraceAnalysis(trace_dir=str(folder / "traces"))
         ranks = sorted(analysis.t.traces)
@@ -33,7 +35,9 @@ def check(folder, traces):
 
 
 def check_launches(analysis, trace):
-    """Its launch statistics have every kernel, copy and fill of its own call, whichever API that was of."""
+    """Checks that its launch statistics have every kernel, copy and fill, with its call of either
+    API.
+    """
     statistics = analysis.get_cuda_kernel_launch_stats(ranks=[trace.rank], include_memory_events=True, visualize=False)[trace.rank]
     frame = analysis.t.traces[trace.rank]
     correlations = set(frame[frame["stream"] != -1]["correlation"])
@@ -44,7 +48,8 @@ def check_launches(analysis, trace):
 
 
 def check_kernels(analysis, trace):
-    """Its breakdown holds the kernels that the trace holds, and it joins each to its call."""
+    """Checks that its breakdown has the kernels of the trace, and that it joins each to its call.
+    """
     _, breakdown = analysis.get_gpu_kernel_breakdown(
         duration_ratio=1.0, num_kernels=1_000, include_memory_kernels=True, visualize=False
     )
@@ -54,7 +59,7 @@ def check_kernels(analysis, trace):
     sums = Counter()
     for name, duration in zip(loaded["name"], loaded["dur"]):
         sums[names[name]] += duration
-    # Columns: name, sum, longest, …, the last is the rank.
+    # Columns: name, sum, longest, …; the last one is the rank.
     rows = [row for row in breakdown.itertuples(index=False, name=None) if row[-1] == trace.rank]
     found = {row[0]: row[1] for row in rows}
     demand(set(found) == set(sums), f"its breakdown has {sorted(found)}, not {sorted(sums)}")
@@ -63,7 +68,7 @@ def check_kernels(analysis, trace):
     written = Counter()
     for event in trace.kernels:
         written[event["name"]] += (event["end"] - event["begin"]) / 1000
-    # It leaves out what begins after the last of several steps.
+    # It omits work that begins after the last of several steps.
     whole = len(trace.steps) < 2
     for name, total in written.items():
         demand(sums[name] < total + 1, f"it loaded {sums[name]} µs of `{name}`, more than {total}")

@@ -1,4 +1,7 @@
-"""LibreOffice prints the workbook: as wide as a page, on as many as its rows need. Skipped where LibreOffice is not installed."""
+"""LibreOffice prints the workbook: one page wide, and as many pages long as its rows need.
+
+Skipped if LibreOffice is not installed.
+"""
 
 import math
 import re
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from outcome import Absent, Skipped, demand, demand_file
 
-# Height of A4 on its side, within the margins, and of a line; points.
+# Heights in points: of A4 landscape within the margins, and of a line.
 PAGE, LINE = 510, 15
 SECONDS = 120
 
@@ -28,7 +31,7 @@ def check_rank(program, folder, rank):
         raise Absent(str(error)) from error
     path = demand_file(folder, f"ops_rank{rank}.xlsx")
     with tempfile.TemporaryDirectory() as out:
-        # A profile of its own: another LibreOffice may be running.
+        # A separate profile, because another LibreOffice may be running.
         command = [program, f"-env:UserInstallation=file://{out}/profile", "--headless", "--convert-to", "pdf", "--outdir", out, path]
         subprocess.run(command, check=True, timeout=SECONDS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         pages = len(re.findall(rb"/Type\s*/Page\b", (Path(out) / f"{path.stem}.pdf").read_bytes()))
@@ -38,6 +41,6 @@ def check_rank(program, folder, rank):
 
 
 def height(sheet):
-    """Of all rows as they are on the screen, and of the header on each page."""
+    """Returns the height of all rows, and of the header that each page repeats."""
     rows = sum(sheet.row_dimensions[row].height or LINE for row in range(1, sheet.max_row + 1))
     return rows * (1 + 3 * LINE / PAGE)

@@ -1,7 +1,10 @@
-"""What trace files cost Perfetto's trace processor to load, each also compressed: loading.py RUNS FILE...
+"""Measures the time in which Perfetto's trace processor loads trace files, plain and compressed.
 
-The processor's own time, in user mode, from the first byte to the end of the import, without its start. The files take turns, so that what else the machine
-does falls on all of them; medians, and how they compare with the first file's.
+Usage: loading.py RUNS FILE...
+
+The time is the processor's user time from the first byte to the end of the import, without its
+start. The files take turns, so that other load of the machine affects all of them. Prints medians,
+and their ratios to the first file's.
 """
 
 import gzip
@@ -32,7 +35,7 @@ def main():
 
 
 def compressed(path):
-    """As the profiler compresses."""
+    """Compresses a file as the profiler does."""
     packed = path.with_name(f"{path.name}.gz")
     with open(path, "rb") as source, gzip.open(packed, "wb", compresslevel=6) as target:
         shutil.copyfileobj(source, target)
@@ -40,7 +43,7 @@ def compressed(path):
 
 
 def load(path, engine):
-    """Seconds."""
+    """Returns the seconds of the import."""
     processor = Processor(engine)
     try:
         before = user_time(processor)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a trace costs Perfetto to load, in both formats, plain and compressed: loading.sh [RUNS
-# [RANGES]]. No part of the checks: it takes minutes. Needs what run.sh needs.
+# Measures how long Perfetto loads a trace, in both formats, plain and compressed: loading.sh [RUNS
+# [RANGES]]. Not part of the checks, because it takes minutes. Needs the same as run.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 example=${CARGO_TARGET_DIR:-$root/target}/release/examples/loading
 env -u PROFILER_CONFIG "$example" "$work/plain" "${2:-1000000}"
 env -u PROFILER_CONFIG "$example" "$work/shapes" $(( ${2:-1000000} / 5 )) shapes
-# Installs what is needed.
+# Installs the requirements.
 bash "$here/run.sh" --help >/dev/null
 python=${PROFILER_CONSUMERS_VENV:-$root/target/consumers}/bin/python
 for kind in plain shapes; do

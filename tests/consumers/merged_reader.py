@@ -1,5 +1,5 @@
-"""Perfetto's trace processor on `trace_merged.json[.gz]`: every rank's slices at their moment of real time, in processes
-named and sorted by rank, with every arrow between slices of one rank.
+"""Perfetto's trace processor on `trace_merged.json[.gz]`: it has every rank's slices at their real
+times, in processes named and sorted by rank, and every arrow between slices of one rank.
 """
 
 import re
@@ -28,7 +28,10 @@ RANK = re.compile(r"rank (\d+)")
 
 
 def in_order(events):
-    """The ranks of the processes as their sort index puts them, which trace_processor does not tell in every version."""
+    """Returns the ranks of the processes in the order of their sort indexes.
+
+    Not every version of trace_processor exposes the indexes.
+    """
     told = {"process_name": {}, "process_sort_index": {}}
     for event in events:
         if event.get("ph") == "M" and event["name"] in told:
@@ -70,7 +73,9 @@ def rank_of(process):
 
 
 def moments(trace, document):
-    """What Perfetto has to show of a rank's slices: real time, brought to the first rank's clock, since the merged base."""
+    """Returns the expected times of a rank's slices: real time, adjusted to the first rank's clock,
+    since the merged base.
+    """
     offset = next(rank["offset_ns"] for rank in document["merged"]["ranks"] if rank["rank"] == trace.rank)
     shift = trace.document["baseTimeNanoseconds"] + offset - document["baseTimeNanoseconds"]
     for event in trace.slices:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Captures the examples `annotated` and `wan_i2v` with the real Nsight Systems and proves that every
-# range is in the report, with its name, its nesting, its thread and its step: nsys.sh. No GPU is
-# needed. In CI it installs `nsys` where that is one command (Debian: package `nsight-systems`,
-# component `non-free`); where there is none it says so and ends well.
+# Captures the examples `annotated` and `wan_i2v` with the real Nsight Systems, and proves that
+# every range is in the report, with its name, nesting, thread and step: nsys.sh. No GPU is needed.
+# In CI it installs `nsys` if one command can (Debian: package `nsight-systems`, component
+# `non-free`). Without `nsys`, it reports that and succeeds.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
@@ -23,17 +23,18 @@ if ! nsys --version >/dev/null 2>&1; then
   exit 0
 fi
 cargo build --quiet --manifest-path "$root/Cargo.toml" --workspace ${PROFILER_FEATURES:+--features "$PROFILER_FEATURES"} --example annotated
-# As the README says it: a package that is selected would be built with other features, and candle once more.
+# The command of the README. A selected package would be built with other features, and candle a
+# second time.
 cargo build --quiet --release --manifest-path "$root/Cargo.toml" --example wan_i2v
 target=${CARGO_TARGET_DIR:-$root/target}
 program=("$target/debug/examples/annotated")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The directory of a separately packaged importer: `nsys` then writes only the raw `.qdstrm`.
+# The directory of a separately packaged importer. With it, `nsys` writes only the raw `.qdstrm`.
 importer=$(command -v QdstrmImporter || ls /usr/lib/nsight-systems/host-*/QdstrmImporter 2>/dev/null | head -1 || true)
 
-# capture NAME OPTION…: a database of what `nsys` saw, for each report that it wrote.
+# capture NAME OPTION…: writes a database for each report of `nsys`.
 capture() {
   local name=$1
   shift
@@ -53,7 +54,8 @@ python3 -B "$here/nsys_reader.py" whole profiler "$work/whole.sqlite"
 PROFILER_CONFIG='{"nvtx_domain": ""}' capture plain
 python3 -B "$here/nsys_reader.py" whole "" "$work/plain.sqlite"
 
-# Only what the range holds, one report for each time: the name is found because it is registered.
+# Captures only the range, with one report per occurrence. `nsys` finds the name because it is
+# registered.
 capture range --capture-range=nvtx --nvtx-capture=denoise_step@profiler --capture-range-end=repeat
 python3 -B "$here/nsys_reader.py" steps "$work"/range*.sqlite
 

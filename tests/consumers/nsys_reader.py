@@ -37,7 +37,7 @@ def ranges(database):
 
 
 def parents(shown):
-    """The innermost range around each, on its thread; the order is that of begins."""
+    """Returns the innermost range around each range on its thread, in the order of begins."""
     open_ranges, found = {}, {}
     for one in shown:
         stack = open_ranges.setdefault(one.thread, [])
@@ -50,7 +50,7 @@ def parents(shown):
 
 
 def whole(domain, database):
-    """Every range of the program, and its sentence."""
+    """Checks every range of the program, and returns the message."""
     shown = ranges(database)
     demand(all(one.end is not None for one in shown), "a range has no end")
     demand({one.domain or "" for one in shown} == {domain}, f"domains {({one.domain for one in shown})}")
@@ -81,14 +81,14 @@ def whole(domain, database):
 
 
 def steps(*databases):
-    """One step in each report, and its sentence."""
+    """Checks that each report has one step, and returns the message."""
     found = sorted(one.step for database in databases for one in ranges(database) if one.name == "denoise_step")
     demand(len(databases) == 4 and found == [0, 10, 20, 30], f"{len(databases)} reports hold the steps {found}")
     return f"{len(databases)} reports, each of one step"
 
 
 def pipeline(database):
-    """The stages of the video pipeline, without a session, and its sentence."""
+    """Checks the stages of the video pipeline without a session, and returns the message."""
     shown = ranges(database)
     demand({one.domain for one in shown} == {"profiler"}, f"domains {({one.domain for one in shown})}")
     around = parents(shown)

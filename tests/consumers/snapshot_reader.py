@@ -1,6 +1,7 @@
-"""`memory_snapshot_rank*.pickle` as MemoryViz takes it: opcodes that it knows, plain containers, and books that balance.
+"""`memory_snapshot_rank*.pickle` as MemoryViz reads it: known opcodes, plain containers, and
+consistent events.
 
-MemoryViz has an unpickler of its own, in JavaScript: what it refuses, it refuses without a word.
+MemoryViz has its own unpickler, in JavaScript, which rejects input without a message.
 """
 
 import json
@@ -10,19 +11,19 @@ from collections import defaultdict
 
 from outcome import Wrong, demand, demand_file
 
-# Those of MemoryViz 2.6; `STOP` ends it.
+# Opcodes of MemoryViz 2.6; `STOP` ends the input.
 OPCODES = set(
     """PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE EMPTY_LIST
     APPEND APPENDS LIST EMPTY_DICT SETITEM SETITEMS DICT EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 MEMOIZE BINPUT LONG_BINPUT BINGET
     LONG_BINGET""".split()
 )
-# Beyond, JavaScript rounds.
+# JavaScript rounds larger numbers.
 EXACT = 1 << 53
 STATES = {"active_allocated", "active_pending_free", "inactive"}
 
 
 class Plain(pickle.Unpickler):
-    """Makes no objects."""
+    """An unpickler that creates no objects."""
 
     def find_class(self, module, name):
         raise Wrong(f"the snapshot names the class `{module}.{name}`")
@@ -59,7 +60,9 @@ def check_opcodes(contents):
 
 
 def from_before(events, left):
-    """The blocks that PyTorch's page draws from the beginning: freed or left, and never allocated."""
+    """Returns the blocks that PyTorch's page draws from the beginning: those that are freed or
+    left, but never allocated.
+    """
     live, known = {}, set()
     for event in events:
         if event["action"] == "free_requested" and event["addr"] not in known:
@@ -71,7 +74,9 @@ def from_before(events, left):
 
 
 def replay(events, left):
-    """What is allocated in the end, sizes by address, and the most at any time. A block is freed in two events, with the size that it was allocated with."""
+    """Returns the allocated sizes by address at the end, and the peak. A block is freed by two
+    events, which have the size of its allocation.
+    """
     live, pending, last = from_before(events, left), {}, 0
     level = peak = sum(live.values())
     for event in events:
@@ -97,17 +102,19 @@ def replay(events, left):
 
 
 def check_peaks(folder, trace, peaks):
-    """The peaks are the timing report's, which the chart and the summary show too. A block that is moved is gone for a moment here."""
+    """Checks that the peaks equal the timing report's, which the chart and the summary also show. A
+    block that is moved is absent for a moment here.
+    """
     memory = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))["memory"]
     names = [f"cuda:{device}" for device in range(len(peaks) - 1)] + ["cpu"]
     for name, peak in zip(names, peaks):
-        # A device may be told of twice: what the program says comes first.
+        # A device can have two entries; the program's own comes first.
         told = next((device["peak_bytes"] for device in memory["devices"] if device["device"] == name), 0)
         demand(0.99 * told <= peak <= told, f"{name} has a peak of {peak} bytes here, of {told} in the reports")
 
 
 def check_segment(segment, devices):
-    """Blocks follow each other without gaps from the segment's begin to its end."""
+    """Checks that blocks follow each other without gaps from the segment's begin to its end."""
     demand(segment["device"] < devices, f"device {segment['device']} has no events")
     at, sizes = segment["address"], defaultdict(int)
     for block in segment["blocks"]:
@@ -123,7 +130,7 @@ def check_segment(segment, devices):
 
 
 def blocks_left(segments, devices):
-    """The blocks of each device's segments, sizes by address."""
+    """Returns the blocks of each device's segments: sizes by address."""
     left = [{} for _ in range(devices)]
     for segment in segments:
         blocks = [block for block in segment["blocks"] if block["state"] == "active_allocated"]

@@ -1,4 +1,6 @@
-"""speedscope's own page, from npm's package, in headless Chromium: it opens every trace by its file input, and asks nothing."""
+"""speedscope's page, from its npm package, in headless Chromium: it opens every trace by its file
+input, without a question.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +10,7 @@ from outcome import Skipped, demand
 
 
 def check(_, traces):
-    # `run.sh` unpacks it beside the Python environment.
+    # `run.sh` unpacks it next to the Python environment.
     page = Path(os.environ.get("PROFILER_SPEEDSCOPE", "")) / "dist" / "release"
     if not (page / "index.html").is_file():
         raise Skipped("npm is not here to fetch speedscope")
@@ -21,7 +23,7 @@ def check_one(trace, address):
         page.open(f"{address}/index.html")
         page.wait_for("document.querySelector('input[type=file]')")
         page.give_file("input[type=file]", trace.path.resolve())
-        # The title is the file, and after the import the file and its first profile.
+        # The title is the file's name, and after the import also the first profile's.
         page.wait_for(f"document.title.startsWith('{trace.path.name}') || /failed|unrecognized/i.test(document.body.innerText)")
         shown = page.evaluate("document.title + ' ' + document.body.innerText")
     demand(not page.dialogs, f"it asks {page.dialogs[:1]}")

@@ -1,10 +1,12 @@
-"""`stacks_*_rank*.txt` by the grammar that flamegraph.pl, inferno and speedscope share: frames joined by `;`, a space, a number."""
+"""`stacks_*_rank*.txt`, by the common grammar of flamegraph.pl, inferno and speedscope: frames
+joined by `;`, a space, a number.
+"""
 
 import re
 
 from outcome import demand, demand_file
 
-# Frames hold no white space and no separator, so that every reader cuts at the same places.
+# Frames contain no white space and no separator, so that all readers split them equally.
 LINE = re.compile(r"([^\s;]+(?:;[^\s;]+)*) ([1-9]\d*)")
 
 
@@ -13,7 +15,7 @@ def check(folder, traces):
 
 
 def check_rank(folder, trace):
-    """The host's time, and the GPU's if there is a file of it."""
+    """Checks the file of the host's time, and that of the GPU's time if it exists."""
     ranges = {event["name"] for event in trace.slices} | {event["args"].get("step") for event in trace.steps}
     seen = [check_file(demand_file(folder, f"stacks_cpu_rank{trace.rank}.txt"), ranges, trace.top_level_ns())]
     of_gpu = folder / f"stacks_cuda_rank{trace.rank}.txt"
@@ -24,7 +26,9 @@ def check_rank(folder, trace):
 
 
 def check_file(path, names, whole_ns):
-    """Folded stacks that end in one of these names and take no more than the whole."""
+    """Checks that the folded stacks end in one of these names and that their sum is at most
+    `whole_ns`.
+    """
     # Not `splitlines`: only a line feed ends a line here.
     text = path.read_bytes().decode("utf-8")
     demand(text.endswith("\n"), f"the last line of `{path.name}` has no end")

@@ -1,4 +1,6 @@
-"""TensorBoard and its profiler plugin: every rank is parsed, with its steps, operators and views, and the server lists it."""
+"""TensorBoard and its profiler plugin: it parses every rank, with its steps, operators and views,
+and the server lists each.
+"""
 
 import gzip
 import json
@@ -15,7 +17,7 @@ from outcome import Absent, Wrong, demand, quiet
 
 VIEWS = {"Overview", "Operator", "Trace"}
 SECONDS = 60
-# What the server answers by name of the view, for one worker.
+# The server's answers by view, for one worker.
 ROUTES = {"Overview": "overview", "Operator": "operation/table", "Kernel": "kernel", "Memory": "memory"}
 
 
@@ -30,7 +32,7 @@ def check(folder, traces):
     seen = []
     with tempfile.TemporaryDirectory() as cache:
         for trace in traces:
-            # The plugin finds files by their names, and reads the worker out of them.
+            # The plugin finds files by their names, which contain the worker.
             names = [path.name for path in (folder / "traces").iterdir()]
             name = next(name for name in names if name.startswith(f"rank{trace.rank}."))
             worker, span = WORKER_PATTERN.match(name).groups()
@@ -50,7 +52,9 @@ def check(folder, traces):
 
 
 def check_device_times(data, trace):
-    """With calls in the category that it knows, its operators have the GPU's time of what they launched."""
+    """Checks that its operators have the GPU time of their work if the calls are in the category
+    that it knows.
+    """
     if all(event["cat"] != "Runtime" for event in trace.calls):
         return
     by_name, ids = Counter(), {event["args"]["External id"]: event["name"] for event in trace.slices if event["cat"] == "cpu_op"}
@@ -64,7 +68,9 @@ def check_device_times(data, trace):
 
 
 def check_server(folder, traces):
-    """TensorBoard, started as the guide says, lists the session as one run, and answers what its page asks for."""
+    """Checks that TensorBoard, started as in the README, lists the session as one run and answers
+    its page's requests.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,7 +94,7 @@ def check_server(folder, traces):
 
 
 def wait_for_run(address, workers):
-    """The name of the run, once the server has loaded all of it."""
+    """Waits until the server has loaded the run, and returns its name."""
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         try:
@@ -105,5 +111,5 @@ def wait_for_run(address, workers):
 def ask(address, route, **parameters):
     with urllib.request.urlopen(f"{address}/{route}?{urlencode(parameters)}", timeout=SECONDS) as answer:
         body = answer.read()
-        # Some answers are compressed, whatever is asked for.
+        # Some answers are always compressed.
         return json.loads(gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body)

@@ -1,6 +1,7 @@
-"""`trace_rank*.json[.gz]` by its format alone: strict JSON, rows that nest to the nanosecond, ids, steps and flows.
+"""`trace_rank*.json[.gz]`, by its format alone: strict JSON, rows that nest to the nanosecond, ids,
+steps and flows.
 
-Times are read as decimals, exactly, and rows are checked a second time as doubles, because that is how most readers take them.
+Times are read exactly, as decimals. Rows are checked again with doubles, which most readers use.
 """
 
 import gzip
@@ -14,7 +15,7 @@ from outcome import Wrong, demand
 
 ANNOTATED = ("cpu_op", "user_annotation")
 ON_A_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
-# The last is TensorBoard's, see `cuda_api_names`.
+# The last one is for TensorBoard, see `cuda_api_names`.
 CALLS = ("cuda_driver", "cuda_runtime", "Runtime")
 FIRST_MADE_UP = 5_000_000  # Rows that are no threads.
 LANE = re.compile(r" \(overlapping \d+\)$")
@@ -42,13 +43,13 @@ class Trace:
 
     @classmethod
     def all_in(cls, folder):
-        """The traces of every rank, at least one."""
+        """Reads the traces of all ranks, of which there is at least one."""
         paths = sorted(Path(folder).glob("trace_rank*.json*"))
         demand(paths, "there is no `trace_rank*.json`")
         return [cls(path) for path in paths]
 
     def check(self):
-        """Everything that the format promises."""
+        """Checks all guarantees of the format."""
         self.check_head()
         self.check_numbers()
         self.check_rows()
@@ -60,10 +61,11 @@ class Trace:
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
     def top_level_ns(self):
-        """Time of the threads' slices that no other of their thread encloses: without lives of futures and bare steps.
+        """Returns the time of the slices that no other slice of their thread encloses.
 
-        What waits in between says so by `busy_us`, lives of futures and guards that are held over `.await`: they are busy
-        in the polls of their futures, which are slices too.
+        Lives of futures and bare steps do not count. Slices that wait have `busy_us`: lives of
+        futures, and guards that are held over `.await`. They are busy in the polls of their
+        futures, which are slices too.
         """
         threads, rows = self.threads(), defaultdict(list)
         for event in self.slices:
@@ -80,7 +82,9 @@ class Trace:
         return total
 
     def threads(self):
-        """The thread of each row of the host: a lane follows its thread. The row of bare `next_step()` calls is of none."""
+        """Returns the thread of each host row: a lane follows its thread. The row of bare `next_step()`
+        calls has no thread.
+        """
         threads, last = {}, None
         for event in self.events:
             if event.get("ph") == "M" and event["name"] == "thread_name":
@@ -92,7 +96,9 @@ class Trace:
         return threads
 
     def device_ns(self, launched=False):
-        """Time of kernels, copies and fills, each by itself; of those that a range launched, if asked so."""
+        """Returns the total time of kernels, copies and fills, or only of those that a range
+        launched.
+        """
         of_ranges = [event for event in self.kernels if not launched or "External id" in event["args"]]
         return sum(event["end"] - event["begin"] for event in of_ranges)
 
@@ -177,19 +183,19 @@ class Trace:
 
 
 def as_json(path):
-    """The text of a trace, compressed or not."""
+    """Returns the text of a trace, which may be compressed."""
     packed = path.read_bytes()
     return gzip.decompress(packed) if path.suffix == ".gz" else packed
 
 
 def as_doubles(event):
-    """Begin and end in nanoseconds, rounded from microseconds in doubles."""
+    """Returns begin and end in nanoseconds, rounded from microseconds as doubles."""
     begin, duration = float(event["ts"]), float(event["dur"])
     return round(begin * 1000), round((begin + duration) * 1000)
 
 
 def check_nesting(slices):
-    """Perfetto deletes a slice that crosses another of its row, by however little."""
+    """Checks that no slices of a row cross, because Perfetto deletes such slices."""
     open_ends = []
     for begin, end, name in sorted(slices, key=lambda each: (each[0], -each[1])):
         while open_ends and open_ends[-1] <= begin:
@@ -199,7 +205,9 @@ def check_nesting(slices):
 
 
 def parse(text):
-    """Strict JSON: no NaN, no key twice, and numbers with a point kept as they are written."""
+    """Parses strict JSON: without NaN or duplicate keys. Numbers with a decimal point stay as they
+    are written.
+    """
 
     def refuse(constant):
         raise Wrong(f"`{constant}` is not JSON")

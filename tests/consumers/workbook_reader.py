@@ -1,4 +1,6 @@
-"""`ops_rank*.xlsx` as openpyxl and pandas read it: vLLM-Omni's sheets and columns, the trace's time on every sheet, and pages that people can read."""
+"""`ops_rank*.xlsx`, as openpyxl and pandas read it: it has vLLM-Omni's sheets and columns, the
+trace's time on every sheet, and a readable layout.
+"""
 
 import json
 import unicodedata
@@ -9,7 +11,7 @@ COLUMNS = """name count device_type node_id self_cpu_time_total_us cpu_time_tota
 self_xpu_time_total_us xpu_time_total_us self_cpu_memory_usage_bytes cpu_memory_usage_bytes self_cuda_memory_usage_bytes
 cuda_memory_usage_bytes self_xpu_memory_usage_bytes xpu_memory_usage_bytes input_shapes stack overload_name is_async
 is_legacy""".split()
-# What makes a row, by sheet.
+# Key columns of a row, by sheet.
 KEYS = {"summary": [], "by_shape": ["input_shapes"], "by_stack": ["stack"]}
 FRAMES = 8
 
@@ -39,7 +41,9 @@ def check(folder, traces):
 
 
 def check_layout(sheet):
-    """The header stays in sight and filters, and columns are as wide as what is in them, within limits."""
+    """Checks that the header is frozen and has filters, and that columns are as wide as their
+    contents, within limits.
+    """
     demand(sheet.freeze_panes == "A2", f"`{sheet.title}` freezes {sheet.freeze_panes}, not the header")
     demand(sheet.auto_filter.ref == sheet.dimensions, f"`{sheet.title}` filters {sheet.auto_filter.ref} of {sheet.dimensions}")
     # The format adds a padding of less than a character.
@@ -55,9 +59,11 @@ def check_layout(sheet):
 
 
 def check_column(sheet, head, cells):
-    """Who reads a sheet sees no column that tells nothing, no naked number and no text that is cut off."""
+    """Checks that the sheet shows no empty column, no number without a format, and no truncated
+    text.
+    """
     told = [cell for cell in cells if cell.value is not None and cell.value is not False]
-    # Neighbours of one width are one record.
+    # Adjacent columns of one width are one record.
     hidden = any(each.hidden and each.min <= head.column <= each.max for each in sheet.column_dimensions.values())
     demand(told or hidden or not cells, f"`{head.value}` of `{sheet.title}` is empty, and shown")
     if hidden:
@@ -74,7 +80,7 @@ def check_column(sheet, head, cells):
 
 
 def check_stages(folder, trace, table):
-    """The sheet of stages has the timing report's, and the rest."""
+    """Checks that the sheet of stages has the timing report's stages and the rest."""
     timing = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))
     told = [(name, calls, us) for name, calls, us in zip(table["stage"], table["calls"], to_ns(table["total_us"]))][:-1]
     expected = [(as_cell(stage["name"]), stage["calls"], stage["sum_ns"]) for stage in timing["stages"]]
@@ -82,7 +88,7 @@ def check_stages(folder, trace, table):
 
 
 def as_cell(text):
-    """Cells hold no control characters but line breaks."""
+    """Returns a text as a cell holds it: without control characters except line breaks."""
     return "".join(letter for letter in text if letter == "\n" or unicodedata.category(letter) != "Cc")
     demand("unaccounted)" in table["stage"].iloc[-1], "`stages` does not say what is unaccounted for")
 
@@ -103,7 +109,9 @@ def check_table(name, table, trace):
 
 
 def check_device(name, table, trace):
-    """The GPU's own rows add up to the trace's kernels, those of ranges to what ranges launched."""
+    """Checks that the GPU's rows add up to the trace's kernels, and those of ranges to the work
+    that ranges launched.
+    """
     times = table["self_cuda_time_total_us"]
     demand(times.notna().all() or not trace.kernels, f"`{name}` does not tell the GPU's times")
     on_device = table["device_type"] == "DeviceType.CUDA"

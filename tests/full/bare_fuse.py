@@ -1,6 +1,8 @@
-"""A file system that can do no more than some mounts of object stores: no rename, no delete, no fsync. bare_fuse.py BELOW MOUNT
+"""A file system with the limits of some object-store mounts: no rename, no delete, no fsync.
 
-Everything else goes to the folder BELOW.
+Usage: bare_fuse.py BELOW MOUNT
+
+All other operations go to the folder BELOW.
 """
 
 import errno

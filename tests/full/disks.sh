@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Records on a disk of a kind that fails, and checks what became of every artifact and of the spool:
-# disks.sh KIND, which is tmpfs, btrfs, fuse or readonly. Needs the administrator's rights to mount;
-# says why and ends with 77 where it cannot.
+# Records on a disk that fails, and checks every artifact and the spool: disks.sh KIND, which is
+# tmpfs, btrfs, fuse or readonly. Needs administrator rights to mount; without them, it prints the
+# reason and ends with 77.
 set -uo pipefail
 kind=$1
 if [[ -z ${PROFILER_TESTS_MOUNTS:-} ]]; then
-  # Mounts of its own, which end with it.
+  # A mount namespace, which ends with the script.
   unshare --mount true 2>/dev/null || { echo "it may not mount: run as root"; exit 77; }
   exec env PROFILER_TESTS_MOUNTS=1 unshare --mount bash "$0" "$kind"
 fi
@@ -14,7 +14,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 program=$target/debug/examples/disks
 work=$(mktemp -d)
 server=
-# The loop device and the server of a file system end with their mounts.
+# The loop device and the file system's server end with their mounts.
 trap 'umount -R "$work"/* 2>/dev/null; [[ -z $server ]] || kill "$server" 2>/dev/null; rm -rf --one-file-system "$work"' EXIT
 cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests --example disks || exit 1
 
@@ -23,7 +23,7 @@ skip() {
   exit 77
 }
 
-# Runs the program, shows its line, and demands that it says what is expected.
+# Runs the program, prints its line, and requires the expected text.
 demand() {
   local expected=$1
   shift
@@ -40,7 +40,7 @@ demand() {
 mkdir "$work/disk"
 case $kind in
   tmpfs)
-    # From no room at all to room for everything.
+    # From no space to space for everything.
     for size in 64k 256k 1m 4m 8m; do
       mount -t tmpfs -o "size=$size" none "$work/disk" || skip "there is no tmpfs"
       echo "-- $size"
@@ -71,7 +71,7 @@ case $kind in
     done
     mountpoint -q "$work/disk" || skip "it cannot mount: $(tail -1 "$work/server")"
     demand " 0 errors,.*cannot rename or delete files" "$work/disk"
-    # What was recovered is not recovered again, although nothing can be deleted.
+    # A recovered spool is not recovered again, although nothing can be deleted.
     demand " 0 errors,.* 0 recovered" "$work/disk"
     ;;
   readonly)

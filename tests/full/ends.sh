@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Ends programs in every way, mode and allocator, on disks that are sound, nearly full and
-# read-only: ends.sh unwind|abort, which is what panics do. Without the administrator's rights only
-# the sound disk is tried, and that is said with 77.
+# Ends programs in every way, mode and allocator, on disks that work, are nearly full, or are
+# read-only: ends.sh unwind|abort, which is the panic strategy. Without administrator rights, it
+# tests only the working disk and ends with 77.
 set -uo pipefail
 strategy=$1
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,7 +12,7 @@ if [[ -z ${PROFILER_TESTS_MOUNTS:-} ]]; then
     --example faults || exit 1
 fi
 program=$CARGO_TARGET_DIR/debug/examples/faults
-# Many of these ends leave a core.
+# Many of these ends would write a core file.
 ulimit -c 0
 if [[ -z ${PROFILER_TESTS_MOUNTS:-} ]]; then
   if ! unshare --mount true 2>/dev/null; then
@@ -20,7 +20,7 @@ if [[ -z ${PROFILER_TESTS_MOUNTS:-} ]]; then
     echo "only on a sound disk: it may not mount, run as root"
     exit 77
   fi
-  # Mounts of its own, which end with it.
+  # A mount namespace, which ends with the script.
   exec env PROFILER_TESTS_MOUNTS=1 CARGO_TARGET_DIR="${CARGO_TARGET_DIR%/abort}" unshare --mount bash "$0" "$strategy"
 fi
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks each crate with none of its features, with each of them alone, and with all, as
-# `cargo hack check --each-feature` does from the manifests' own lists; then what the runtime says
-# of call stacks that its build cannot record. A warning fails.
+# `cargo hack check --each-feature` does from the manifests' own lists; then checks the runtime's
+# messages about call stacks that its build cannot record. A warning fails.
 #
 # Usage: features.sh [CRATE…]
 set -euo pipefail

@@ -1,5 +1,5 @@
-# Sourced by run.sh: the same on the doubles. `GPU_DOUBLES` names a folder that holds them and the
-# program, if they are built already.
+# Sourced by run.sh: runs the steps on the doubles. `GPU_DOUBLES` is a folder that contains them and
+# the program, if they are already built.
 
 doubles() {
   local out=$1 built=${GPU_DOUBLES:-} machine code=0
@@ -11,7 +11,7 @@ doubles() {
   machine=$(mktemp -d)
   mkdir "$machine/bin" "$machine/lib"
   cp "$built/gpu_workload" "$built/libnvtx_tool.so" "$machine/bin/"
-  # Where NVIDIA's would be found.
+  # The directory in which NVIDIA's libraries would be found.
   cp "$built/libcuda_double.so" "$machine/lib/libcuda.so.1"
   cp "$built/libcupti_double.so" "$machine/lib/libcupti.so.12"
   export LD_LIBRARY_PATH=$machine/lib CUDA_DOUBLE_DEVICE=works CUDA_DOUBLE_CUPTI=$machine/lib/libcupti.so.12

@@ -1,6 +1,6 @@
-# Sourced by run.sh: finds what is on the machine, and measures.
+# Sourced by run.sh: finds the machine's tools and libraries, and measures.
 
-# Kernel, tools and libraries of this machine, a line each.
+# Prints kernel, tools and libraries of this machine, one per line.
 look() {
   echo "system: $(uname -sr), glibc $(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2), $(nproc) processors"
   local tool path
@@ -12,15 +12,15 @@ look() {
     timeout 5 nvidia-smi --query-gpu=name,driver_version,mig.mode.current,clocks.max.sm --format=csv,noheader 2>&1 |
       sed 's/^/nvidia-smi says: /' || true
   fi
-  # Toolkits, and PyTorch's own, wherever Python keeps them; by lines, so that what was found in
-  # time counts.
+  # Toolkits, and PyTorch's libraries in Python's folders. The search prints lines, so that its
+  # results within the time limit count.
   timeout 8 stdbuf -oL find /usr /opt /home "${HOME:-/root}" -xdev -path "$1" -prune -o \
     \( -name 'libcupti.so*' -o -name 'libcudart.so*' -o -name 'libtorch_cuda.so' -o -name 'libcublasLt.so*' \) -print \
     2>/dev/null | sort -u | head -40 | sed 's/^/library: /' || true
 }
 
-# Exports the first libcupti that starts: the caller's, what the profiler itself finds, then the
-# bundle's, newest first.
+# Exports the first libcupti that starts: the caller's, then the one that the profiler finds, then
+# the bundle's, newest first.
 choose() {
   local bundle=$1 out=$2 library said
   if [[ ${PROFILER_CUPTI_LIB:-} ]]; then

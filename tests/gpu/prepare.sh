@@ -1,12 +1,12 @@
-# Sourced by run.sh: what a machine with a GPU needs, made on one without.
+# Sourced by run.sh: builds the bundle for a machine with a GPU on one without.
 #
-# NVIDIA's files come from PyPI's CUDA wheels, cut to those that are used. They are nobody's to pass
-# on in a repository: the bundle is ignored by git.
+# NVIDIA's files come from PyPI's CUDA wheels, reduced to those that are used. A repository must not
+# distribute them, so git ignores the bundle.
 
-# Oldest glibc that the programs shall run with, where zig can be had; else this machine's.
+# Oldest glibc for the programs, if zig is available; otherwise it is this machine's.
 glibc=2.28
-# libcupti by release of CUDA: a newer one than the driver's does not start. The oldest of 13, and
-# two of 12.
+# libcupti by release of CUDA. A version newer than the driver's does not start. The oldest of 13,
+# and two of 12.
 wheels=(
   "nvidia-cuda-cupti==13.0.85 nvidia/cu13/lib/libcupti.so.13 libcupti-13.0.so.13"
   "nvidia-cuda-cupti-cu12==12.9.79 nvidia/cuda_cupti/lib/libcupti.so.12 libcupti-12.9.so.12"
@@ -14,7 +14,7 @@ wheels=(
   "nvidia-cuda-runtime==13.0.96 nvidia/cu13/lib/libcudart.so.13 libcudart.so.13"
   "nvidia-cuda-runtime-cu12==12.4.127 nvidia/cuda_runtime/lib/libcudart.so.12 libcudart.so.12"
 )
-# Checks the kernels, and compiles them for a driver that cannot; stays here.
+# Checks the kernels, and compiles them for a driver that cannot. Not part of the bundle.
 compiler="nvidia-cuda-nvcc==13.0.88 nvidia/cu13/bin/ptxas"
 most_kib=$((60 * 1024))
 
@@ -37,7 +37,7 @@ prepare() {
   echo "carry $bundle, then: tests/gpu/run.sh measure OUT"
 }
 
-# The programs, for an old glibc if zig can be had.
+# Builds the programs, for an old glibc if zig is available.
 build() {
   local bundle=$1 work=$2 packages=(-p gpu-workload -p nvtx-tool) target=${CARGO_TARGET_DIR:-$root/target}/bundle
   local how=(build) built=$target/release
@@ -46,13 +46,13 @@ build() {
   else
     echo "zig cannot be had: the programs need this machine's glibc or a newer one"
   fi
-  # A folder of its own: the profile leaves debug information out.
+  # A separate folder, because the profile omits debug information.
   (cd "$root" && PATH=$work/venv/bin:$PATH CARGO_TARGET_DIR=$target CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo "${how[@]}" --release "${packages[@]}")
   cp "$built/gpu_workload" "$built/libnvtx_tool.so" "$bundle/bin/"
 }
 
-# NVIDIA's libraries.
+# Fetches NVIDIA's libraries.
 fetch() {
   local bundle=$1 work=$2 row package file name
   for row in "${wheels[@]}" "$compiler ptxas"; do
@@ -69,12 +69,12 @@ fetch() {
   done
 }
 
-# The kernels, for Hopper: also proof that the text is PTX.
+# Compiles the kernels for Hopper, which also proves that the PTX is valid.
 compile() {
   "$2/ptxas" -arch=sm_90 "$here/src/cuda/kernels.ptx" -o "$1/kernels.cubin"
 }
 
-# What is there, and the glibc that it needs.
+# Prints the bundle's contents, and the glibc that it needs.
 contents() {
   local file needs
   (cd "$1" && find bin nvidia kernels.cubin -type f | sort) | while read -r file; do

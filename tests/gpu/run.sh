@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # A day with a GPU in one command.
 #
-#   run.sh prepare [BUNDLE]        without a GPU: builds and fetches what is needed on the other
-#   run.sh measure [OUT [BUNDLE]]  with a GPU: runs every step and writes OUT/report.md
-#   run.sh doubles [OUT]           here, on the doubles of libcuda and libcupti instead of a GPU
+#   tests/gpu/run.sh prepare [BUNDLE]        without a GPU: builds and fetches the bundle
+#   tests/gpu/run.sh measure [OUT [BUNDLE]]  with the GPU: runs every step, writes OUT/report.md
+#   tests/gpu/run.sh doubles [OUT]           without a GPU: runs every step on doubles
 #
-# BUNDLE is tests/gpu/bundle, which git ignores: carry it to the other machine beside the
-# repository; both together are within 60 MiB. `measure` needs bash, coreutils, grep, sed and find;
-# no network, cargo, Python or toolkit; where a toolkit or PyTorch is there, it is found and named.
-# It takes at most eight minutes and writes at most eight files of at most 15 MiB. It ends with 0 if
-# everything was within its limits or was skipped for a reason, with 1 if a limit was broken or a
-# step did not come to its end.
+# BUNDLE is tests/gpu/bundle, which git ignores. Copy it to the other machine next to the
+# repository; both together have at most 60 MiB. `measure` needs bash, coreutils, grep, sed and
+# find, but no network, cargo, Python or toolkit. An installed toolkit or PyTorch is found and
+# listed. It takes at most eight minutes and writes at most eight files of at most 15 MiB. The exit
+# status is 0 if all figures were within their limits or were skipped for a reason, and 1 if a limit
+# was exceeded or a step did not finish.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -1,2 +1,2 @@
-//! Threads, sessions and dumps under load. The tests are all there is: a package of their own, so
-//! that sanitizers and memcheck need not build what the other tests depend on.
+//! Threads, sessions and dumps under load. The tests are a separate package, so that sanitizers and
+//! memcheck need not build the dependencies of the other tests.

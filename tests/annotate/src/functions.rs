@@ -1,4 +1,4 @@
-//! Where the functions of a file begin, and which of them take an attribute.
+//! Finds the functions of a file, and decides which of them get an attribute.
 
 use std::fmt::{self, Display};
 
@@ -7,10 +7,10 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, ForeignItemFn, ImplItemFn, ItemFn, Macro, Signature, TraitItemFn, Visibility};
 
-/// On the line of the function itself, so that lines stay what they were.
+/// Attribute, which is inserted on the function's line to keep the line numbers.
 const ATTRIBUTE: &str = "#[::recorded::profiled_stage(crate = ::recorded)] ";
 
-/// How many functions were annotated, and how many were left out and why.
+/// Number of annotated functions, and of functions left out, by reason.
 #[derive(Default)]
 pub(crate) struct Count {
     annotated: usize,
@@ -40,13 +40,13 @@ pub(crate) fn annotate(text: &str, count: &mut Count) -> syn::Result<String> {
 }
 
 struct Functions<'a> {
-    /// Offsets at which attributes go.
+    /// Offsets at which attributes are inserted.
     begins: Vec<usize>,
     count: &'a mut Count,
 }
 
 impl Functions<'_> {
-    /// Notes a function, whose first token after its attributes is that of `head`.
+    /// Records a function, whose first token after its attributes is that of `head`.
     fn add(&mut self, attributes: &[Attribute], signature: &Signature, head: TokenStream) {
         if signature.constness.is_some() || attributes.iter().any(|attribute| attribute.path().is_ident("naked")) {
             self.count.constant += 1;
@@ -95,7 +95,7 @@ impl<'ast> Visit<'ast> for Functions<'_> {
     }
 }
 
-/// Counts `fn name` at any depth, those of `macro_rules!` included.
+/// Counts the `fn name` at any depth, including those of `macro_rules!`.
 fn functions_in(tokens: TokenStream) -> usize {
     let mut after_fn = false;
     let mut found = 0;

@@ -1,8 +1,8 @@
 //! Copies a crate's sources and annotates every function with a body in them.
 //!
-//! `annotate FROM TO [RECORDED]`: with the path of the package `recorded` every function is
-//! annotated and the copy depends on it; without, the copy is plain, with the same manifest
-//! otherwise. Prints how many functions were annotated and left out.
+//! Usage: `annotate FROM TO [RECORDED]`. With the path of the package `recorded`, every function is
+//! annotated and the copy depends on the package. Without it, the copy is plain and its manifest is
+//! otherwise the same. Prints the numbers of functions that were annotated and left out.
 
 mod functions;
 mod manifest;
@@ -33,7 +33,7 @@ fn main() -> Fallible<()> {
     Ok(())
 }
 
-/// Copies a folder, without links.
+/// Copies a folder, except its links.
 fn copy(from: &Path, to: &Path) -> Fallible<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

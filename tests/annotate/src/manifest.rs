@@ -1,4 +1,4 @@
-//! The copy's manifest: without benchmarks, whose library takes longest to build, and with
+//! The manifest of the copy: without benchmarks, whose library takes long to build, and with
 //! `recorded`.
 
 use std::fs;
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::Fallible;
 
-/// Rewrites a published crate's manifest, in which cargo has written everything out.
+/// Rewrites a published crate's manifest, in which cargo has expanded all values.
 pub(crate) fn rewrite(manifest: &Path, recorded: Option<&Path>) -> Fallible<()> {
     let mut table: Table = fs::read_to_string(manifest)?.parse()?;
     for section in ["bench", "example", "profile"] {

@@ -1,4 +1,4 @@
-//! Graphs: what a stream captured, made executable, updated, cloned and launched.
+//! Graphs of captured work, which can be instantiated, updated, cloned and launched.
 
 use std::ffi::{c_int, c_uint, c_ulonglong, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,45 +28,45 @@ impl Graph {
 }
 
 /// # Safety
-/// `graph` is a graph of this double's.
+/// `graph` is a graph of this double.
 unsafe fn nodes(graph: Handle) -> Vec<Work> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller upholds the contract of the function.
     unsafe { (*graph.cast::<Graph>()).nodes.clone() }
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamEndCapture(stream: Stream, graph: *mut Handle) -> c_int {
     let Some((queue, _)) = queue(&stream) else { return INVALID_VALUE };
-    // SAFETY: the caller passes a place for the graph.
+    // SAFETY: the caller passes a valid pointer for the graph.
     unsafe { *graph = Graph::handle(queue.end_capture()) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphInstantiateWithFlags(executable: *mut Handle, graph: Handle, _: c_ulonglong) -> c_int {
-    // SAFETY: the caller passes a graph, and a place for the executable one.
+    // SAFETY: the caller passes a graph, and a valid pointer for the executable one.
     unsafe { *executable = Graph::handle(nodes(graph)) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphClone(clone: *mut Handle, graph: Handle) -> c_int {
-    // SAFETY: the caller passes a graph, and a place for its clone.
+    // SAFETY: the caller passes a graph, and a valid pointer for its clone.
     unsafe { *clone = Graph::handle(nodes(graph)) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphExecUpdate_v2(executable: Handle, graph: Handle, result: *mut c_uint) -> c_int {
-    // SAFETY: the caller passes two graphs, and a place for the result.
+    // SAFETY: the caller passes two graphs, and a valid pointer for the result.
     unsafe {
         let (new, old) = (nodes(graph), &mut (*executable.cast::<Graph>()).nodes);
         let fits = new.len() == old.len();
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn cuGraphExecUpdate_v2(executable: Handle, graph: Handle,
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphLaunch(executable: Handle, stream: Stream) -> c_int {
     let correlation = driver_call(514);
@@ -93,16 +93,16 @@ pub unsafe extern "C" fn cuGraphLaunch(executable: Handle, stream: Stream) -> c_
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphDestroy(graph: Handle) -> c_int {
-    // SAFETY: a graph of this double's, given back once.
+    // SAFETY: a graph of this double, freed once.
     drop(unsafe { Box::from_raw(graph.cast::<Graph>()) });
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuGraphExecDestroy(executable: Handle) -> c_int {
     // SAFETY: as above.

@@ -1,5 +1,4 @@
-//! Memory: addresses that nobody may follow; on a device that works by itself, memory of the
-//! host's.
+//! Memory: addresses that cannot be accessed. On a device that works by itself, it is host memory.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::HashMap;
@@ -13,8 +12,8 @@ use crate::work::Work;
 use crate::works::{self, works};
 
 static NEXT: AtomicU64 = AtomicU64::new(0x7_0000_0000);
-/// Bytes and CUPTI's kind of everything that is taken.
-static TAKEN: Mutex<Option<HashMap<u64, (usize, u32)>>> = Mutex::new(None);
+/// Size, and CUPTI's kind, of each allocation.
+static ALLOCATIONS: Mutex<Option<HashMap<u64, (usize, u32)>>> = Mutex::new(None);
 
 const OUT_OF_MEMORY: c_int = 2;
 /// CUPTI's kinds of memory.
@@ -23,12 +22,12 @@ const PINNED: u32 = 2;
 const DEVICE: u32 = 3;
 const MANAGED: u32 = 5;
 
-fn taken<R>(f: impl FnOnce(&mut HashMap<u64, (usize, u32)>) -> R) -> Option<R> {
-    TAKEN.lock().ok().map(|mut taken| f(taken.get_or_insert_default()))
+fn with_allocations<R>(f: impl FnOnce(&mut HashMap<u64, (usize, u32)>) -> R) -> Option<R> {
+    ALLOCATIONS.lock().ok().map(|mut allocations| f(allocations.get_or_insert_default()))
 }
 
-/// Takes memory of a kind by the function of this number.
-fn take(function: u32, kind: u32, bytes: usize) -> Option<u64> {
+/// Allocates memory of a kind by the function of this number.
+fn allocate(function: u32, kind: u32, bytes: usize) -> Option<u64> {
     let rounded = bytes.max(1).next_multiple_of(512);
     if !works() {
         return Some(NEXT.fetch_add(rounded as u64, Ordering::SeqCst));
@@ -39,98 +38,98 @@ fn take(function: u32, kind: u32, bytes: usize) -> Option<u64> {
         return None;
     }
     let address = start.expose_provenance() as u64;
-    taken(|taken| taken.insert(address, (rounded, kind)));
+    with_allocations(|allocations| allocations.insert(address, (rounded, kind)));
     works::memory(function, 1, kind, address, bytes as u64);
     Some(address)
 }
 
-fn give_back(function: u32, address: u64) -> c_int {
-    let Some((bytes, kind)) = taken(|taken| taken.remove(&address)).flatten() else { return 0 };
+fn free(function: u32, address: u64) -> c_int {
+    let Some((bytes, kind)) = with_allocations(|allocations| allocations.remove(&address)).flatten() else { return 0 };
     works::memory(function, 2, kind, address, bytes as u64);
     if let Ok(layout) = Layout::from_size_align(bytes, 512) {
-        // SAFETY: taken with this layout, given back once.
+        // SAFETY: allocated with this layout, freed once.
         unsafe { dealloc(ptr::with_exposed_provenance_mut(address as usize), layout) };
     }
     0
 }
 
-/// CUPTI's kind of memory for copies.
+/// Returns CUPTI's kind of memory for copies.
 fn kind_of(address: u64) -> u8 {
-    let found = taken(|taken| {
+    let found = with_allocations(|allocations| {
         let within =
             |(start, (bytes, _)): &(&u64, &(usize, u32))| (**start..**start + *bytes as u64).contains(&address);
-        taken.iter().find(within).map(|(_, (_, kind))| *kind)
+        allocations.iter().find(within).map(|(_, (_, kind))| *kind)
     });
     found.flatten().unwrap_or(PAGEABLE) as u8
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemAlloc_v2(address: *mut u64, bytes: usize) -> c_int {
-    // SAFETY: the caller passes a place for the address.
-    take(243, DEVICE, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
+    // SAFETY: the caller passes a valid pointer for the address.
+    allocate(243, DEVICE, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
         *address = new;
         0
     })
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemFree_v2(address: u64) -> c_int {
-    give_back(245, address)
+    free(245, address)
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemAllocAsync(address: *mut u64, bytes: usize, _stream: Stream) -> c_int {
-    // SAFETY: the caller passes a place for the address.
-    take(598, DEVICE, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
+    // SAFETY: the caller passes a valid pointer for the address.
+    allocate(598, DEVICE, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
         *address = new;
         0
     })
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemFreeAsync(address: u64, _stream: Stream) -> c_int {
-    give_back(600, address)
+    free(600, address)
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemAllocHost_v2(start: *mut *mut c_void, bytes: usize) -> c_int {
-    // SAFETY: the caller passes a place for the address.
-    take(294, PINNED, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
+    // SAFETY: the caller passes a valid pointer for the address.
+    allocate(294, PINNED, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
         *start = ptr::with_exposed_provenance_mut(new as usize);
         0
     })
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemFreeHost(start: *mut c_void) -> c_int {
-    give_back(38, start.expose_provenance() as u64)
+    free(38, start.expose_provenance() as u64)
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemAllocManaged(address: *mut u64, bytes: usize, _flags: c_uint) -> c_int {
-    // SAFETY: the caller passes a place for the address.
-    take(371, MANAGED, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
+    // SAFETY: the caller passes a valid pointer for the address.
+    allocate(371, MANAGED, bytes).map_or(OUT_OF_MEMORY, |new| unsafe {
         *address = new;
         0
     })
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemsetD8Async(address: u64, value: c_uchar, bytes: usize, stream: Stream) -> c_int {
     Work::Fill { address: address as usize, value, bytes }.submit(stream)
@@ -142,21 +141,21 @@ fn copy(direction: u8, from: u64, to: u64, bytes: usize, stream: Stream) -> c_in
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: Stream) -> c_int {
     copy(1, from.expose_provenance() as u64, to, bytes, stream)
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: Stream) -> c_int {
     copy(2, from, to.expose_provenance() as u64, bytes, stream)
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: Stream) -> c_int {
     copy(8, from, to, bytes, stream)

@@ -1,4 +1,4 @@
-//! As much of the runtime API as shows a call of it around one of the driver API.
+//! The part of the runtime API that is needed for calls of it around calls of the driver API.
 
 use std::ffi::{c_int, c_void};
 
@@ -7,16 +7,16 @@ use crate::streams::{Stream, cuStreamSynchronize};
 use crate::works::runtime_call;
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cudaMemsetAsync(start: *mut c_void, value: c_int, bytes: usize, stream: Stream) -> c_int {
     let address = start.expose_provenance() as u64;
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     runtime_call(51, || unsafe { cuMemsetD8Async(address, value as u8, bytes, stream) })
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cudaMemcpyAsync(
     to: *mut c_void,
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn cudaMemcpyAsync(
     stream: Stream,
 ) -> c_int {
     let inner = || {
-        // SAFETY: handed through.
+        // SAFETY: the arguments are passed on unchanged.
         unsafe {
             if kind == 1 {
                 cuMemcpyHtoDAsync_v2(to.expose_provenance() as u64, from, bytes, stream)
@@ -39,9 +39,9 @@ pub unsafe extern "C" fn cudaMemcpyAsync(
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cudaStreamSynchronize(stream: Stream) -> c_int {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     runtime_call(131, || unsafe { cuStreamSynchronize(stream) })
 }

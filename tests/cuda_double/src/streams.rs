@@ -1,9 +1,9 @@
-//! Streams and events on a clock that the test moves: a device on which time passes only when
-//! somebody says so.
+//! Streams and events with a clock that the test advances: on this device, no time passes by
+//! itself.
 //!
-//! `double_work` puts work on a stream, `double_pass` lets time pass. An event happens when its
-//! stream comes to it; asked before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that
-//! fails. On a device that works by itself the clock is the machine's.
+//! `double_work` puts work on a stream, and `double_pass` advances the clock. An event occurs when
+//! its stream reaches it; before that, it is not ready. `CUDA_DOUBLE_FAIL` is the name of a
+//! function that fails. On a device that works by itself, the clock is the machine's.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::work::Work;
 use crate::works::{self, driver_call, note_end, unix_ns, wait_until, works};
-use crate::{CURRENT, Context, INVALID_CONTEXT, MOST, device_of, log};
+use crate::{CURRENT, Context, INVALID_CONTEXT, MAX_DEVICES, device_of, log};
 
 pub(crate) type Stream = *mut c_void;
 type Event = *mut c_void;
@@ -21,21 +21,21 @@ const NOT_READY: c_int = 600;
 const LAUNCH_FAILED: c_int = 719;
 const NEVER: u64 = u64::MAX;
 
-/// Nanoseconds on the device.
+/// Time of the device, in nanoseconds.
 static NOW: AtomicU64 = AtomicU64::new(1_000_000);
-/// Events that are not destroyed.
+/// Number of events that are not destroyed.
 static EVENTS: AtomicI64 = AtomicI64::new(0);
-/// Streams that are not destroyed.
+/// Number of streams that are not destroyed.
 static STREAMS: AtomicI64 = AtomicI64::new(0);
 /// The default streams.
-static DEFAULT: [Queue; MOST] = [const { Queue::new(0, DEFAULT_NUMBER) }; MOST];
+static DEFAULT: [Queue; MAX_DEVICES] = [const { Queue::new(0, DEFAULT_NUMBER) }; MAX_DEVICES];
 
 pub(crate) struct Queue {
-    /// 0: a default stream, of whichever context is current.
+    /// Context; 0 for a default stream, which belongs to any current context.
     context: usize,
-    /// CUPTI's number of the stream.
+    /// CUPTI's number for the stream.
     pub(crate) number: u32,
-    /// When its work is done.
+    /// Time at which its work ends.
     done: AtomicU64,
     capturing: AtomicU32,
     captured: Mutex<Vec<Work>>,
@@ -50,19 +50,19 @@ impl Queue {
         Self { context, number, done, capturing, captured: Mutex::new(Vec::new()) }
     }
 
-    fn comes_to(&self) -> u64 {
+    fn end_of_work(&self) -> u64 {
         self.done.load(Ordering::SeqCst).max(now())
     }
 
-    /// When work of this length, launched now, begins and ends.
+    /// Adds work of this duration, and returns when it begins and ends.
     pub(crate) fn take(&self, ns: u64) -> (u64, u64) {
-        let begin = self.comes_to();
+        let begin = self.end_of_work();
         self.done.store(begin + ns, Ordering::SeqCst);
         note_end(begin + ns);
         (begin, begin + ns)
     }
 
-    /// Keeps work for the graph; gives it back if nothing is being captured.
+    /// Adds work to the graph. Returns it if nothing is being captured.
     pub(crate) fn capture(&self, work: Work) -> Option<Work> {
         if self.capturing.load(Ordering::SeqCst) == 0 {
             return Some(work);
@@ -71,14 +71,14 @@ impl Queue {
         None
     }
 
-    /// What was captured.
+    /// Ends the capture, and returns its work.
     pub(crate) fn end_capture(&self) -> Vec<Work> {
         self.capturing.store(0, Ordering::SeqCst);
         std::mem::take(&mut *self.captured.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Nanoseconds on the device.
+/// Returns the time of the device, in nanoseconds.
 fn now() -> u64 {
     if works() { unix_ns() } else { NOW.load(Ordering::SeqCst) }
 }
@@ -92,22 +92,22 @@ fn current() -> usize {
     CURRENT.get()[0]
 }
 
-/// A stream and its context.
+/// Returns a stream and its context.
 pub(crate) fn queue(stream: &Stream) -> Option<(&Queue, usize)> {
     if stream.is_null() {
         return Some((DEFAULT.get(device_of(current())?)?, current()));
     }
-    // SAFETY: a stream that `cuStreamCreate` made; the tests destroy none that they use.
+    // SAFETY: a stream from `cuStreamCreate`; the tests destroy none that they use.
     let queue = unsafe { &*stream.cast::<Queue>() };
     Some((queue, queue.context))
 }
 
 fn moment(event: &Event) -> &Moment {
-    // SAFETY: an event that `cuEventCreate` made; destroyed ones stay in memory.
+    // SAFETY: an event from `cuEventCreate`; destroyed ones stay in memory.
     unsafe { &*event.cast::<Moment>() }
 }
 
-/// Logs the call; the error if it is to fail.
+/// Logs the call. Returns its error if it has to fail.
 fn call(name: &str) -> Result<(), c_int> {
     log(name);
     if std::env::var("CUDA_DOUBLE_FAIL").is_ok_and(|fails| fails == name) { Err(LAUNCH_FAILED) } else { Ok(()) }
@@ -118,7 +118,7 @@ fn code(result: Result<(), c_int>) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamCreate(stream: *mut Stream, _flags: c_uint) -> c_int {
     if current() == 0 {
@@ -127,13 +127,13 @@ pub unsafe extern "C" fn cuStreamCreate(stream: *mut Stream, _flags: c_uint) -> 
     static NUMBER: AtomicU32 = AtomicU32::new(DEFAULT_NUMBER);
     STREAMS.fetch_add(1, Ordering::SeqCst);
     let number = NUMBER.fetch_add(1, Ordering::SeqCst) + 1;
-    // SAFETY: the caller passes a place for the stream.
+    // SAFETY: the caller passes a valid pointer for the stream.
     unsafe { *stream = Box::into_raw(Box::new(Queue::new(current(), number))).cast() };
     code(call("cuStreamCreate"))
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamDestroy_v2(_stream: Stream) -> c_int {
     STREAMS.fetch_sub(1, Ordering::SeqCst);
@@ -141,27 +141,27 @@ pub unsafe extern "C" fn cuStreamDestroy_v2(_stream: Stream) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamGetCtx(stream: Stream, context: *mut Context) -> c_int {
     let Some((_, of)) = queue(&stream) else { return INVALID_CONTEXT };
-    // SAFETY: the caller passes a place for the context.
+    // SAFETY: the caller passes a valid pointer for the context.
     unsafe { *context = std::ptr::with_exposed_provenance_mut(of) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamIsCapturing(stream: Stream, status: *mut c_int) -> c_int {
     let Some((queue, _)) = queue(&stream) else { return INVALID_CONTEXT };
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *status = c_int::from(queue.capturing.load(Ordering::SeqCst) > 0) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamBeginCapture_v2(stream: Stream, _mode: c_int) -> c_int {
     let Some((queue, _)) = queue(&stream) else { return INVALID_CONTEXT };
@@ -170,17 +170,17 @@ pub unsafe extern "C" fn cuStreamBeginCapture_v2(stream: Stream, _mode: c_int) -
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuThreadExchangeStreamCaptureMode(mode: *mut c_int) -> c_int {
     thread_local!(static MODE: std::cell::Cell<c_int> = const { std::cell::Cell::new(0) });
-    // SAFETY: the caller passes a mode, and a place for the one before.
+    // SAFETY: the caller passes a mode, and a valid pointer for the one before.
     unsafe { *mode = MODE.replace(*mode) };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamSynchronize(stream: Stream) -> c_int {
     if let Some((queue, _)) = queue(&stream) {
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn cuStreamSynchronize(stream: Stream) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventCreate(event: *mut Event, _flags: c_uint) -> c_int {
     if current() == 0 {
@@ -201,13 +201,13 @@ pub unsafe extern "C" fn cuEventCreate(event: *mut Event, _flags: c_uint) -> c_i
     }
     EVENTS.fetch_add(1, Ordering::SeqCst);
     let new = Moment { context: current(), at: AtomicU64::new(NEVER) };
-    // SAFETY: the caller passes a place for the event.
+    // SAFETY: the caller passes a valid pointer for the event.
     unsafe { *event = Box::into_raw(Box::new(new)).cast() };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventDestroy_v2(_event: Event) -> c_int {
     EVENTS.fetch_sub(1, Ordering::SeqCst);
@@ -215,7 +215,7 @@ pub unsafe extern "C" fn cuEventDestroy_v2(_event: Event) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventRecord(event: Event, stream: Stream) -> c_int {
     let Some((queue, context)) = queue(&stream) else { return INVALID_CONTEXT };
@@ -223,12 +223,12 @@ pub unsafe extern "C" fn cuEventRecord(event: Event, stream: Stream) -> c_int {
         return INVALID_HANDLE;
     }
     driver_call(119);
-    moment(&event).at.store(queue.comes_to(), Ordering::SeqCst);
+    moment(&event).at.store(queue.end_of_work(), Ordering::SeqCst);
     code(call("cuEventRecord"))
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventQuery(event: Event) -> c_int {
     if let Err(code) = call("cuEventQuery") {
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn cuEventQuery(event: Event) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventSynchronize(event: Event) -> c_int {
     works::wait(121, 1, u32::MAX, || wait_until(moment(&event).at.load(Ordering::SeqCst)));
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn cuEventSynchronize(event: Event) -> c_int {
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuEventElapsedTime(ms: *mut f32, from: Event, to: Event) -> c_int {
     if let Err(code) = call("cuEventElapsedTime") {
@@ -260,42 +260,42 @@ pub unsafe extern "C" fn cuEventElapsedTime(ms: *mut f32, from: Event, to: Event
     if from.max(to) > now() {
         return NOT_READY;
     }
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *ms = ((to as f64 - from as f64) / 1e6) as f32 };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuStreamWaitEvent(_stream: Stream, _event: Event, _flags: c_uint) -> c_int {
     0
 }
 
-/// Puts work on a stream that takes so many nanoseconds.
+/// Puts work on a stream that takes `ns` nanoseconds.
 ///
 /// # Safety
 /// The stream exists.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_work(stream: Stream, ns: u64) {
     if let Some((queue, _)) = queue(&stream) {
-        queue.done.store(queue.comes_to() + ns, Ordering::SeqCst);
+        queue.done.store(queue.end_of_work() + ns, Ordering::SeqCst);
     }
 }
 
-/// Lets time pass on every device.
+/// Advances the clock of every device.
 #[unsafe(no_mangle)]
 pub extern "C" fn double_pass(ns: u64) {
     NOW.fetch_add(ns, Ordering::SeqCst);
 }
 
-/// Events that exist.
+/// Returns the number of events that exist.
 #[unsafe(no_mangle)]
 pub extern "C" fn double_events() -> i64 {
     EVENTS.load(Ordering::SeqCst)
 }
 
-/// Streams that exist.
+/// Returns the number of streams that exist.
 #[unsafe(no_mangle)]
 pub extern "C" fn double_streams() -> i64 {
     STREAMS.load(Ordering::SeqCst)

@@ -1,5 +1,5 @@
-//! Work of a stream: kernels, copies and fills, which take their time, change memory and are told
-//! to CUPTI's double.
+//! Work of a stream: kernels, copies and fills, which take time, change memory and are reported to
+//! the double of CUPTI.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -15,13 +15,13 @@ pub(crate) const CLOCK_KHZ: c_int = 1_000_000;
 /// Bytes that a copy or a fill moves in a nanosecond.
 const BYTES_PER_NS: u64 = 32;
 
-/// One thing to do.
+/// One piece of work.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// A kernel that takes so many nanoseconds, and what it does to memory: floats from an address
-    /// on, times a factor.
+    /// A kernel: its nanoseconds, and its effect on memory, which is to multiply floats from an
+    /// address on by a factor.
     Kernel { name: &'static CStr, ns: u64, scales: Option<(usize, usize, f32)> },
-    /// A copy: CUPTI's kinds, from, to, bytes.
+    /// A copy: CUPTI's kinds, source, target, bytes.
     Copy { kinds: [u8; 3], from: usize, to: usize, bytes: usize },
     /// A fill.
     Fill { address: usize, value: u8, bytes: usize },
@@ -31,13 +31,13 @@ impl Work {
     fn ns(&self) -> u64 {
         match self {
             Self::Kernel { ns, .. } => *ns,
-            // Where the test moves the clock, only the work that it names takes time.
+            // With a clock that the test advances, only the work of `double_work` takes time.
             _ if !works() => 0,
             Self::Copy { bytes, .. } | Self::Fill { bytes, .. } => 1000 + *bytes as u64 / BYTES_PER_NS,
         }
     }
 
-    /// CUPTI's number of the function that launches it.
+    /// Returns CUPTI's number for the function that launches it.
     fn function(&self) -> u32 {
         match self {
             Self::Kernel { .. } => 307,
@@ -48,12 +48,12 @@ impl Work {
         }
     }
 
-    /// What it does to memory: on the caller's thread, before it seems to run.
+    /// Changes the memory, on the caller's thread and before the work seems to run.
     fn take_effect(&self) {
         if !works() {
             return;
         }
-        // SAFETY: the program promises memory of these lengths, as it does to CUDA.
+        // SAFETY: the program guarantees memory of these lengths, as for CUDA.
         unsafe {
             match *self {
                 Self::Kernel { scales: Some((address, count, factor)), .. } => {
@@ -72,7 +72,7 @@ impl Work {
         }
     }
 
-    /// Runs it now, on a queue.
+    /// Runs it now, on a stream.
     pub(crate) fn run(&self, stream: &Stream, correlation: u32, (graph, node): (u32, u32)) {
         let Some((queue, _)) = queue(stream) else { return };
         self.take_effect();
@@ -86,7 +86,7 @@ impl Work {
         }
     }
 
-    /// Puts it on a stream; into its graph, if it is being captured.
+    /// Puts it on a stream, or into the stream's graph while that is captured.
     pub(crate) fn submit(self, stream: Stream) -> c_int {
         let Some((queue, _)) = queue(&stream) else { return INVALID_CONTEXT };
         let correlation = driver_call(self.function());
@@ -102,17 +102,17 @@ impl Work {
 struct Function(&'static CStr);
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuModuleLoadData(module: *mut *mut c_void, image: *const c_char) -> c_int {
-    // SAFETY: the caller passes a place for the module; PTX is a string, and lives as long as the
+    // SAFETY: the caller passes a valid pointer for the module; PTX is a string, and lives as long as the
     // program here.
     unsafe { *module = image.cast_mut().cast() };
     0
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuModuleGetFunction(
     function: *mut *mut c_void,
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn cuModuleGetFunction(
     name: *const c_char,
 ) -> c_int {
     static KNOWN: Mutex<Vec<&'static CStr>> = Mutex::new(Vec::new());
-    // SAFETY: the caller passes strings, and a place for the function.
+    // SAFETY: the caller passes strings, and a valid pointer for the function.
     unsafe {
         let (image, name) = (CStr::from_ptr(module.cast()), CStr::from_ptr(name));
         if !image.to_string_lossy().contains(&format!(".entry {}(", name.to_string_lossy())) {
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn cuModuleGetFunction(
 }
 
 /// # Safety
-/// As in CUDA.
+/// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments, reason = "CUDA's own")]
 pub unsafe extern "C" fn cuLaunchKernel(
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn cuLaunchKernel(
     if function.is_null() {
         return INVALID_VALUE;
     }
-    // SAFETY: a function of this double's; the parameters are those of the kernel, by its name.
+    // SAFETY: a function of this double; the parameters are those of the kernel, by its name.
     let work = unsafe {
         let Function(name) = *function.cast::<Function>();
         match name.to_bytes() {

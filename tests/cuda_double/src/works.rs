@@ -1,46 +1,45 @@
-//! A device that works by itself, with `CUDA_DOUBLE_DEVICE=works`: its clock is the machine's,
-//! memory can be read and written, kernels take their time, and CUPTI's double hears of everything.
+//! The device that works by itself (`CUDA_DOUBLE_DEVICE=works`): its clock is the machine's, memory
+//! can be read and written, kernels take time, and the double of CUPTI gets records of everything.
 //!
-//! `CUDA_DOUBLE_CUPTI` is the path of that double: it is told what happened once the process has
-//! loaded it.
+//! `CUDA_DOUBLE_CUPTI` is the path of that double. It gets records once the process has loaded it.
 
 use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Whether the device works by itself.
+/// Returns whether the device works by itself.
 pub(crate) fn works() -> bool {
     static WORKS: OnceLock<bool> = OnceLock::new();
     *WORKS.get_or_init(|| std::env::var("CUDA_DOUBLE_DEVICE").is_ok_and(|what| what == "works"))
 }
 
-/// Nanoseconds since the Unix epoch.
+/// Returns the nanoseconds since the Unix epoch.
 pub(crate) fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
-/// When the last work of any stream is done.
+/// Time at which the last work of any stream ends.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// Something will be done then.
+/// Records that some work ends at `at`.
 pub(crate) fn note_end(at: u64) {
     LAST.fetch_max(at, Ordering::SeqCst);
 }
 
-/// Waits until everything is done.
+/// Waits until all work has ended.
 pub(crate) fn wait_for_all() {
     wait_until(LAST.load(Ordering::SeqCst));
 }
 
-/// Waits until then.
+/// Waits until `at`.
 pub(crate) fn wait_until(at: u64) {
     if let Some(left) = at.checked_sub(unix_ns()).filter(|left| works() && *left > 0) {
         std::thread::sleep(Duration::from_nanos(left));
     }
 }
 
-/// When, where and for whom something ran.
+/// Times, stream and correlation id of work that ran.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ran {
@@ -52,7 +51,7 @@ pub(crate) struct Ran {
     pub(crate) node: u32,
 }
 
-/// What is told to CUPTI's double.
+/// Functions of the double of CUPTI.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reports {
     call: unsafe extern "C" fn(u32, u32) -> u32,
@@ -102,57 +101,57 @@ impl Reports {
     }
 
     pub(crate) fn kernel(&self, name: &'static CStr, ran: Ran) {
-        // SAFETY: the name lives for ever.
+        // SAFETY: the name is never freed.
         unsafe { (self.kernel)(name.as_ptr(), ran) };
     }
 
     pub(crate) fn copy(&self, [copied, from, to]: [u8; 3], bytes: u64, ran: Ran) {
-        // SAFETY: takes numbers.
+        // SAFETY: the function takes only numbers.
         unsafe { (self.copy)(copied, from, to, bytes, ran) };
     }
 
     pub(crate) fn fill(&self, bytes: u64, ran: Ran) {
-        // SAFETY: takes numbers.
+        // SAFETY: the function takes only numbers.
         unsafe { (self.fill)(bytes, ran) };
     }
 }
 
 thread_local! {
-    /// The call of the runtime API that this thread is in.
+    /// Call of the runtime API that this thread executes.
     static OUTER: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
-/// A call of the driver API, by CUPTI's number; its correlation id.
+/// Reports a call of the driver API, by CUPTI's number. Returns its correlation id.
 pub(crate) fn driver_call(function: u32) -> u32 {
-    // SAFETY: takes numbers.
+    // SAFETY: the function takes only numbers.
     Reports::get().map_or(0, |reports| unsafe { (reports.call)(function, OUTER.get()) })
 }
 
-/// A call of the runtime API around one of the driver API.
+/// Reports a call of the runtime API around one of the driver API.
 pub(crate) fn runtime_call(function: u32, inner: impl FnOnce() -> i32) -> i32 {
-    // SAFETY: takes a number.
+    // SAFETY: the function takes a number.
     OUTER.set(Reports::get().map_or(0, |reports| unsafe { (reports.runtime_call)(function) }));
     let code = inner();
     OUTER.set(0);
     code
 }
 
-/// Memory was taken or given back by the function of this number.
+/// Reports memory that the function of this number allocated or freed.
 pub(crate) fn memory(function: u32, operation: u32, kind: u32, address: u64, bytes: u64) {
     let correlation = driver_call(function);
     if let Some(reports) = Reports::get() {
-        // SAFETY: takes numbers.
+        // SAFETY: the function takes only numbers.
         unsafe { (reports.memory)(operation, kind, address, bytes, correlation) };
     }
 }
 
-/// A wait of a kind of CUPTI's, by the function of this number.
+/// Reports a wait of one of CUPTI's kinds, by the function of this number.
 pub(crate) fn wait(function: u32, kind: u32, stream: u32, wait: impl FnOnce()) {
     let (begin, correlation) = (unix_ns(), driver_call(function));
     wait();
     if let Some(reports) = Reports::get() {
         let ran = Ran { begin, end: unix_ns(), stream, correlation, ..Ran::default() };
-        // SAFETY: takes numbers.
+        // SAFETY: the function takes only numbers.
         unsafe { (reports.wait)(kind, ran) };
     }
 }

@@ -1,9 +1,9 @@
 //! The device behind the double: what a program launches on it becomes records in the tool's
 //! buffers.
 //!
-//! A stream works off its kernels one after the other; calls take a microsecond. Full buffers go
-//! back on a thread of CUPTI's own, or, with `CUPTI_DOUBLE_ORDER=reversed`, all at the flush and
-//! the last one first.
+//! A stream runs its kernels one after the other, and calls take a microsecond. Full buffers are
+//! returned on a separate thread or, with `CUPTI_DOUBLE_ORDER=reversed`, all at the flush and the
+//! last one first.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -14,9 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::layout::{Record, Version, kind};
 
-/// Asks the tool for a buffer.
+/// Function of the tool that provides a buffer.
 pub(crate) type Request = unsafe extern "C" fn(*mut *mut u8, *mut usize, *mut usize);
-/// Gives one back.
+/// Function of the tool that takes a buffer back.
 pub(crate) type Complete = unsafe extern "C" fn(*mut c_void, u32, *mut u8, usize, usize);
 
 thread_local! {
@@ -24,7 +24,7 @@ thread_local! {
     pub(crate) static PUSHED: RefCell<HashMap<u32, Vec<u64>>> = RefCell::default();
 }
 
-/// A buffer of the tool's, as an address, so that it may change threads.
+/// A buffer of the tool, as an address, so that it can move between threads.
 #[derive(Clone, Copy, Debug)]
 struct Buffer {
     address: usize,
@@ -32,7 +32,7 @@ struct Buffer {
     used: usize,
 }
 
-/// What the process shares.
+/// State that the process shares.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) callbacks: Option<(Request, Complete)>,
@@ -44,24 +44,24 @@ pub(crate) struct Shared {
     buffer: Option<Buffer>,
     full: Vec<Buffer>,
     correlation: u32,
-    /// When each stream is done.
+    /// Time at which each stream's work ends.
     busy_until: HashMap<u32, u64>,
 }
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 
-/// The state; never held while the tool is called.
+/// Calls `f` with the state, which is never locked while the tool is called.
 pub(crate) fn shared<R>(f: impl FnOnce(&mut Shared) -> R) -> R {
     let mut guard: MutexGuard<'_, Option<Shared>> = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     f(guard.get_or_insert_default())
 }
 
-/// Nanoseconds since the Unix epoch: CUPTI's clock on Linux.
+/// Returns the nanoseconds since the Unix epoch, which is CUPTI's clock on Linux.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
-/// By the double of the clock, where that stands still until somebody says so.
+/// Advances the double of the clock, if there is one.
 fn pass_a_microsecond() {
     #[cfg(target_os = "linux")]
     if let Some(pass) = still_pass() {
@@ -73,9 +73,9 @@ fn pass_a_microsecond() {
 
 #[cfg(target_os = "linux")]
 fn still_pass() -> Option<extern "C" fn(u64)> {
-    // SAFETY: the name is a string of C's.
+    // SAFETY: the name is a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"still_pass".as_ptr()) };
-    // SAFETY: null, or the double's function, which has this type.
+    // SAFETY: null, or the function of the double, which has this type.
     unsafe { std::mem::transmute::<*mut c_void, Option<extern "C" fn(u64)>>(found) }
 }
 
@@ -107,13 +107,13 @@ pub(crate) fn emit(record: &Record) {
     shared(|shared| {
         let Some(buffer) = &mut shared.buffer else { return };
         let place = ptr::with_exposed_provenance_mut::<u8>(buffer.address + buffer.used);
-        // SAFETY: the record fits, and the tool has given the buffer to CUPTI.
+        // SAFETY: the record fits, and the tool has handed the buffer over.
         unsafe { ptr::copy_nonoverlapping(record.0.as_ptr(), place, length) };
         buffer.used += length;
     });
 }
 
-/// Gives the current buffer back and asks for another; false if the tool has none.
+/// Returns the current buffer to the tool and requests another. Returns false if the tool has none.
 fn next_buffer() -> bool {
     let Some((request, _)) = shared(|shared| shared.callbacks) else { return false };
     let old = shared(|shared| shared.buffer.take());
@@ -125,7 +125,7 @@ fn next_buffer() -> bool {
         }
     }
     let (mut address, mut size, mut most) = (ptr::null_mut(), 0, 0);
-    // SAFETY: the tool registered the function; the places are locals.
+    // SAFETY: the tool registered the function, and the pointers are to local variables.
     unsafe { request(&mut address, &mut size, &mut most) };
     if address.is_null() {
         return false;
@@ -135,26 +135,26 @@ fn next_buffer() -> bool {
     true
 }
 
-/// On a thread of CUPTI's own.
+/// Returns a buffer to the tool, on a separate thread.
 fn complete(buffer: Buffer) {
     let Some((_, complete)) = shared(|shared| shared.callbacks) else { return };
     let give = move || {
         let place = ptr::with_exposed_provenance_mut::<u8>(buffer.address);
-        // SAFETY: the tool registered the function and gave the buffer.
+        // SAFETY: the tool registered the function and provided the buffer.
         unsafe { complete(ptr::null_mut(), 0, place, buffer.size, buffer.used) };
     };
     let _ = std::thread::spawn(give).join();
 }
 
-/// Gives every buffer back.
+/// Returns every buffer to the tool.
 pub(crate) fn flush() {
     let (full, last) = shared(|shared| (std::mem::take(&mut shared.full), shared.buffer.take()));
     last.into_iter().for_each(complete);
     full.into_iter().rev().for_each(complete);
 }
 
-/// A call of an API: its record, before it the innermost external id of each kind. Returns the
-/// correlation id.
+/// Writes the record of an API call, and before it the innermost external id of each kind. Returns
+/// the correlation id.
 pub(crate) fn call(api: u32, function: u32, correlation: Option<u32>) -> u32 {
     let version = Version::chosen();
     let (correlation, system, silent) = shared(|shared| {
@@ -177,7 +177,7 @@ pub(crate) fn call(api: u32, function: u32, correlation: Option<u32>) -> u32 {
     correlation
 }
 
-/// When work that was launched now begins and ends on its stream.
+/// Adds work to a stream, and returns when it begins and ends.
 pub(crate) fn run(stream: u32, duration: u64) -> (u64, u64) {
     shared(|shared| {
         let free = shared.busy_until.entry(stream).or_default();

@@ -1,4 +1,4 @@
-//! What a test launches on the device behind the double.
+//! Work that a test launches on the device behind the double.
 
 use std::ffi::c_char;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::device::{call, emit, now, run};
 use crate::layout::{Version, kind};
 
-/// A kernel on a stream, through the driver API; or, if `runtime` is not 0, the runtime API and the
-/// driver's inside it.
+/// Launches a kernel on a stream by the driver API, or by the runtime API around the driver API if
+/// `runtime` is not 0.
 ///
 /// # Safety
-/// `name` is a string for ever.
+/// `name` is a valid C string until the process ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_kernel(name: *const c_char, stream: u32, duration: u64, runtime: u32) {
     let correlation = if runtime == 0 {
@@ -23,10 +23,10 @@ pub unsafe extern "C" fn double_kernel(name: *const c_char, stream: u32, duratio
     emit(&Version::chosen().record(kind::CONTEXT));
 }
 
-/// A graph of kernels: one call, many kernels, which overlap on their stream.
+/// Launches a graph: one call, and many kernels, which overlap on their stream.
 ///
 /// # Safety
-/// `name` is a string for ever.
+/// `name` is a valid C string until the process ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_graph(name: *const c_char, stream: u32, kernels: u32) {
     let correlation = call(kind::DRIVER, 514, None);
@@ -37,29 +37,29 @@ pub unsafe extern "C" fn double_graph(name: *const c_char, stream: u32, kernels:
     }
 }
 
-/// A kernel that still runs at the flush: without an end.
+/// Launches a kernel that still runs at the flush, so that it has no end.
 ///
 /// # Safety
-/// `name` is a string for ever.
+/// `name` is a valid C string until the process ends.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_unfinished(name: *const c_char, stream: u32) {
     let correlation = call(kind::DRIVER, 307, None);
     kernel(name, stream, (now(), 0), correlation, (0, 0));
 }
 
-/// Where kernels run.
+/// Device on which kernels run.
 static DEVICE: AtomicU32 = AtomicU32::new(0);
 
-/// Kernels that are launched from now on run on this device.
+/// Sets the device on which later kernels run.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_choose_device(device: u32) {
     DEVICE.store(device, Ordering::SeqCst);
 }
 
-/// A kernel's record.
+/// Writes a kernel's record.
 pub(crate) fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
     let version = Version::chosen();
     let mut record = version.record(kind::KERNEL).u16(6, 40).u64(16, begin).u64(24, end);
@@ -75,7 +75,7 @@ pub(crate) fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64),
     emit(&record);
 }
 
-/// A copy's record: its kind, and the kinds of memory from and to.
+/// Writes a copy's record: its kind, and the kinds of the source's and the target's memory.
 pub(crate) fn copy(
     kinds: [u8; 3],
     bytes: u64,
@@ -90,33 +90,33 @@ pub(crate) fn copy(
     emit(&record.u32(44, correlation).u64(64, graph.1).u32(72, graph.0));
 }
 
-/// A fill's record.
+/// Writes a fill's record.
 pub(crate) fn fill(bytes: u64, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
     let record = Version::chosen().record(kind::FILL).u64(8, bytes).u64(16, begin).u64(24, end).u32(32, 0);
     let record = record.u32(36, 1).u32(40, stream).u32(44, correlation).u16(50, 3);
     emit(&record.u64(64, graph.1).u32(72, graph.0));
 }
 
-/// The record of memory that was taken (`operation` 1) or given back (2).
+/// Writes the record of memory that was allocated (`operation` 1) or freed (2).
 pub(crate) fn memory(operation: u32, memory: u32, (address, bytes): (u64, u64), correlation: u32) {
     let record = Version::chosen().record(kind::MEMORY).u32(4, operation).u32(8, memory).u32(12, correlation);
     emit(&record.u64(16, address).u64(24, bytes).u64(32, now()).u32(48, std::process::id()).u32(52, 0));
 }
 
-/// A copy from pageable host memory.
+/// Launches a copy from pageable host memory.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_copy(stream: u32, bytes: u64, duration: u64) {
     let correlation = call(kind::DRIVER, 277, None);
     copy([1, 1, 3], bytes, stream, run(stream, duration), correlation, (0, 0));
 }
 
-/// A copy from device 0 to device 1.
+/// Launches a copy from device 0 to device 1.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_peer_copy(stream: u32, bytes: u64, duration: u64) {
     let correlation = call(kind::DRIVER, 277, None);
@@ -127,30 +127,30 @@ pub unsafe extern "C" fn double_peer_copy(stream: u32, bytes: u64, duration: u64
     emit(&record.u64(72, 0).u32(80, 0));
 }
 
-/// A fill.
+/// Launches a fill.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_fill(stream: u32, bytes: u64, duration: u64) {
     let correlation = call(kind::DRIVER, 283, None);
     fill(bytes, stream, run(stream, duration), correlation, (0, 0));
 }
 
-/// Takes memory (`operation` 1) or gives it back (2).
+/// Allocates (`operation` 1) or frees (2) memory.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_memory(operation: u32, address: u64, bytes: u64) {
     let correlation = call(kind::DRIVER, if operation == 1 { 598 } else { 600 }, None);
     memory(operation, 3, (address, bytes), correlation);
 }
 
-/// Waits for a stream, after calls that are asked often and say nothing.
+/// Waits for a stream, after calls that are frequent and carry no information.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_wait(stream: u32) {
     call(kind::DRIVER, 304, None);
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn double_wait(stream: u32) {
 /// Records an event on a stream.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_record_event(stream: u32, event: u32) {
     let correlation = call(kind::DRIVER, 119, None);
@@ -173,10 +173,10 @@ pub unsafe extern "C" fn double_record_event(stream: u32, event: u32) {
     emit(&record.u32(12, stream).u32(16, event));
 }
 
-/// A stream waits for an event; the host does if `stream` is `u32::MAX`.
+/// Lets a stream wait for an event, or the host if `stream` is `u32::MAX`.
 ///
 /// # Safety
-/// None needed.
+/// There are no requirements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_wait_for_event(stream: u32, event: u32) {
     let (function, how) = if stream == u32::MAX { (121, 1) } else { (295, 2) };

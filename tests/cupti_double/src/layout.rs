@@ -1,7 +1,7 @@
-//! How long each kind of record is in each version of CUPTI, and where its fields stand.
+//! The length of each kind of record in each version of CUPTI, and the offsets of its fields.
 //!
-//! Lengths and offsets were measured on NVIDIA's libraries; nothing is shared with the reader under
-//! test.
+//! Lengths and offsets were measured on NVIDIA's libraries. Nothing is shared with the reader that
+//! is tested.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ pub(crate) mod kind {
     pub(crate) const FILL: u32 = 2;
     pub(crate) const DRIVER: u32 = 4;
     pub(crate) const RUNTIME: u32 = 5;
-    /// One that no reader here knows.
+    /// A kind that no reader here knows.
     pub(crate) const CONTEXT: u32 = 9;
     pub(crate) const KERNEL: u32 = 10;
     pub(crate) const OVERHEAD: u32 = 17;
@@ -25,9 +25,9 @@ pub(crate) mod kind {
 /// One version of CUPTI.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Version {
-    /// The release of CUDA.
+    /// Release of CUDA.
     pub(crate) name: &'static str,
-    /// What `cuptiGetVersion` says.
+    /// Result of `cuptiGetVersion`.
     pub(crate) number: u32,
     kernel: usize,
     copy: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Version {
     event: usize,
 }
 
-/// Every version whose records differ from the one before.
+/// Versions whose records differ from the previous version's.
 pub(crate) const VERSIONS: [Version; 13] = [
     version("11.6", 16, [176, 88, 88, 120, 40, 40, 24]),
     version("11.7", 17, [176, 88, 88, 120, 40, 40, 24]),
@@ -61,7 +61,7 @@ const fn version(name: &'static str, number: u32, lengths: [usize; 7]) -> Versio
 }
 
 impl Version {
-    /// The one that `CUPTI_DOUBLE_VERSION` names; 12.9.
+    /// Returns the version that `CUPTI_DOUBLE_VERSION` names, which is 12.9 by default.
     pub(crate) fn chosen() -> Self {
         static CHOSEN: OnceLock<Version> = OnceLock::new();
         *CHOSEN.get_or_init(|| {
@@ -70,7 +70,8 @@ impl Version {
         })
     }
 
-    /// Length of a record of this kind; `None` for a kind that this version does not have.
+    /// Returns the length of a record of this kind, or `None` for a kind that this version does not
+    /// have.
     pub(crate) fn length(&self, kind: u32) -> Option<usize> {
         Some(match kind {
             kind::KERNEL => self.kernel,
@@ -87,8 +88,8 @@ impl Version {
         })
     }
 
-    /// A record with every byte set that no field below covers, so that a reader that looks
-    /// elsewhere is found out.
+    /// Creates a record in which every byte without a field below is set, so that a reader of a
+    /// wrong offset is noticed.
     pub(crate) fn record(&self, kind: u32) -> Record {
         let mut bytes = vec![0xEE; self.length(kind).unwrap_or(24)];
         bytes[..4].copy_from_slice(&kind.to_ne_bytes());

@@ -1,10 +1,9 @@
-//! A libcupti for machines without one: lays records out as CUPTI 11.7 to 13.5 do, and misbehaves
-//! on request.
+//! A double of libcupti: lays records out as CUPTI 11.7 to 13.5 do, and misbehaves on request.
 //!
-//! `CUPTI_DOUBLE_VERSION` chooses the version (`12.9`), `CUPTI_DOUBLE_FAIL` a call that fails
-//! (`cuptiSubscribe=39`), `CUPTI_DOUBLE_ORDER=reversed` the order of buffers, `CUPTI_DOUBLE_LOG` a
-//! file for the calls that switch something. What a program would launch, a test launches through
-//! the `double_*` functions ([`launch`]), or the double of libcuda reports it ([`driver`]).
+//! `CUPTI_DOUBLE_VERSION` selects the version (`12.9`), `CUPTI_DOUBLE_FAIL` a call that fails
+//! (`cuptiSubscribe=39`), `CUPTI_DOUBLE_ORDER=reversed` the order of buffers, and
+//! `CUPTI_DOUBLE_LOG` a file for the calls that switch something. A test launches work by the
+//! `double_*` functions ([`launch`]), or the double of libcuda reports it ([`driver`]).
 
 mod device;
 pub mod driver;
@@ -23,7 +22,7 @@ const MAX_LIMIT_REACHED: i32 = 12;
 const INVALID_KIND: i32 = 21;
 const QUEUE_EMPTY: i32 = 22;
 
-/// The code that a call is to fail with, or 0; and a line in the log.
+/// Logs a call, and returns the code with which it has to fail, or 0.
 fn outcome(call: &str, argument: &str) -> i32 {
     if let Some(path) = std::env::var_os("CUPTI_DOUBLE_LOG")
         && let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path)
@@ -35,25 +34,25 @@ fn outcome(call: &str, argument: &str) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiGetVersion(version: *mut u32) -> i32 {
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *version = Version::chosen().number };
     0
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiGetTimestamp(time: *mut u64) -> i32 {
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *time = now() };
     0
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiSubscribe(handle: *mut *mut c_void, _: *const c_void, _: *mut c_void) -> i32 {
     let code = outcome("cuptiSubscribe", "");
@@ -63,13 +62,13 @@ pub unsafe extern "C" fn cuptiSubscribe(handle: *mut *mut c_void, _: *const c_vo
     if shared(|shared| std::mem::replace(&mut shared.subscribed, true)) {
         return 39;
     }
-    // SAFETY: the caller passes a place for the handle.
+    // SAFETY: the caller passes a valid pointer for the handle.
     unsafe { *handle = ptr::without_provenance_mut(1) };
     0
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiUnsubscribe(_: *mut c_void) -> i32 {
     shared(|shared| shared.subscribed = false);
@@ -77,7 +76,7 @@ pub unsafe extern "C" fn cuptiUnsubscribe(_: *mut c_void) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiSetThreadIdType(kind: u32) -> i32 {
     shared(|shared| shared.system_threads = kind == 1);
@@ -85,7 +84,7 @@ pub unsafe extern "C" fn cuptiSetThreadIdType(kind: u32) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityRegisterCallbacks(request: Request, complete: Complete) -> i32 {
     shared(|shared| shared.callbacks = Some((request, complete)));
@@ -93,7 +92,7 @@ pub unsafe extern "C" fn cuptiActivityRegisterCallbacks(request: Request, comple
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityEnable(kind: u32) -> i32 {
     let code = outcome("cuptiActivityEnable", &format!(" {kind}"));
@@ -104,7 +103,7 @@ pub unsafe extern "C" fn cuptiActivityEnable(kind: u32) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityDisable(kind: u32) -> i32 {
     shared(|shared| shared.enabled.remove(&kind));
@@ -112,14 +111,14 @@ pub unsafe extern "C" fn cuptiActivityDisable(kind: u32) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityEnableRuntimeApi(function: u32, on: u8) -> i32 {
     switch(kind::RUNTIME, function, on)
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityEnableDriverApi(function: u32, on: u8) -> i32 {
     switch(kind::DRIVER, function, on)
@@ -137,7 +136,7 @@ fn switch(api: u32, function: u32, on: u8) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityFlushAll(flag: u32) -> i32 {
     device::flush();
@@ -145,11 +144,11 @@ pub unsafe extern "C" fn cuptiActivityFlushAll(flag: u32) -> i32 {
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityGetNextRecord(buffer: *mut u8, valid: usize, record: *mut *mut u8) -> i32 {
     let version = Version::chosen();
-    // SAFETY: the caller passes null or the record before, which lies in the buffer.
+    // SAFETY: the caller passes null or the previous record, which lies in the buffer.
     let next = unsafe {
         if (*record).is_null() {
             buffer
@@ -168,16 +167,16 @@ pub unsafe extern "C" fn cuptiActivityGetNextRecord(buffer: *mut u8, valid: usiz
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityGetNumDroppedRecords(_: *mut c_void, _: u32, count: *mut usize) -> i32 {
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *count = shared(|shared| std::mem::take(&mut shared.dropped)) };
     0
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityPushExternalCorrelationId(kind: u32, id: u64) -> i32 {
     PUSHED.with_borrow_mut(|pushed| pushed.entry(kind).or_default().push(id));
@@ -185,26 +184,26 @@ pub unsafe extern "C" fn cuptiActivityPushExternalCorrelationId(kind: u32, id: u
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiActivityPopExternalCorrelationId(kind: u32, last: *mut u64) -> i32 {
     let Some(id) = PUSHED.with_borrow_mut(|pushed| pushed.entry(kind).or_default().pop()) else { return QUEUE_EMPTY };
-    // SAFETY: the caller passes a place for the number.
+    // SAFETY: the caller passes a valid pointer for the number.
     unsafe { *last = id };
     0
 }
 
 /// # Safety
-/// As in CUPTI.
+/// The requirements of CUPTI's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiGetCallbackName(domain: u32, function: u32, name: *mut *const c_char) -> i32 {
     let Some(text) = name_of(domain, function) else { return 1 };
-    // SAFETY: the caller passes a place for the pointer.
+    // SAFETY: the caller passes a valid pointer for the pointer.
     unsafe { *name = text.as_ptr() };
     0
 }
 
-/// What CUPTI calls the functions that the doubles have.
+/// Returns CUPTI's name for a function that the doubles have.
 fn name_of(domain: u32, function: u32) -> Option<&'static CStr> {
     Some(match (domain, function) {
         (1, 17) => c"cuCtxSynchronize",

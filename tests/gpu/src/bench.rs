@@ -1,5 +1,4 @@
-//! What every step works with: the GPU, a folder, processes of its own, and sessions that are read
-//! back.
+//! The common means of all steps: the GPU, a folder, processes, and sessions that are read back.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -13,8 +12,8 @@ use tempfile::TempDir;
 use crate::artifacts::{Trace, manifest, timing};
 use crate::cuda::{Gpu, Stream};
 
-/// Microseconds of the kernel that runs in front of what is timed by events, so that all of it is
-/// queued before the first event happens: where the host falls behind, events time the host.
+/// Microseconds of the kernel that runs before work that events measure, so that all the work is
+/// queued before the first event. Otherwise the events would measure a slow host.
 pub(crate) const RUNWAY: u64 = 20_000;
 
 /// The GPU and a folder.
@@ -22,7 +21,7 @@ pub(crate) const RUNWAY: u64 = 20_000;
 pub(crate) struct Bench {
     pub(crate) gpu: Gpu,
     pub(crate) stream: Stream,
-    /// Where what is to be kept goes.
+    /// Folder for the files that are kept.
     pub(crate) out: PathBuf,
     folder: TempDir,
     sessions: Cell<u32>,
@@ -34,7 +33,7 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is none.
     pub(crate) fn open(out: &Path) -> Result<Self, String> {
         let gpu = Gpu::open()?;
         let stream = gpu.stream();
@@ -43,27 +42,27 @@ impl Bench {
         Ok(Self { gpu, stream, out: out.to_owned(), folder, sessions: Cell::new(0), is_quick })
     }
 
-    /// `whole`, or `quick` where only the way is tried (`GPU_QUICK`).
+    /// Returns `whole`, or `quick` if only the procedure is tested (`GPU_QUICK`).
     pub(crate) const fn many(&self, whole: u32, quick: u32) -> u32 {
         if self.is_quick { quick } else { whole }
     }
 
-    /// A path that nobody else uses.
+    /// Returns a path in the bench's folder.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A configuration with a folder of its own.
+    /// Creates a configuration with a new folder.
     pub(crate) fn config(&self) -> ProfilerConfig {
         self.sessions.set(self.sessions.get() + 1);
         ProfilerConfig::torch(self.place(&format!("session{}", self.sessions.get())))
     }
 
-    /// Records `work`, with CUPTI.
+    /// Records `work` by CUPTI.
     ///
     /// # Errors
     ///
-    /// Why CUPTI does not record.
+    /// The reason why CUPTI does not record.
     pub(crate) fn record(&self, config: ProfilerConfig, work: impl FnOnce()) -> Result<Recorded, String> {
         let recorded = Recorded::of(config, work);
         let gpu = &recorded.timing["gpu"];
@@ -73,7 +72,7 @@ impl Bench {
         Err(format!("CUPTI does not record: {}", gpu["reason"].as_str().unwrap_or("no reason is given")))
     }
 
-    /// Nanoseconds that each of `count` calls of `work` takes the host.
+    /// Returns the host's nanoseconds per call of `work`, over `count` calls.
     pub(crate) fn ns_each(&self, count: u32, mut work: impl FnMut()) -> f64 {
         self.gpu.synchronize();
         let began = Instant::now();
@@ -83,7 +82,7 @@ impl Bench {
         took.as_secs_f64() * 1e9 / f64::from(count)
     }
 
-    /// This program again, for one of its parts, which writes into `folder`.
+    /// Creates a command that runs a part of this program, which writes into `folder`.
     pub(crate) fn part(&self, name: &str, folder: &Path) -> Command {
         let mut command = Command::new(this_program());
         command.arg("part").arg(name).arg(folder);
@@ -91,16 +90,16 @@ impl Bench {
     }
 }
 
-/// The running program's file.
+/// Returns the path of this program.
 pub(crate) fn this_program() -> PathBuf {
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("gpu_workload"))
 }
 
-/// What a process printed, if it succeeded.
+/// Runs a command, and returns its output if it succeeded.
 ///
 /// # Errors
 ///
-/// How it ended, and what it printed last.
+/// The exit status, and the end of the output.
 pub(crate) fn succeeded(command: &mut Command) -> Result<Output, String> {
     let output = command.output().map_err(|error| format!("{command:?} does not start: {error}"))?;
     if output.status.success() {
@@ -111,20 +110,20 @@ pub(crate) fn succeeded(command: &mut Command) -> Result<Output, String> {
     Err(format!("{command:?} ended with {}: {said}", output.status))
 }
 
-/// A session, read back.
+/// A recorded session, read back.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) folder: PathBuf,
     pub(crate) timing: Value,
     pub(crate) manifest: Value,
-    /// How long the stop took.
+    /// Duration of the stop.
     pub(crate) stop: Duration,
-    /// How long the artifacts took.
+    /// Duration of the export.
     pub(crate) export: Duration,
 }
 
 impl Recorded {
-    /// Records `work`, by whatever source there is.
+    /// Records `work` by any available source.
     pub(crate) fn of(config: ProfilerConfig, work: impl FnOnce()) -> Self {
         start_profile_with(config).expect("a session starts");
         work();
@@ -137,35 +136,35 @@ impl Recorded {
         Self { timing: timing(&folder), manifest: manifest(&folder), folder, stop, export }
     }
 
-    /// The trace.
+    /// Reads the trace.
     pub(crate) fn trace(&self) -> Trace {
         Trace::read(&self.folder)
     }
 
-    /// A number of a stage; `None` where it is absent.
+    /// Returns a number of a stage, or `None` if it is absent.
     pub(crate) fn stage(&self, name: &str, key: &str) -> Option<f64> {
         let stages = self.timing["stages"].as_array()?;
         stages.iter().find(|stage| stage["name"] == name)?[key].as_f64()
     }
 
-    /// Kernels, copies and fills that a stage launched.
+    /// Returns the number of kernels, copies and fills that a stage launched.
     pub(crate) fn ops(&self, stage: &str) -> u64 {
         self.stage(stage, "gpu_ops").unwrap_or(0.0) as u64
     }
 
-    /// Everything that is missing.
+    /// Returns the total of all losses.
     pub(crate) fn lost(&self) -> u64 {
         let losses = self.timing["gpu"]["losses"].as_object();
         losses.map_or(u64::MAX, |all| all.values().filter_map(Value::as_u64).sum())
     }
 
-    /// One cause of loss.
+    /// Returns the losses of one cause.
     pub(crate) fn loss(&self, cause: &str) -> u64 {
         self.timing["gpu"]["losses"][cause].as_u64().unwrap_or(0)
     }
 }
 
-/// The slices of a category, in order of begin.
+/// Returns the slices of a category, in the order of their begins.
 pub(crate) fn slices<'a>(trace: &'a Trace, category: &str) -> Vec<&'a Value> {
     let all = trace.json["traceEvents"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut found: Vec<&Value> = all.iter().filter(|event| event["cat"] == category && event["ph"] == "X").collect();
@@ -173,7 +172,7 @@ pub(crate) fn slices<'a>(trace: &'a Trace, category: &str) -> Vec<&'a Value> {
     found
 }
 
-/// A time of an event, in microseconds.
+/// Returns a time of an event, in microseconds.
 pub(crate) fn micros(event: &Value, key: &str) -> f64 {
     event[key].as_f64().unwrap_or(f64::NAN)
 }
@@ -183,13 +182,13 @@ pub(crate) fn millis(ns: f64) -> f64 {
     ns / 1e6
 }
 
-/// The value in the middle.
+/// Returns the median.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The largest.
+/// Returns the largest value.
 pub(crate) fn worst(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }

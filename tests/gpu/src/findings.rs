@@ -1,8 +1,8 @@
-//! What a step found: figures, some with a limit, or the reason why there are none.
+//! A step's figures, some with a limit, or the reason why there are none.
 
 use serde_json::{Value, json};
 
-/// Figures, or why the step was skipped.
+/// Figures, or the reason why the step was skipped.
 pub(crate) type Outcome = Result<Findings, String>;
 
 /// Figures of one step.
@@ -16,18 +16,17 @@ struct Figure {
     what: String,
     seen: Vec<Value>,
     unit: &'static str,
-    /// The limit, and whether it holds.
+    /// Limit, and whether it holds.
     limit: Option<(String, bool)>,
 }
 
 impl Findings {
-    /// Takes a figure down.
+    /// Adds a figure.
     pub(crate) fn note(&mut self, what: impl Into<String>, seen: impl Into<Value>, unit: &'static str) {
         self.add(Figure { what: what.into(), seen: vec![rounded(seen.into())], unit, limit: None });
     }
 
-    /// Takes a figure down that must keep a limit. Said again of the same thing, the limit must
-    /// hold each time.
+    /// Adds a figure with a limit. If it is added several times, the limit must hold each time.
     pub(crate) fn demand(
         &mut self,
         what: impl Into<String>,
@@ -39,7 +38,7 @@ impl Findings {
         self.add(Figure { what: what.into(), seen: vec![rounded(seen.into())], unit, limit });
     }
 
-    /// Takes down a count that is known beforehand.
+    /// Adds a count whose value is known in advance.
     pub(crate) fn demand_count(&mut self, what: impl Into<String>, seen: impl Into<Value>, known: u64) {
         let seen = seen.into();
         let holds = seen.as_u64() == Some(known);
@@ -56,7 +55,8 @@ impl Findings {
         }
     }
 
-    /// As JSON: `what`, `seen` (a list where there was more than one), `unit`, `limit`, `holds`.
+    /// Returns the figures as JSON: `what`, `seen` (a list if there are several values), `unit`,
+    /// `limit`, `holds`.
     pub(crate) fn json(self) -> Value {
         let each = |figure: Figure| {
             let mut seen = figure.seen;
@@ -72,7 +72,7 @@ impl Findings {
     }
 }
 
-/// Thousandths are enough, and of large numbers the whole.
+/// Rounds a number to thousandths, or to an integer if it is large.
 fn rounded(value: Value) -> Value {
     match value.as_f64() {
         Some(number) if value.is_f64() && number.abs() >= 1e4 => json!(number.round() as i64),
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_that_was_broken_once_is_broken() {
+    fn a_limit_that_failed_once_stays_failed() {
         let mut found = Findings::default();
         found.demand_count("ops", 4, 4);
         found.demand_count("ops", 3, 4);

@@ -1,8 +1,9 @@
-//! Recordings of CUPTI's records: read, and made small and anonymous for the tests of the decoder.
+//! Reads recordings of CUPTI's records, and makes them small and anonymous for the tests of the
+//! decoder.
 //!
 //! The format is that of `PROFILER_CUPTI_RECORDS`. A fixture keeps the first records of each sort.
-//! Process and thread ids, addresses, the hour and the names of kernels that are not this program's
-//! are replaced; what is left is as CUPTI wrote it.
+//! Process and thread ids, addresses, times and the names of kernels of other programs are
+//! replaced. The rest is unchanged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -27,11 +28,11 @@ pub(crate) mod kind {
     pub(crate) const MEMORY: u32 = 49;
 }
 
-/// Records of one sort that a fixture keeps.
+/// Number of records of one sort that a fixture keeps.
 const EACH: u32 = 2;
-/// When a fixture's first record begins.
+/// Begin of a fixture's first record.
 const BEGIN: u64 = 1_000_000_000_000_000_000;
-/// Kernels whose names say nothing about anybody.
+/// Kernels whose names are not confidential.
 const OURS: [&str; 3] = ["spin", "empty", "_Z5scalePff"];
 
 /// A record and the name of its kernel or function.
@@ -44,20 +45,20 @@ pub(crate) struct Record {
 /// A file of records.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    /// As `cuptiGetVersion` tells it.
+    /// Result of `cuptiGetVersion`.
     pub(crate) version: u32,
     pub(crate) records: Vec<Record>,
-    /// How many records of each kind there were.
+    /// Number of records of each kind.
     pub(crate) totals: Vec<(u32, u64)>,
 }
 
 impl Record {
-    /// What it records.
+    /// Returns the kind.
     pub(crate) fn kind(&self) -> u32 {
         self.u32(0)
     }
 
-    /// Four bytes; 0 where the record has none.
+    /// Returns four bytes, or 0 if the record is too short.
     pub(crate) fn u32(&self, at: usize) -> u32 {
         self.bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)
     }
@@ -72,7 +73,7 @@ impl Record {
         }
     }
 
-    /// Where it holds times.
+    /// Returns the offsets of the times.
     fn times(&self) -> &'static [usize] {
         match self.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => &[16, 24, 32, 120, 128],
@@ -84,7 +85,7 @@ impl Record {
         }
     }
 
-    /// What distinguishes it from others of its kind.
+    /// Returns its sort, which distinguishes it from others of its kind.
     fn sort(&self) -> (u32, String) {
         let what = match self.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => format!("{} {}", self.name, self.u32(156) != 0),
@@ -102,7 +103,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The reason why the file is invalid.
     pub(crate) fn read(file: &Path) -> Result<Self, String> {
         let bytes = fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
         let mut text = String::new();
@@ -148,7 +149,7 @@ impl Recording {
         text
     }
 
-    /// A few records of each sort.
+    /// Keeps a few records of each sort.
     fn small(mut self) -> Self {
         let mut kept: BTreeMap<(u32, String), u32> = BTreeMap::new();
         self.records.retain(|record| {
@@ -159,14 +160,14 @@ impl Recording {
         self
     }
 
-    /// Without what tells where it comes from.
+    /// Replaces everything that identifies the machine.
     fn anonymous(mut self) -> Self {
         let times = self.records.iter().flat_map(|record| record.times().iter().map(|at| record.u64(*at)));
         let first = times.filter(|time| *time > BEGIN).min().unwrap_or(BEGIN);
         let mut names = Names::default();
         for record in &mut self.records {
             for at in record.times() {
-                // What is not recorded is 0, or not set at all.
+                // A time that was not recorded is 0 or not set.
                 if let Some(time) = record.u64(*at).checked_sub(first).filter(|since| *since < BEGIN) {
                     record.set(*at, &(BEGIN + time).to_ne_bytes());
                 }
@@ -177,7 +178,7 @@ impl Recording {
     }
 }
 
-/// New names for what must not be told, the same for the same.
+/// Replacements for confidential values; equal values have equal replacements.
 #[derive(Debug, Default)]
 struct Names {
     threads: HashMap<u32, u32>,
@@ -189,7 +190,7 @@ impl Names {
     fn replace(&mut self, record: &mut Record) {
         match record.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => {
-                // The name, and a field that CUPTI keeps for itself.
+                // The name, and a field that CUPTI reserves.
                 record.set(104, &[0; 16]);
                 record.name = self.kernel(&record.name);
             }
@@ -241,7 +242,7 @@ impl Record {
 ///
 /// # Errors
 ///
-/// What went wrong.
+/// The reason why it cannot be written.
 pub(crate) fn write(recording: &Path, fixture: &Path) -> Result<(), String> {
     let text = Recording::read(recording)?.small().anonymous().text();
     fs::write(fixture, text).map_err(|error| format!("`{}` cannot be written: {error}", fixture.display()))
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixture_tells_nothing_about_its_machine() {
+    fn a_fixture_does_not_identify_its_machine() {
         let now = 1_796_000_000_000_000_000;
         let secret = "_Z13secret_kernelPf";
         let records =

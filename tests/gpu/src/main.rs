@@ -1,15 +1,14 @@
-//! Measures on a GPU what the profiler says about it: with known work, against CUDA's own events
-//! and clocks.
+//! Checks the profiler's results for a GPU: with known work, against CUDA's events and clocks.
 //!
 //! ```text
-//! gpu_workload day OUT             every step, each in a process of its own and within its time; report.md, figures.json
-//! gpu_workload step NAME OUT       one step; its figures are the last line, as JSON
-//! gpu_workload part NAME FOLDER    what a step runs as a program of its own, under a tool or to be killed
-//! gpu_workload fixture FILE NEW    a recording of CUPTI's records made small and anonymous, for the decoder's test
+//! gpu_workload day OUT             runs every step in its own process; writes the report
+//! gpu_workload step NAME OUT       runs one step; its figures are the last line, as JSON
+//! gpu_workload part NAME FOLDER    runs a part of a step that needs a separate program
+//! gpu_workload fixture FILE NEW    makes a recording of CUPTI's records small and anonymous
 //! ```
 //!
-//! Needs nothing but a driver at build and run time; without one, each step says so and is skipped.
-//! `tests/gpu/run.sh` brings it to a machine and finds the libraries there.
+//! Needs only a driver at run time. Without one, each step reports that and is skipped.
+//! `tests/gpu/run.sh` copies the program to a machine and finds the libraries there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -53,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one step; prints its figures, or why there are none.
+/// Runs one step, and prints its figures or the reason why there are none.
 fn step(name: &str, out: &Path) -> ExitCode {
     let Some(step) = steps::ALL.iter().find(|step| step.name == name) else {
         println!("there is no step `{name}`");

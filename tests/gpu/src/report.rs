@@ -1,14 +1,14 @@
-//! The report of a day: a table for people, made of the steps' figures.
+//! The report of a day: tables of the steps' figures.
 
 use serde_json::Value;
 
-/// Whether a step broke a limit, or did not come to its end.
+/// Returns whether a step exceeded a limit or did not finish.
 pub(crate) fn is_broken(step: &Value) -> bool {
     step.get("failed").is_some() || figures(step).iter().any(|figure| figure["holds"] == false)
 }
 
-/// How a step went.
-pub(crate) fn word(step: &Value) -> String {
+/// Returns the result of a step.
+pub(crate) fn result(step: &Value) -> String {
     if let Some(why) = step["failed"].as_str() {
         return format!("FAILED: {why}");
     }
@@ -23,8 +23,8 @@ pub(crate) fn word(step: &Value) -> String {
     if wrong.is_empty() { "ok".to_owned() } else { format!("WRONG: {}", wrong.join("; ")) }
 }
 
-/// How the day went, in a sentence.
-pub(crate) fn sentence(steps: &[Value]) -> String {
+/// Returns a summary of the day, in one sentence.
+pub(crate) fn summary(steps: &[Value]) -> String {
     let broken = steps.iter().filter(|step| is_broken(step)).count();
     let skipped = steps.iter().filter(|step| step.get("skipped").is_some()).count();
     let whole = steps.len() - broken - skipped;
@@ -32,10 +32,10 @@ pub(crate) fn sentence(steps: &[Value]) -> String {
     format!("{} steps in {seconds:.0} s: {whole} within their limits, {skipped} skipped, {broken} wrong", steps.len())
 }
 
-/// The whole report, in Markdown.
+/// Returns the report, in Markdown.
 pub(crate) fn text(day: &Value) -> String {
     let steps = day["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut text = format!("# What the profiler says about this GPU\n\n{}.\n", sentence(steps));
+    let mut text = format!("# What the profiler says about this GPU\n\n{}.\n", summary(steps));
     overview(steps, &mut text);
     for step in steps.iter().filter(|step| step.get("figures").is_some()) {
         details(step, &mut text);
@@ -56,7 +56,7 @@ fn overview(steps: &[Value], text: &mut String) {
     for step in steps {
         let [name, about] = ["step", "about"].map(|key| step[key].as_str().unwrap_or_default());
         let (seconds, limit) = (step["seconds"].as_f64().unwrap_or(0.0), &step["limit_s"]);
-        text.push_str(&format!("| {name} | {about} | {seconds:.1} of {limit} s | {} |\n", cell(&word(step))));
+        text.push_str(&format!("| {name} | {about} | {seconds:.1} of {limit} s | {} |\n", cell(&result(step))));
     }
 }
 
@@ -77,7 +77,7 @@ fn figures(step: &Value) -> &[Value] {
     step["figures"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A value as people read it; of many, the distinct ones.
+/// Formats a value; of several values, the distinct ones.
 fn seen(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -93,7 +93,7 @@ fn seen(value: &Value) -> String {
     }
 }
 
-/// Text that does not end its cell.
+/// Escapes text for a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

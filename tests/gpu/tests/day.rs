@@ -1,5 +1,4 @@
-//! The whole command, as it is run on a machine with a GPU: on the doubles, and where there is
-//! none.
+//! The complete command, as on a machine with a GPU: on the doubles, and without a GPU.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,11 +10,11 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// Most files that come back, and their size.
+/// Maximum number of output files, and their maximum size.
 const FILES: usize = 8;
 const BYTES: u64 = 15 << 20;
 
-/// The command, quick, with nothing of this machine's that the profiler would obey.
+/// Creates the quick command, without this machine's profiler configuration.
 fn run(arguments: &[&str], out: &Path, bundle: Option<&Path>) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("run.sh");
     let mut command = Command::new("bash");
@@ -32,7 +31,7 @@ fn run(arguments: &[&str], out: &Path, bundle: Option<&Path>) -> Command {
     command
 }
 
-/// The program and the doubles, under the names of a build, in a folder of the test's own.
+/// Copies the program and the doubles into a folder, with their names in a build.
 fn built(folder: &Path) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_gpu_workload"));
     fs::copy(program, folder.join("gpu_workload")).unwrap();
@@ -42,7 +41,7 @@ fn built(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-/// The steps' results, of a day that ended well.
+/// Runs a day that succeeds, and returns the steps' results.
 fn steps(mut command: Command, out: &Path) -> Vec<Value> {
     let output = command.output().unwrap();
     let report = fs::read_to_string(out.join("report.md")).unwrap_or_default();
@@ -62,7 +61,7 @@ fn every_step_is_measured_on_the_doubles() {
     command.env("GPU_DOUBLES", built(folder.path()));
     let steps = steps(command, out.path());
     let skipped: Vec<&Value> = steps.iter().filter(|step| step.get("skipped").is_some()).collect();
-    // Real, or not there: Nsight Systems has no double.
+    // Nsight Systems has no double, so it is real or absent.
     assert!(skipped.iter().all(|step| step["step"] == "nsys"), "{skipped:?}");
     assert!(steps.len() >= 20 && out.path().join("records.txt.gz").exists());
 }

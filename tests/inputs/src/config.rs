@@ -1,4 +1,4 @@
-//! Reading any configuration ends with a configuration or with problems, never with a panic.
+//! Any bytes read as a configuration give a configuration or problems, never a panic.
 
 use std::fs;
 

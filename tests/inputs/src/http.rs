@@ -1,5 +1,5 @@
-//! The listener answers anything that a client sends with HTTP, or closes the connection, and is
-//! there for the next one.
+//! The listener answers any bytes with HTTP or closes the connection, and then accepts the next
+//! one.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use profiler_runtime::http::{HttpOptions, Listener, Server};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selection};
 
-/// Longer than an answer takes on a busy machine.
+/// Time limit of an answer, also on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
@@ -22,7 +22,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
 pub fn http(bytes: &[u8]) {
     let at = SERVER.local_addr();
     let answer = exchange(at, bytes, true);
-    // The version is the client's.
+    // The HTTP version is the client's.
     let status = [b"HTTP/1.1 ", b"HTTP/1.0 "].iter().find_map(|version| answer.strip_prefix(*version));
     let is_right = answer.is_empty() || status.is_some_and(|status| matches!(status.first(), Some(b'2' | b'4')));
     assert!(is_right, "{}", String::from_utf8_lossy(&answer));
@@ -31,11 +31,12 @@ pub fn http(bytes: &[u8]) {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
 }
 
-/// Returns what is answered until the server closes; `is_all` says that nothing more will come.
+/// Sends the bytes, and returns the answer until the server closes the connection. `is_all` means
+/// that no more bytes follow.
 fn exchange(at: SocketAddr, bytes: &[u8], is_all: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(at).expect("listens");
     stream.set_read_timeout(Some(LONG)).expect("a socket");
-    // The server may have heard enough before the end.
+    // The server may close the connection before the end.
     let _ = stream.write_all(bytes);
     if is_all {
         let _ = stream.shutdown(Shutdown::Write);
@@ -45,7 +46,7 @@ fn exchange(at: SocketAddr, bytes: &[u8], is_all: bool) -> Vec<u8> {
     answer
 }
 
-/// A controller with which everything works.
+/// A controller whose operations all succeed.
 struct Content;
 
 impl Controller for Content {

@@ -1,4 +1,5 @@
-//! The coordinator takes a worker in or says why not, whatever it says, and takes in the next one.
+//! The coordinator accepts a worker or gives a reason, whatever the worker sends, and then accepts
+//! the next one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const TOKEN: &str = "an uncommon word";
-/// Longer than an answer takes on a busy machine.
+/// Time limit of an answer, also on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
 static JOB: LazyLock<(TempDir, Coordinator)> = LazyLock::new(|| {
@@ -21,25 +22,24 @@ static JOB: LazyLock<(TempDir, Coordinator)> = LazyLock::new(|| {
     (folder, coordinator)
 });
 
-/// Says the bytes to a coordinator, as a stranger and as a worker that has been let in; then an
-/// honest one comes in.
+/// Sends the bytes to a coordinator without and with a valid token. Then a valid worker joins.
 pub fn coordinator(bytes: &[u8]) {
     let coordinator = &JOB.1;
     if let Some(answer) = greeting(connect(coordinator, bytes)) {
         assert!(is_greeting(&answer), "{answer}");
     }
-    assert!(is_let_in(coordinator, bytes), "a worker that shows the token");
+    assert!(is_accepted(coordinator, bytes), "a worker that shows the token");
     for worker in coordinator.status().workers {
         assert!(worker.worker.name.len() <= 256, "{worker:?}");
     }
-    assert!(is_let_in(coordinator, b""), "an honest worker comes in afterwards");
+    assert!(is_accepted(coordinator, b""), "an honest worker comes in afterwards");
 }
 
 fn connect(coordinator: &Coordinator, bytes: &[u8]) -> TcpStream {
     let Address::Tcp(address) = coordinator.address() else { panic!("bound to TCP") };
     let mut stream = TcpStream::connect(address).expect("listens");
     stream.set_read_timeout(Some(LONG)).expect("a socket");
-    // It may have heard enough before the end.
+    // The coordinator may close the connection before the end.
     let _ = stream.write_all(bytes);
     let _ = stream.shutdown(Shutdown::Write);
     stream
@@ -55,9 +55,9 @@ fn is_greeting(answer: &Value) -> bool {
     answer["welcome"]["protocol"].is_u64() || answer["refused"]["reason"].as_str().is_some_and(|why| !why.is_empty())
 }
 
-/// Joins with the token, says the bytes, and waits until the coordinator has let go of the
-/// connection.
-fn is_let_in(coordinator: &Coordinator, bytes: &[u8]) -> bool {
+/// Joins with the token, sends the bytes, and waits until the coordinator has closed the
+/// connection. Returns whether the worker was accepted.
+fn is_accepted(coordinator: &Coordinator, bytes: &[u8]) -> bool {
     let hello = json!({
         "protocol": 1, "name": "worker", "rank": 5, "local_rank": 5, "stage": 0, "pid": 7, "host": "here", "token": TOKEN,
     });

@@ -1,8 +1,8 @@
-//! Readers of other people's bytes: each is a function that takes any bytes and must not panic.
+//! Readers of untrusted bytes. Each is a function that takes any bytes and must not panic.
 //!
-//! libFuzzer calls them by `tests/proofs.sh fuzz`, with what it has learned;
-//! `tests/tests/artifacts/any_input.rs` calls them in `cargo test`, with what it generates and with
-//! the kept inputs of `tests/fuzz/corpus`.
+//! `tests/proofs.sh fuzz` calls them by libFuzzer, with the inputs that it finds. In `cargo test`,
+//! `tests/tests/any_input.rs` calls them with generated inputs and with the kept inputs of
+//! `tests/fuzz/corpus`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a panic is how a reader fails")]
 

@@ -1,4 +1,4 @@
-//! Merging any traces ends with a file of JSON, or with an error and no file.
+//! A merge of any traces gives a JSON file, or an error and no file.
 
 use std::fs;
 use std::io::Write;
@@ -9,11 +9,11 @@ use flate2::write::GzEncoder;
 use profiler_runtime::merge::{MergeOptions, merge as merged};
 use serde_json::Value;
 
-/// Another rank's trace, as it should be.
+/// A valid trace of another rank.
 const OTHER: &[u8] = include_bytes!("../../fuzz/corpus/merge/rank1.json");
 
-/// Merges the bytes with the trace of another rank: as they are, compressed, and as if they were
-/// compressed.
+/// Merges the bytes with the trace of another rank: unchanged, compressed, and with the name of a
+/// compressed file.
 pub fn merge(bytes: &[u8]) {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     let packed = gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("a vector takes everything");

@@ -1,7 +1,7 @@
-//! Recovering any two files of a spool ends with artifacts or with an error, never with a panic.
+//! A recovery of any two files of a spool gives artifacts or an error, never a panic.
 //!
-//! Checksums guard lines and rows, so bytes alone would not get past them: the input describes a
-//! spool, which is given right checksums, and then what is wrong with it.
+//! Checksums protect lines and rows, so random bytes would be rejected early. Therefore the input
+//! describes a spool, which gets valid checksums, and its damage.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -14,30 +14,30 @@ use serde_json::{Value, json};
 
 const JOURNAL: &str = ".spool_rank0.journal";
 const ENTRIES: &str = ".spool_rank0.entries";
-/// The layout that the runtime reads.
+/// Layout that the runtime reads.
 const LAYOUT: u64 = 4;
 const CHUNK: u64 = 64 << 10;
 const CHUNKS: u64 = 31;
 
 #[derive(Arbitrary, Debug, Default)]
 struct Spool {
-    /// Without what every spool begins with: input that is right so far gets further.
+    /// Whether the usual first lines are missing. Other inputs get further in the recovery.
     bare: bool,
     options: u8,
-    /// Addresses of a call stack, and times of a device.
+    /// Addresses of a call stack.
     stack: [u16; 3],
     measured: [u64; 2],
     lines: Vec<Line>,
     rows: Vec<Row>,
     entries: Vec<(u8, u16, Entry)>,
-    /// Words of the header: horizon, overwritten, lost, iterations, and two anchors with their
-    /// checks.
+    /// Words of the header: horizon, overwritten, lost, iterations. The two anchors follow, with
+    /// their checksums.
     header: [u64; 4],
     anchors: [[u64; 5]; 2],
     damage: Vec<(u32, u8)>,
     /// Debug information: abbreviations, entries, lines, symbols, texts.
     code: [Vec<u8>; 5],
-    /// The file's length, if it is another one.
+    /// Length of the file, if it is wrong.
     length: Option<u32>,
 }
 
@@ -61,12 +61,12 @@ struct Object {
     end: Option<u64>,
 }
 
-/// A file that code claims to come from.
+/// The claimed file of some code.
 #[derive(Arbitrary, Debug)]
 enum Origin {
     /// A file with the input's debug information.
     Own,
-    /// A program that is there.
+    /// An existing program.
     Shell,
     /// No regular file.
     Zero,
@@ -100,21 +100,21 @@ pub fn recover(bytes: &[u8]) {
     recovers(folder.path(), &journal);
 }
 
-/// Recovers a spool of two ranges whose journal has these lines, each with its right checksum.
+/// Recovers a spool of two ranges whose journal has these lines, each with a valid checksum.
 pub fn journal(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     recover_usual(&text.lines().flat_map(line).collect::<Vec<u8>>());
 }
 
-/// Recovers the spool that every other one is made from. Returns how many ranges it has: the inputs
-/// are of use only if they come so far.
+/// Recovers the spool from which all others are derived. Returns the number of its ranges, which
+/// proves that inputs reach the decoder.
 pub fn ranges_of_the_usual_spool() -> usize {
     let journal: Vec<u8> = usual(0).iter().flat_map(|line| line.bytes(Path::new("/"))).collect();
     let trace = recover_usual(&journal).expect("the usual spool is right");
     trace["profiler"]["ranges"].as_u64().map_or(0, |ranges| ranges as usize)
 }
 
-/// Recovers a spool with the usual entries; its trace, if there is one.
+/// Recovers a spool with the usual entries, and returns its trace if there is one.
 fn recover_usual(journal: &[u8]) -> Option<Value> {
     let folder = crate::folder();
     Spool::default().write(&folder.path().join(ENTRIES));
@@ -126,14 +126,14 @@ fn recover_usual(journal: &[u8]) -> Option<Value> {
 fn recovers(folder: &Path, journal: &[u8]) {
     fs::write(folder.join(JOURNAL), journal).expect("the temporary folder can be written");
     let found = profiler_runtime::spool::recover(folder).expect("the folder can be read");
-    // An empty journal is that of a spool which was recovered before.
+    // An empty journal belongs to a spool that was recovered before.
     assert_eq!(found.sessions.len() + found.failed.len(), usize::from(!journal.is_empty()), "{found:?}");
     for error in found.failed {
         assert!(!error.to_string().contains("panicked"), "{error}");
     }
 }
 
-/// A session's first lines.
+/// Returns the first lines of a session.
 fn usual(options: u8) -> Vec<Line> {
     let name = || "usual".to_owned();
     let all = Object { file: Origin::Own, base: 0, start: 0, end: None };
@@ -204,7 +204,7 @@ impl Object {
     }
 }
 
-/// A library of these sections.
+/// Returns a library with these sections.
 fn elf(sections: &[Vec<u8>; 5]) -> Vec<u8> {
     const NAMES: &str = "\0.names\0.debug_abbrev\0.debug_info\0.debug_line\0.symtab\0.debug_str\0";
     let name = |name: &str| NAMES.find(&format!("\0{name}\0")).map_or(0, |at| at as u32 + 1);
@@ -267,7 +267,8 @@ fn check(words: &[u64]) -> u64 {
 }
 
 impl Spool {
-    /// Two ranges: one with a call stack, which is timed on a device, in an iteration.
+    /// Returns the entries of two ranges. One has a call stack, is timed on a device, and is in an
+    /// iteration.
     fn usual_entries(&self) -> Vec<Entry> {
         let ([inner, middle, outer], [length, begin]) = (self.stack, self.measured);
         let entry = |tag: u8, argument: u16, site: u8, value: u64| Entry { tag, argument, site, value };

@@ -1,4 +1,4 @@
-//! Everything that a library may name of `profiler-core`, where nothing records.
+//! All names of `profiler-core` that a library can use, without recording.
 
 #![no_std]
 
@@ -17,7 +17,7 @@ fn panic(_info: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// A tensor of one's own.
+/// A user-defined tensor.
 pub struct Tensor([usize; 2]);
 
 impl Shaped for Tensor {
@@ -57,7 +57,7 @@ pub extern "C" fn generate(steps: usize) -> usize {
     current.run(|| (0..steps).map(denoise).sum())
 }
 
-/// A future of one's own.
+/// A function that returns a future.
 pub fn served(steps: usize) -> impl Future<Output = usize> {
     request_scope("id", async move { generate(steps) })
 }

@@ -1,10 +1,9 @@
-//! A tool that is attached through NVTX and appends one JSON object per call to the file
-//! `NVTX_TOOL_LOG`.
+//! A tool that NVTX loads and that appends one JSON object per call to the file `NVTX_TOOL_LOG`.
 //!
-//! It speaks the binary interface as a real tool does and shares no code with the client under
-//! test. `NVTX_TOOL` makes it odd: `refuses` to start, or `deaf`, a tool that fills no slot. Range
-//! ids need more than 32 bits on purpose, and each line is one write, so that a killed process
-//! leaves whole lines.
+//! It has the binary interface of a real tool and shares no code with the client that is tested.
+//! `NVTX_TOOL` makes it misbehave: with `refuses` it does not start, with `deaf` it fills no slot.
+//! Range ids need more than 32 bits, and each line is one write, so that a killed process leaves
+//! whole lines.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,7 +27,7 @@ pub struct Callbacks {
     get_module: unsafe extern "C" fn(c_int, *mut SlotTable, *mut c_uint) -> c_int,
 }
 
-/// What is said about a range.
+/// Attributes of a range.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Attributes {
@@ -44,19 +43,19 @@ pub struct Attributes {
     message: *const c_void,
 }
 
-/// A domain or a registered text: a leaked text.
+/// A domain or a registered string: a leaked string.
 type Handle = *const String;
 
-/// Called by a client that has loaded this library.
+/// Entry point, which a client calls after it has loaded this library.
 ///
 /// # Safety
 ///
-/// `export_table` answers as the interface says.
+/// `export_table` follows the interface.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn InitializeInjectionNvtx2(export_table: Option<GetExportTable>) -> c_int {
     let Some(export_table) = export_table else { return 0 };
     let behaviour = std::env::var("NVTX_TOOL").unwrap_or_default();
-    note(json!({"op": "initialize"}));
+    write_line(json!({"op": "initialize"}));
     if behaviour == "refuses" {
         return 0;
     }
@@ -78,7 +77,7 @@ pub unsafe extern "C" fn InitializeInjectionNvtx2(export_table: Option<GetExport
         (5, 10, register as *const c_void),
         (5, 12, create as *const c_void),
     ];
-    // SAFETY: the caller promises an interface that keeps its word.
+    // SAFETY: the caller guarantees that the interface is followed.
     unsafe {
         let callbacks = &*export_table(1);
         assert_eq!(callbacks.size, size_of::<Callbacks>());
@@ -93,7 +92,7 @@ pub unsafe extern "C" fn InitializeInjectionNvtx2(export_table: Option<GetExport
     1
 }
 
-fn note(line: Value) {
+fn write_line(line: Value) {
     static LOG: OnceLock<Option<File>> = OnceLock::new();
     let open = || OpenOptions::new().create(true).append(true).open(std::env::var_os("NVTX_TOOL_LOG")?).ok();
     if let Some(mut log) = LOG.get_or_init(open).as_ref() {
@@ -113,12 +112,12 @@ unsafe fn name<'a>(handle: Handle) -> Option<&'a str> {
     unsafe { handle.as_ref() }.map(String::as_str)
 }
 
-unsafe fn note_range(op: &str, domain: Handle, attributes: *const Attributes, more: (&str, Value)) {
-    // SAFETY: the client passes complete attributes, and handles of ours.
+unsafe fn write_range(op: &str, domain: Handle, attributes: *const Attributes, more: (&str, Value)) {
+    // SAFETY: the client passes complete attributes, and handles from this library.
     let (attributes, domain) = unsafe { (&*attributes, name(domain)) };
     assert_eq!((attributes.version, attributes.size, attributes.color_type), (3, 48, 1));
     let message = match attributes.message_type {
-        // SAFETY: text of the client's, or a handle of ours.
+        // SAFETY: a string of the client, or a handle from this library.
         1 => Some(unsafe { text(attributes.message.cast()) }),
         // SAFETY: as above.
         3 => unsafe { name(attributes.message.cast()) }.map(str::to_owned),
@@ -130,7 +129,7 @@ unsafe fn note_range(op: &str, domain: Handle, attributes: *const Attributes, mo
         "payload": (attributes.payload_type == 1).then_some(attributes.payload),
     });
     line[more.0] = more.1;
-    note(line);
+    write_line(line);
 }
 
 thread_local! {
@@ -147,16 +146,16 @@ fn depth(domain: Handle, change: c_int) -> c_int {
 
 unsafe extern "C" fn push(domain: Handle, attributes: *const Attributes) -> c_int {
     let level = depth(domain, 1) - 1;
-    // SAFETY: handed through.
-    unsafe { note_range("push", domain, attributes, ("level", json!(level))) };
+    // SAFETY: the arguments are passed on unchanged.
+    unsafe { write_range("push", domain, attributes, ("level", json!(level))) };
     level
 }
 
 unsafe extern "C" fn pop(domain: Handle) -> c_int {
     let level = depth(domain, -1);
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let domain = unsafe { name(domain) };
-    note(json!({"op": "pop", "domain": domain, "level": level}));
+    write_line(json!({"op": "pop", "domain": domain, "level": level}));
     level
 }
 
@@ -164,64 +163,64 @@ unsafe extern "C" fn start(domain: Handle, attributes: *const Attributes) -> u64
     static NEXT: AtomicU64 = AtomicU64::new(0x5_0000_0001);
     // ORDERING: only uniqueness matters.
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: handed through.
-    unsafe { note_range("start", domain, attributes, ("id", json!(id))) };
+    // SAFETY: the arguments are passed on unchanged.
+    unsafe { write_range("start", domain, attributes, ("id", json!(id))) };
     id
 }
 
 unsafe extern "C" fn end(domain: Handle, id: u64) {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let domain = unsafe { name(domain) };
-    note(json!({"op": "end", "domain": domain, "id": id}));
+    write_line(json!({"op": "end", "domain": domain, "id": id}));
 }
 
 unsafe extern "C" fn name_category(domain: Handle, category: u32, called: *const c_char) {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let (domain, called) = unsafe { (name(domain), text(called)) };
-    note(json!({"op": "category", "domain": domain, "category": category, "name": called}));
+    write_line(json!({"op": "category", "domain": domain, "category": category, "name": called}));
 }
 
 unsafe extern "C" fn register(domain: Handle, string: *const c_char) -> Handle {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let (domain, string) = unsafe { (name(domain), text(string)) };
-    note(json!({"op": "register", "domain": domain, "name": string}));
+    write_line(json!({"op": "register", "domain": domain, "name": string}));
     Box::leak(Box::new(string))
 }
 
 unsafe extern "C" fn create(called: *const c_char) -> Handle {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let called = unsafe { text(called) };
-    note(json!({"op": "domain", "name": called}));
+    write_line(json!({"op": "domain", "name": called}));
     Box::leak(Box::new(called))
 }
 
 unsafe extern "C" fn name_thread(thread: u32, called: *const c_char) {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     let called = unsafe { text(called) };
-    note(json!({"op": "thread", "id": thread, "name": called}));
+    write_line(json!({"op": "thread", "id": thread, "name": called}));
 }
 
 unsafe extern "C" fn push_default(attributes: *const Attributes) -> c_int {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     unsafe { push(ptr::null(), attributes) }
 }
 
 unsafe extern "C" fn pop_default() -> c_int {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     unsafe { pop(ptr::null()) }
 }
 
 unsafe extern "C" fn start_default(attributes: *const Attributes) -> u64 {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     unsafe { start(ptr::null(), attributes) }
 }
 
 unsafe extern "C" fn end_default(id: u64) {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     unsafe { end(ptr::null(), id) }
 }
 
 unsafe extern "C" fn name_category_default(category: u32, called: *const c_char) {
-    // SAFETY: handed through.
+    // SAFETY: the arguments are passed on unchanged.
     unsafe { name_category(ptr::null(), category, called) }
 }

@@ -1,4 +1,4 @@
-//! Everything that a program calls is still there: it runs as if nobody had profiled it.
+//! With recording off, all functions still exist, and a program runs as without the profiler.
 
 use std::path::Path;
 

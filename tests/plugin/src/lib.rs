@@ -26,19 +26,19 @@ fn plugin_iteration() {
 /// The text ends with a zero.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plugin_start(folder: *const c_char) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes a C string.
     let folder = unsafe { CStr::from_ptr(folder) }.to_string_lossy();
     c_int::from(start_profile_with(ProfilerConfig::torch(Path::new(&*folder))).is_err())
 }
 
-/// Records so many iterations.
+/// Records `iterations` iterations.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_work(iterations: c_int) -> c_int {
     (0..iterations).for_each(|_| plugin_iteration());
     0
 }
 
-/// Records an iteration on a thread that goes on for ever.
+/// Records an iteration on a thread that never ends.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_spawn() -> c_int {
     let (done, waits) = std::sync::mpsc::channel();
@@ -58,7 +58,7 @@ pub extern "C" fn plugin_stop() -> c_int {
     c_int::from(stop_profile().and_then(|stopped| stopped.wait()).is_err())
 }
 
-/// Returns how many sites there are, counting no further than a thousand.
+/// Returns the number of sites, but at most a thousand.
 #[unsafe(no_mangle)]
 pub extern "C" fn plugin_sites() -> c_int {
     // CAST: at most a thousand.

@@ -1,17 +1,16 @@
-//! System calls as the processor makes them: this library's own functions stand in the way of
-//! libc's.
+//! Direct system calls, because this library's functions replace libc's.
 
 use std::arch::asm;
 use std::ffi::c_long;
 
-/// The system's answer, or minus an error.
+/// Makes a system call. Returns its result, or the negative error.
 ///
 /// # Safety
-/// As the call's.
+/// The requirements of the system call.
 pub(crate) unsafe fn raw(number: c_long, arguments: [c_long; 6]) -> c_long {
     let result;
     let [first, second, third, fourth, fifth, sixth] = arguments;
-    // SAFETY: the caller's promise; these are all registers that the kernel changes.
+    // SAFETY: the caller upholds the contract of the call. The kernel changes no other registers.
     unsafe {
         asm!(
             "syscall", inlateout("rax") number => result,
@@ -22,17 +21,17 @@ pub(crate) unsafe fn raw(number: c_long, arguments: [c_long; 6]) -> c_long {
     result
 }
 
-/// The same, as libc gives it back: minus one, and the error is the thread's.
+/// Makes a system call as libc does: returns -1 and sets `errno` on an error.
 ///
 /// # Safety
-/// As the call's.
+/// The requirements of the system call.
 pub(crate) unsafe fn call(number: c_long, arguments: [c_long; 6]) -> c_long {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller upholds the contract of the function.
     let result = unsafe { raw(number, arguments) };
     if !(-4095..0).contains(&result) {
         return result;
     }
-    // SAFETY: the calling thread's own.
+    // SAFETY: `errno` belongs to the calling thread.
     unsafe { *libc::__errno_location() = -result as i32 };
     -1
 }

@@ -1,4 +1,4 @@
-//! The process's id, and its threads'.
+//! The ids of the process and its threads.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long};
@@ -9,18 +9,18 @@ use crate::number;
 use crate::raw::{call, raw};
 use crate::time::futex;
 
-/// Threads that may have a number.
-const MOST: usize = 256;
-/// Number of the first thread that asks without having been given one: nobody knows in which order
-/// they ask.
+/// Maximum number of numbered threads.
+const MAX_THREADS: usize = 256;
+/// Number of the first thread that was not numbered before its id was read, because the order of
+/// such threads varies.
 const UNNUMBERED: usize = 100;
-/// The system's ids.
-static REAL: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
-/// Threads that have asked without a number.
+/// System's ids.
+static REAL: [AtomicI32; MAX_THREADS] = [const { AtomicI32::new(0) }; MAX_THREADS];
+/// Number of threads whose id was read without a number.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The calling thread's id, from when it has asked.
+    /// Calling thread's id, once it was read.
     static ID: Cell<c_int> = const { Cell::new(0) };
 }
 
@@ -30,59 +30,59 @@ fn process() -> c_int {
 }
 
 fn real_process() -> c_int {
-    // SAFETY: takes nothing.
+    // SAFETY: the function takes nothing.
     unsafe { raw(libc::SYS_getpid, [0; 6]) as c_int }
 }
 
 fn real_thread() -> c_int {
-    // SAFETY: takes nothing.
+    // SAFETY: the function takes nothing.
     unsafe { raw(libc::SYS_gettid, [0; 6]) as c_int }
 }
 
-/// The calling thread's id.
+/// Returns the calling thread's id.
 pub(crate) fn thread() -> c_int {
     if ID.get() == 0 {
         let is_first = real_thread() == real_process();
-        still_thread(if is_first { 0 } else { UNNUMBERED + ASKED.fetch_add(1, SeqCst) % (MOST - UNNUMBERED) });
+        still_thread(if is_first { 0 } else { UNNUMBERED + ASKED.fetch_add(1, SeqCst) % (MAX_THREADS - UNNUMBERED) });
     }
     ID.get()
 }
 
-/// Gives the calling thread a number: its id is so many above the process's.
+/// Numbers the calling thread: its id is `number` above the process's.
 #[unsafe(no_mangle)]
 pub extern "C" fn still_thread(number: usize) {
     REAL[number].store(real_thread(), SeqCst);
     ID.set(process() + number as c_int);
 }
 
-/// What the system calls a thread.
+/// Returns the system's id of a thread.
 pub(crate) fn real(thread: c_int) -> Option<c_int> {
-    let number = usize::try_from(thread - process()).ok().filter(|number| *number < MOST)?;
+    let number = usize::try_from(thread - process()).ok().filter(|number| *number < MAX_THREADS)?;
     Some(REAL[number].load(SeqCst)).filter(|real| *real != 0)
 }
 
-/// As libc's.
+/// The same as libc's function.
 #[unsafe(no_mangle)]
 pub extern "C" fn getpid() -> c_int {
     process()
 }
 
-/// As libc's.
+/// The same as libc's function.
 #[unsafe(no_mangle)]
 pub extern "C" fn gettid() -> c_int {
     thread()
 }
 
-/// As libc's: the process's own id is the made-up one.
+/// Sends a signal as libc does, also to the process's replaced id.
 #[unsafe(no_mangle)]
 pub extern "C" fn kill(whom: c_int, signal: c_int) -> c_int {
     let real = if whom == process() { real_process() } else { whom };
-    // SAFETY: takes numbers.
+    // SAFETY: the function takes only numbers.
     unsafe { call(libc::SYS_kill, [real.into(), signal.into(), 0, 0, 0, 0]) as c_int }
 }
 
 /// # Safety
-/// As libc's.
+/// The requirements of libc's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn syscall(
     number: c_long,
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn syscall(
     match number {
         libc::SYS_gettid => thread().into(),
         libc::SYS_getpid => process().into(),
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of the function.
         libc::SYS_futex => unsafe { futex(arguments) },
         // SAFETY: as above.
         _ => unsafe { call(number, arguments) },

@@ -1,8 +1,8 @@
-//! The loss ledger while sessions start and stop under load: whatever ran inside a session is its
-//! own, what ran outside is nobody's.
+//! The loss ledger while sessions start and stop under load: ranges inside a session belong to it,
+//! and ranges outside belong to none.
 //!
-//! A range that runs across a start or a stop may belong to the session or not; every thread tells
-//! by [`Phase`] which of its ranges those are. All others are decided.
+//! A range that runs across a start or a stop may belong to the session or not. Every thread
+//! identifies those of its ranges by [`Phase`]. All others are determined.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,19 +16,19 @@ use profiler_tests::ledger::{CHANGES, Id, THREADS, counted, described, found, id
 use profiler_tests::{Bench, Trace};
 
 const SESSIONS: usize = 5;
-/// Numbers of a session's phases.
+/// Phases of a session.
 const STARTING: u64 = 1;
 const ON: u64 = 2;
 const STOPPING: u64 = 3;
 
-/// Where the sessions are: four numbers for each, the first for the time before it starts.
+/// Current phase: four numbers per session, the first for the time before it starts.
 struct Phase(AtomicU64);
 
 impl Phase {
     fn next(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
-        // A thread that sees the old phase after this has written its entry before: the fences
-        // order both.
+        // A thread that sees the old phase after this has written its entry before, because the
+        // fences order both.
         fence(Ordering::SeqCst);
     }
 
@@ -38,20 +38,20 @@ impl Phase {
     }
 }
 
-/// The ranges of one session.
+/// Ranges of one session.
 #[derive(Clone, Default)]
 struct Made {
-    /// Those that it must have.
+    /// Number of ranges that it must have.
     inside: BTreeSet<u64>,
-    /// Those that it may have.
+    /// Number of ranges that it may have.
     across: BTreeSet<u64>,
 }
 
-/// Threads that record while sessions come and go.
+/// Threads that record while sessions start and stop.
 struct Load {
     phase: Phase,
     next: AtomicU64,
-    /// Ranges inside each session so far.
+    /// Number of ranges inside each session so far.
     progress: [AtomicU64; SESSIONS],
     over: AtomicBool,
 }
@@ -62,7 +62,7 @@ impl Load {
         Self { phase: Phase(AtomicU64::new(0)), next: AtomicU64::new(1), progress, over: AtomicBool::new(false) }
     }
 
-    /// Records until it is over; on threads that end soon, if it is asked to.
+    /// Records until the load ends, on short-lived threads if required.
     fn run(&self, on_short_threads: bool) -> Vec<Made> {
         let mut made = vec![Made::default(); SESSIONS];
         while !self.over.load(Ordering::Relaxed) {
@@ -71,7 +71,7 @@ impl Load {
             } else {
                 self.batch(&mut made);
             }
-            // Others are to run too.
+            // Other threads must run too.
             thread::sleep(Duration::from_micros(20));
         }
         made
@@ -95,7 +95,7 @@ impl Load {
         }
     }
 
-    /// One session after the other, each until so many ranges have run inside it.
+    /// Runs one session after the other, each until `ranges` ranges have run inside it.
     fn sessions(&self, config: impl Fn() -> ProfilerConfig, ranges: u64) -> (Vec<Trace>, Vec<Made>) {
         let mut all = vec![Made::default(); SESSIONS];
         let mut stopped = Vec::new();

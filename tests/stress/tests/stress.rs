@@ -1,6 +1,6 @@
-//! Everything at once, for a few seconds: threads that start and end, sessions that start and stop,
-//! dumps, rings and budgets that overflow, allocations. Meant for a run under ThreadSanitizer
-//! (`tests/proofs.sh`).
+//! All functions at once, for a few seconds: threads that start and end, sessions that start and
+//! stop, dumps, rings and budgets that overflow, allocations. Intended for a run under
+//! ThreadSanitizer (`tests/proofs.sh`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,11 +19,11 @@ use profiler_tests::{Bench, Trace};
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
-/// Of the sessions together; an instrumented build has fewer of them.
+/// Time of all sessions together. An instrumented build runs fewer of them.
 const TIME: Duration = Duration::from_millis(1_500);
 
-/// How often all threads together work in each session; `PROFILER_TESTS_ROUNDS` where each takes
-/// long, as in valgrind.
+/// Returns the number of rounds of all threads per session. `PROFILER_TESTS_ROUNDS` sets it where
+/// rounds are slow, as in valgrind.
 fn rounds() -> u64 {
     std::env::var("PROFILER_TESTS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(300)
 }
@@ -43,7 +43,7 @@ fn iteration(number: u64) {
     record_free(Device::Cuda(0), number, 16);
 }
 
-/// Records without an end, on threads of which some end soon.
+/// Records until `over`, on threads of which some end early.
 fn work(over: &AtomicBool, done: &AtomicU64) {
     let mut number = 0;
     while !over.load(Ordering::Relaxed) {
@@ -87,7 +87,7 @@ fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
             while done.load(Ordering::Relaxed) < before + rounds() {
                 thread::sleep(Duration::from_millis(1));
             }
-            // The schedule may have ended it.
+            // The schedule may have ended the session.
             exports.extend(dump_profile());
             exports.extend(stop_profile());
             sessions += 1;
@@ -103,7 +103,7 @@ fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
     assert!(exports.len() > sessions, "{} of {sessions} sessions", exports.len());
     start_profile_with(bench.config()).unwrap();
     let Status::Active(progress) = status() else { panic!("a session is active") };
-    // One chunk for each stream that lives: this thread's, and those that threads without one
+    // One chunk for each living stream: this thread's, and those that threads without a stream
     // share. Each of the many sessions before has used sixteen.
     assert!(progress.buffered_bytes <= 20 << 16, "{} bytes are still in use", progress.buffered_bytes);
     stop_profile().unwrap().wait().unwrap();

@@ -1,24 +1,25 @@
-//! Faults of the double. The tests include this file: with the library itself, they would link its
-//! calls.
+//! The faults of the double. The tests include this file, because linking the library would replace
+//! their own calls.
 
-/// A fault, as the first argument of [`system_double`]; the second says how.
+/// A fault: the first argument of [`system_double`]. The second is its value.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
 pub(crate) enum What {
-    /// Renaming fails with this error; 0 works, as for the others.
+    /// Renaming fails with this error. 0 means no fault, as for the others.
     Rename,
     /// Deleting fails with this error.
     Unlink,
-    /// Waiting for the disk fails with this error.
+    /// Syncing fails with this error.
     Sync,
-    /// So many bytes fit into files until the disk is full; negative: any number.
+    /// Number of bytes that fit into files until the disk is full. Negative: any number.
     Room,
-    /// Each write to a file named `*.journal` takes so many milliseconds.
+    /// Milliseconds that each write to a file named `*.journal` takes.
     Journal,
     /// Starting a thread fails with this error.
     Thread,
-    /// So many nanoseconds are added to real time.
+    /// Nanoseconds that are added to real time.
     RealTime,
-    /// So many nanoseconds are taken from the monotonic clock: it stood still, as in a suspend.
+    /// Nanoseconds that are subtracted from the monotonic clock, which stands still during a
+    /// suspend.
     Suspended,
 }

@@ -1,5 +1,4 @@
-//! `async fn`s: what is dropped when, whether they end, panic, or are dropped before their first
-//! poll or after.
+//! `async fn`s: their drops, when they end, panic, or are dropped before or after their first poll.
 
 #![allow(clippy::unused_async, reason = "`lints` has them")]
 
@@ -178,14 +177,15 @@ impl Pair {
     }
 }
 
-/// Sizes are the only lines in which the two programs may differ: the test bounds them.
-fn tell_sizes() {
+/// Prints the sizes of futures. Only these lines may differ between the two programs, and the test
+/// bounds them.
+fn print_sizes() {
     println!("size of large: {}", size_of_val(&large([0; 4096], false)));
     println!("size of never pending: {}", size_of_val(&never_pending(Loud("a"), Loud("b"), Loud("c"), false)));
     println!("size of patterns: {}", size_of_val(&patterns((Loud("a"), Loud("b")), pair("c", "d"), Loud("e"), false)));
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     let [a, b, c, d, e] = ["a", "b", "c", "d", "e"];
     every_end("async, used in another order", |fails| used_in_another_order(Loud(a), Loud(b), Loud(c), fails));
     every_end("async, consumed", |fails| consumed(Loud(a), Loud(b), Loud(c), fails));
@@ -212,5 +212,5 @@ pub(crate) fn tell() {
     every_end("ignored later", |fails| pair(a, b).ignored_later(Loud(c), fails));
     every_end("change later", |fails| pair(a, b).change_later(Loud(c), fails));
     once("borrowed later", || complete(pair(a, b).borrowed_later(Loud(c), false)).touch());
-    tell_sizes();
+    print_sizes();
 }

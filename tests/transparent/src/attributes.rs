@@ -1,4 +1,4 @@
-//! Other attributes beside ours, and functions of other ABIs.
+//! Other attributes on annotated functions, and functions of other ABIs.
 
 use std::ffi::c_int;
 
@@ -104,13 +104,13 @@ pub extern "C" fn profiler_transparent_test_exported(n: c_int) -> c_int {
 
 #[profiled_stage]
 unsafe fn dereferences(n: *const u32) -> u32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller upholds the contract of the function.
     unsafe { *n }
 }
 
 #[profiled_stage]
 unsafe extern "C" fn dereferences_as_c(n: *const u32) -> u32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller upholds the contract of the function.
     unsafe { *n }
 }
 
@@ -132,7 +132,7 @@ fn r#match(r#type: u32) -> u32 {
     r#type
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     once("important", || important(1));
     important(1);
     once("rare", || rare(1));

@@ -1,4 +1,4 @@
-//! Bodies: early ends, labels, borrows, recursion, items of their own.
+//! Bodies: early returns, labels, borrows, recursion, inner items.
 
 #![allow(clippy::let_and_return, reason = "`lints` has them")]
 
@@ -192,7 +192,7 @@ fn type_of_nested() -> &'static str {
     type_name_of_val(&nested).rsplit("::").next().unwrap_or_default()
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     once("asks", || (asks("1"), asks("x")));
     for text in ["", "1", "x"] {
         once("asks for any error", || asks_for_any_error(text).map_err(|error| error.to_string()));

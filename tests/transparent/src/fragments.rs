@@ -1,5 +1,5 @@
-//! Annotated functions that a `macro_rules!` makes, with fragments of every kind in body, signature
-//! and options.
+//! Annotated functions from `macro_rules!`, with fragments of every kind in body, signature and
+//! options.
 
 #![allow(clippy::neg_multiply, clippy::unused_async, trivial_numeric_casts, reason = "`lints` has them")]
 
@@ -318,7 +318,7 @@ of_options!(options, flops = 1, n, u32, 1 | 2, { 3 }, "named", ::profiler_runtim
 with_locals!(locals, x, x + 1);
 drops_in_order!(dropped, a, b, c; b);
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     once("sum", || sum(true));
     once("difference", || difference(true));
     once("shifted", || shifted(true));

@@ -1,4 +1,4 @@
-//! Functions that return futures: with bounds of every kind, boxed, of the user's own types.
+//! Functions that return futures: with bounds of every kind, boxed, and of user-defined types.
 
 #![allow(clippy::needless_pass_by_value, reason = "`lints` has them")]
 
@@ -13,7 +13,7 @@ use profiler_runtime::{profiled_op, profiled_stage};
 
 use crate::story::{Loud, complete, every_end, fail_if, once, pause};
 
-/// A bound of the user's own, which every future meets.
+/// A user-defined bound, which every future meets.
 trait Marked {
     fn mark(&self) -> &'static str {
         "marked"
@@ -38,7 +38,7 @@ mod own {
         value
     }
 
-    /// Called like that of `futures`.
+    /// A type with the name of the one in `futures`.
     #[derive(Debug, PartialEq)]
     pub(crate) struct BoxFuture<T>(pub(crate) T);
 }
@@ -63,7 +63,7 @@ impl Future for Countdown {
     }
 }
 
-/// Is ready once, and knows it.
+/// A fused future.
 struct Fused(Option<u32>);
 
 impl Future for Fused {
@@ -196,7 +196,7 @@ where
     call(1).await + call(2).await
 }
 
-/// Compiles where a future has these traits.
+/// Requires these traits of a future.
 fn has_all<F: Future + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>(future: F) -> F {
     future
 }
@@ -205,7 +205,7 @@ fn sends<F: Future + Send + Sync + UnwindSafe + RefUnwindSafe>(future: F) -> F {
     future
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     every_end("opaque", |fails| opaque(Loud("a"), Loud("b"), Loud("c"), fails));
     once("opaque, early", || complete(opaque_early(Loud("a"), Loud("b"), true)));
     once("opaque, late", || complete(opaque_early(Loud("a"), Loud("b"), false)));

@@ -1,4 +1,4 @@
-//! Functions that have lints: rustc's and clippy's, about bodies, signatures and calls.
+//! Functions that cause lints of rustc and clippy, about bodies, signatures and calls.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -363,7 +363,7 @@ fn NotSnakeCase(NotSnakeCase: u32) -> u32 {
     NotSnakeCase
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     once("unused variables", || unused_variables(1, (2, 3)));
     once("unused mut", || unused_mut(1, &mut String::new()));
     once("unused assignments", || unused_assignments(1));

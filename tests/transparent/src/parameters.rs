@@ -1,4 +1,4 @@
-//! Parameters of every kind: what is dropped when, however the call ends.
+//! Parameters of every kind, and the order of their drops for each end of the call.
 
 #![allow(clippy::boxed_local, clippy::needless_pass_by_value, reason = "`lints` has them")]
 
@@ -209,7 +209,7 @@ impl Pair {
     }
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     let [a, b, c, d, e] = ["a", "b", "c", "d", "e"];
     both("used in another order", |fails| used_in_another_order(Loud(a), Loud(b), Loud(c), fails));
     both("consumed", |fails| consumed(Loud(a), Loud(b), Loud(c), fails));

@@ -1,4 +1,4 @@
-//! Opaque and boxed values that are no futures.
+//! Opaque and boxed return values other than futures.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -8,7 +8,7 @@ use profiler_runtime::{profiled_op, profiled_stage};
 
 use crate::story::{Loud, both, fail_if, once};
 
-/// Opaque in a trait.
+/// A trait with opaque return types.
 trait Rows {
     fn rows(&self) -> impl Iterator<Item = u32> + Clone + '_;
 
@@ -95,7 +95,7 @@ const fn is_static<T: Send + Sync + 'static>(value: T) -> T {
     value
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     once("rows", || (vec![1, 2].rows().clone().sum::<u32>(), vec![3].labels().collect::<Vec<_>>()));
     once("iterates", || iterates(&[1, 2, 3]).clone().rev().copied().collect::<Vec<_>>());
     once("counts", || counts(7).collect::<Vec<_>>());

@@ -1,5 +1,4 @@
-//! What the stories are told with: values that say when they are dropped, and calls that end in
-//! every way.
+//! Helpers of the stories: values that print their drops, and calls with every end.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -7,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-/// A value that says when it is dropped.
+/// A value that prints when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Loud(pub(crate) &'static str);
 
@@ -37,22 +36,22 @@ pub(crate) const fn pair(first: &'static str, second: &'static str) -> Pair {
     Pair { first: Loud(first), second: Loud(second) }
 }
 
-/// Panics where asked to.
+/// Panics if `fails` is set.
 pub(crate) fn fail_if(fails: bool) {
     assert!(!fails, "asked to fail");
 }
 
-/// Prints the place of every panic instead of its message.
+/// Prints the location of every panic instead of its message.
 pub(crate) fn report_panics() {
     set_hook(Box::new(|panic| println!("  panic at {}", panic.location().map(place).unwrap_or_default())));
 }
 
-/// Returns line and column.
+/// Formats line and column.
 pub(crate) fn place(location: &Location<'_>) -> String {
     format!("{}:{}", location.line(), location.column())
 }
 
-/// Calls once and prints the outcome.
+/// Calls once and prints the result.
 pub(crate) fn once<R: Debug>(name: &str, call: impl FnOnce() -> R) {
     println!("{name}");
     match catch_unwind(AssertUnwindSafe(call)) {
@@ -61,13 +60,13 @@ pub(crate) fn once<R: Debug>(name: &str, call: impl FnOnce() -> R) {
     }
 }
 
-/// Calls twice: it returns, and it panics.
+/// Calls twice: the first call returns, and the second panics.
 pub(crate) fn both<R: Debug>(name: &str, call: impl Fn(bool) -> R) {
     once(name, || call(false));
     once(name, || call(true));
 }
 
-/// Runs a future to its end, into a panic, and drops it before its first poll and after.
+/// Runs a future to its end and into a panic, and drops it before and after its first poll.
 pub(crate) fn every_end<F: Future<Output: Debug>>(name: &str, call: impl Fn(bool) -> F) {
     once(name, || complete(call(false)));
     once(name, || complete(call(true)));
@@ -94,7 +93,7 @@ pub(crate) fn complete<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Is pending once.
+/// Returns a future that is pending once.
 pub(crate) const fn pause() -> impl Future<Output = ()> {
     Pause(false)
 }

@@ -1,4 +1,4 @@
-//! Methods of traits and their implementations: generics, callers, `async` in both of its forms.
+//! Trait methods and their implementations: generics, caller locations, and both forms of `async`.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -131,7 +131,7 @@ async fn located_later() -> bool {
     Location::caller().line() > 0
 }
 
-/// `async fn` in a trait, as the language has it.
+/// A trait with the language's `async fn`.
 trait Encode {
     async fn encode(&self, held: Loud) -> usize;
 
@@ -157,7 +157,7 @@ impl Encode for str {
     }
 }
 
-/// The same with `async-trait`.
+/// A trait with `async-trait`.
 #[async_trait]
 trait Decode: Send + Sync {
     async fn decode(&self, latents: &[u8], held: Loud) -> Result<usize, String>;
@@ -180,7 +180,7 @@ impl Decode for Sum<usize> {
     }
 }
 
-pub(crate) fn tell() {
+pub(crate) fn run() {
     let sum = <Sum<u32> as Layer<u32, 3>>::new();
     once("forward", || sum.forward([1, 2, 3]));
     once("name", || Layer::<u32, 3>::name(&sum));

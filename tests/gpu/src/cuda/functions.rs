@@ -1,4 +1,4 @@
-//! The driver's functions, opened at run time: nothing of CUDA is needed to build.
+//! The driver's functions, which are loaded at run time, so that the build does not need CUDA.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -8,14 +8,14 @@ pub(crate) type Handle = *mut c_void;
 
 macro_rules! driver {
     ($( $name:ident = $symbol:literal ($($type:ty),*); )*) => {
-        /// The functions of the driver.
+        /// Functions of the driver.
         #[derive(Debug)]
         pub(crate) struct Functions {
             $( pub(crate) $name: unsafe extern "C" fn($($type),*) -> c_int, )*
         }
 
         impl Functions {
-            /// Every function; the name of the first that is missing as an error.
+            /// Loads every function. Returns the name of the first missing one as the error.
             pub(crate) fn open(library: &Library) -> Result<Self, &'static str> {
                 // SAFETY: the signatures are those of CUDA's documentation.
                 unsafe {
@@ -67,7 +67,7 @@ driver! {
     destroy_executable = "cuGraphExecDestroy" (Handle);
 }
 
-/// What `cuGraphExecUpdate_v2` says about a graph that does not fit.
+/// Result of `cuGraphExecUpdate_v2` for a graph that does not fit.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct UpdateResult {

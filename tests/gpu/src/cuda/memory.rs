@@ -8,7 +8,7 @@ use super::{Gpu, Stream, check};
 /// `CU_MEM_ATTACH_GLOBAL`.
 const FOR_EVERYONE: u32 = 1;
 
-/// Host memory that the device reads directly, for floats.
+/// Pinned host memory for floats.
 #[derive(Debug)]
 pub(crate) struct Pinned {
     start: *mut f32,
@@ -16,18 +16,19 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    /// The floats.
+    /// Returns the floats.
     pub(crate) fn values(&mut self) -> &mut [f32] {
-        // SAFETY: allocated for so many, and written by nobody else while they are borrowed.
+        // SAFETY: the memory was allocated for them, and nothing else writes them while they are
+        // borrowed.
         unsafe { slice::from_raw_parts_mut(self.start, self.count) }
     }
 }
 
 impl Gpu {
-    /// Bytes on the device.
+    /// Allocates memory on the device.
     pub(crate) fn allocate(&self, bytes: usize) -> u64 {
         let mut address = 0;
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.allocate)(&mut address, bytes) });
         address
     }
@@ -38,10 +39,10 @@ impl Gpu {
         check(unsafe { (self.functions.free)(address) });
     }
 
-    /// Bytes on the device, in the order of a stream.
+    /// Allocates memory on the device, in the order of a stream.
     pub(crate) fn allocate_async(&self, bytes: usize, stream: Stream) -> u64 {
         let mut address = 0;
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.allocate_async)(&mut address, bytes, stream.0) });
         address
     }
@@ -52,26 +53,27 @@ impl Gpu {
         check(unsafe { (self.functions.free_async)(address, stream.0) });
     }
 
-    /// Pinned memory for so many floats.
+    /// Allocates pinned memory for `count` floats.
     pub(crate) fn pinned(&self, count: usize) -> Pinned {
         let mut start = ptr::null_mut();
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.allocate_host)(&mut start, count * size_of::<f32>()) });
         Pinned { start: start.cast(), count }
     }
 
-    /// Gives it back.
+    /// Frees pinned memory.
     pub(crate) fn free_pinned(&self, pinned: Pinned) {
-        // SAFETY: used no more.
+        // SAFETY: it is not used afterwards.
         check(unsafe { (self.functions.free_host)(pinned.start.cast()) });
     }
 
-    /// Managed memory for so many floats, all of this value, doubled on the device and read on the
-    /// host; whether they were.
+    /// Fills managed memory with `count` floats of this value, doubles them on the device and reads
+    /// them on the host. Returns whether they were doubled.
     pub(crate) fn managed_doubles(&self, stream: Stream, count: u32, value: f32) -> bool {
         let mut address = 0;
         let bytes = count as usize * size_of::<f32>();
-        // SAFETY: the place is a local; the host touches the memory only while the device is idle.
+        // SAFETY: the pointer is to a local variable, and the host accesses the memory only while
+        // the device is idle.
         unsafe {
             check((self.functions.allocate_managed)(&mut address, bytes, FOR_EVERYONE));
             let start = ptr::with_exposed_provenance_mut::<f32>(address as usize);
@@ -84,13 +86,13 @@ impl Gpu {
         }
     }
 
-    /// Copies to the device; `values` stay until the stream is waited for.
+    /// Copies to the device. `values` must live until the stream is synchronized.
     pub(crate) fn copy_in(&self, stream: Stream, device: u64, values: &[f32]) {
-        // SAFETY: the caller keeps the values, and has allocated as much.
+        // SAFETY: the caller keeps the values, and has allocated enough memory.
         check(unsafe { (self.functions.copy_in)(device, values.as_ptr().cast(), size_of_val(values), stream.0) });
     }
 
-    /// Copies to the host; `values` stay until the stream is waited for.
+    /// Copies to the host. `values` must live until the stream is synchronized.
     pub(crate) fn copy_out(&self, stream: Stream, values: &mut [f32], device: u64) {
         // SAFETY: as above.
         check(unsafe { (self.functions.copy_out)(values.as_mut_ptr().cast(), device, size_of_val(values), stream.0) });
@@ -98,7 +100,7 @@ impl Gpu {
 
     /// Copies on the device.
     pub(crate) fn copy_on(&self, stream: Stream, to: u64, from: u64, bytes: usize) {
-        // SAFETY: the caller has allocated as much at both places.
+        // SAFETY: the caller has allocated enough memory at both addresses.
         check(unsafe { (self.functions.copy_on)(to, from, bytes, stream.0) });
     }
 
@@ -108,7 +110,7 @@ impl Gpu {
         check(unsafe { (self.functions.fill)(device, 0, bytes, stream.0) });
     }
 
-    /// Fills, copies to the device, doubles, and copies back; waits.
+    /// Fills, copies to the device, doubles, copies back, and waits.
     pub(crate) fn round_trip(&self, stream: Stream, values: &mut [f32]) {
         let bytes = size_of_val(values);
         let (device, count) = (self.allocate(bytes), u32::try_from(values.len()).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! As much of the driver API as the steps need: device 0, its streams, kernels and events.
+//! The part of the driver API that the steps need: device 0, its streams, kernels and events.
 
 mod functions;
 mod graph;
@@ -12,9 +12,11 @@ use profiler_runtime::cuda::BorrowedStream;
 
 use functions::{Functions, Handle};
 
-/// `spin` for a number of cycles, `empty`, and one with a C++ name that multiplies a buffer.
+/// Kernels: `spin` for a number of cycles, `empty`, and one with a C++ name that multiplies a
+/// buffer.
 const PTX: &str = include_str!("kernels.ptx");
-/// Names a file with the same kernels, compiled, for a driver that cannot compile PTX.
+/// Variable with the path of the same kernels in compiled form, for a driver that cannot compile
+/// PTX.
 const COMPILED: &str = "GPU_WORKLOAD_CUBIN";
 
 /// Device 0, with its primary context and the kernels.
@@ -25,7 +27,7 @@ pub(crate) struct Gpu {
     spin: Handle,
     empty: Handle,
     scale: Handle,
-    /// Cycles of the clock in a microsecond.
+    /// Clock cycles per microsecond.
     cycles_per_us: u64,
 }
 
@@ -34,7 +36,7 @@ unsafe impl Send for Gpu {}
 // SAFETY: as above.
 unsafe impl Sync for Gpu {}
 
-/// A stream that lives for ever.
+/// A stream, which is never destroyed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream(Handle);
 
@@ -45,13 +47,13 @@ unsafe impl Sync for Stream {}
 
 impl From<Stream> for BorrowedStream<'_> {
     fn from(stream: Stream) -> Self {
-        // SAFETY: streams live for ever.
+        // SAFETY: streams are never destroyed.
         unsafe { Self::borrow_raw(stream.0) }
     }
 }
 
 impl Stream {
-    /// The handle, for other APIs.
+    /// Returns the handle, for other APIs.
     pub(crate) fn raw(self) -> Handle {
         self.0
     }
@@ -67,20 +69,20 @@ fn check(code: c_int) {
 }
 
 impl Gpu {
-    /// Opens the driver and its first device.
+    /// Loads the driver, and opens its first device.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reason why there is none.
     pub(crate) fn open() -> Result<Self, String> {
-        // SAFETY: the driver's constructors may run here.
+        // SAFETY: the driver's constructors can run here.
         let library = unsafe { Library::new("libcuda.so.1") }
             .map_err(|_| "there is no CUDA driver (`libcuda.so.1`) on this machine".to_owned())?;
         let functions =
             Functions::open(&library).map_err(|name| format!("the CUDA driver has no `{name}`: CUDA 12 is needed"))?;
         std::mem::forget(library);
         let mut context = ptr::null_mut();
-        // SAFETY: the context is written to a local.
+        // SAFETY: the context is written to a local variable.
         unsafe {
             match (functions.init)(0) {
                 0 => {}
@@ -103,15 +105,15 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    /// Returns the version of CUDA that the driver supports; 12080 is 12.8.
     pub(crate) fn version(&self) -> i32 {
         let mut version = 0;
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.version)(&mut version) });
         version
     }
 
-    /// Name of the device.
+    /// Returns the name of the device.
     pub(crate) fn name(&self) -> String {
         let mut name = [0_u8; 256];
         // SAFETY: the name is at most as long as the array.
@@ -119,49 +121,49 @@ impl Gpu {
         CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// Bytes of the device.
+    /// Returns the size of the device's memory.
     pub(crate) fn memory(&self) -> usize {
         let mut bytes = 0;
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.total_memory)(&mut bytes, 0) });
         bytes
     }
 
-    /// An attribute of the device by CUDA's number; 0 if it is not known.
+    /// Returns an attribute of the device by CUDA's number, or 0 if it is unknown.
     pub(crate) fn attribute(&self, number: c_int) -> c_int {
         let mut value = 0;
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         unsafe { (self.functions.attribute)(&mut value, number, 0) };
         value
     }
 
-    /// The calling thread works in the context from now on.
+    /// Makes the context current for the calling thread.
     pub(crate) fn enter(&self) {
-        // SAFETY: the context is retained for ever.
+        // SAFETY: the context is never released.
         check(unsafe { (self.functions.set_current)(self.context) });
     }
 
-    /// A stream that does not wait for the default one.
+    /// Creates a stream that does not wait for the default stream.
     pub(crate) fn stream(&self) -> Stream {
         let mut stream = ptr::null_mut();
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.stream)(&mut stream, 1) });
         Stream(stream)
     }
 
-    /// One block of one warp that is busy for about so many microseconds.
+    /// Launches a block of one warp that is busy for about `us` microseconds.
     pub(crate) fn spin(&self, stream: Stream, us: u64) {
         let mut cycles = us * self.cycles_per_us;
         let mut arguments = [(&raw mut cycles).cast()];
         self.launch(self.spin, (1, 32), stream, &mut arguments);
     }
 
-    /// A kernel that does nothing.
+    /// Launches a kernel that does nothing.
     pub(crate) fn empty(&self, stream: Stream) {
         self.launch(self.empty, (1, 32), stream, &mut []);
     }
 
-    /// Multiplies `count` floats, a multiple of 256.
+    /// Multiplies `count` floats; `count` is a multiple of 256.
     pub(crate) fn scale(&self, stream: Stream, mut values: u64, count: u32, mut factor: f32) {
         let mut arguments = [(&raw mut values).cast(), (&raw mut factor).cast()];
         self.launch(self.scale, (count / 256, 256), stream, &mut arguments);
@@ -177,34 +179,34 @@ impl Gpu {
 
     /// Waits for a stream.
     pub(crate) fn wait(&self, stream: Stream) {
-        // SAFETY: the stream lives for ever.
+        // SAFETY: the stream lives until the process ends.
         check(unsafe { (self.functions.stream_wait)(stream.0) });
     }
 
-    /// Waits for everything.
+    /// Waits for all work of the device.
     pub(crate) fn synchronize(&self) {
         // SAFETY: the context is current.
         check(unsafe { (self.functions.synchronize)() });
     }
 
-    /// An event that takes the time.
+    /// Creates an event with a timestamp.
     pub(crate) fn event(&self) -> Event {
         let mut event = ptr::null_mut();
-        // SAFETY: the place is a local.
+        // SAFETY: the pointer is to a local variable.
         check(unsafe { (self.functions.event)(&mut event, 0) });
         Event(event)
     }
 
     /// Puts an event on a stream.
     pub(crate) fn record(&self, event: Event, stream: Stream) {
-        // SAFETY: both live.
+        // SAFETY: both are valid.
         check(unsafe { (self.functions.record)(event.0, stream.0) });
     }
 
-    /// Milliseconds from one event to another, which have both happened; the events are gone then.
+    /// Returns the milliseconds between two events that have occurred, and destroys both.
     pub(crate) fn between(&self, begin: Event, end: Event) -> f64 {
         let mut ms = 0.0;
-        // SAFETY: both live, and are used no more.
+        // SAFETY: both are valid.
         unsafe {
             check((self.functions.elapsed)(&mut ms, begin.0, end.0));
             check((self.functions.destroy_event)(begin.0));
@@ -213,7 +215,7 @@ impl Gpu {
         f64::from(ms)
     }
 
-    /// Milliseconds of `work` on a stream, by CUDA's own events.
+    /// Returns the milliseconds of `work` on a stream, measured by CUDA events.
     pub(crate) fn timed(&self, stream: Stream, work: impl FnOnce()) -> f64 {
         let (begin, end) = (self.event(), self.event());
         self.record(begin, stream);
@@ -224,11 +226,11 @@ impl Gpu {
     }
 }
 
-/// The module: PTX, which the driver compiles, or else the compiled file that was brought along.
+/// Loads the module: PTX, which the driver compiles, or otherwise the compiled file.
 fn load(functions: &Functions) -> Result<Handle, String> {
     let mut module = ptr::null_mut();
     let ptx = CString::new(PTX).map_err(|error| error.to_string())?.into_raw();
-    // SAFETY: PTX ends with a NUL and is never given back.
+    // SAFETY: PTX ends with a NUL and is never freed.
     let code = unsafe { (functions.load)(&mut module, ptx) };
     if code == 0 {
         return Ok(module);
@@ -236,7 +238,7 @@ fn load(functions: &Functions) -> Result<Handle, String> {
     let compiled = std::env::var_os(COMPILED).and_then(|file| std::fs::read(file).ok());
     let compiled = compiled.ok_or_else(|| format!("the driver cannot compile PTX (CUDA error {code})"))?.leak();
     println!("the driver cannot compile PTX (CUDA error {code}): taking the compiled kernels");
-    // SAFETY: a cubin is as long as it says itself.
+    // SAFETY: a cubin contains its own length.
     match unsafe { (functions.load)(&mut module, compiled.as_ptr().cast()) } {
         0 => Ok(module),
         code => Err(format!("the driver cannot load the compiled kernels (CUDA error {code})")),

@@ -1,5 +1,5 @@
-//! The GPU's clock against the host's: every kernel must lie inside the range that launches it and
-//! waits for it.
+//! Compares the GPU's clock with the host's: every kernel must lie inside the range that launches
+//! it and waits for it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     })?;
     let trace = recorded.trace();
     let (ticks, kernels) = (trace.named("tick"), slices(&trace, "kernel"));
-    // The ranges on the GPU are called as those on the host are.
+    // The ranges on the GPU have the names of the ranges on the host.
     let ticks: Vec<_> = ticks.into_iter().filter(|tick| tick.args.get("stream").is_none()).collect();
     let ticks: Vec<_> = ticks.into_iter().take(kernels.len()).collect();
     let mut found = Findings::default();

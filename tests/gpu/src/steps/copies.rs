@@ -1,11 +1,11 @@
-//! Copies and fills: between pageable, pinned, managed and device memory.
+//! Copies and fills, between pageable, pinned, managed and device memory.
 
 use profiler_runtime::stage;
 
 use crate::bench::{Bench, slices};
 use crate::findings::{Findings, Outcome};
 
-/// Floats: 16 MiB, and 64 MiB of managed memory.
+/// Numbers of floats: 16 MiB, and 64 MiB of managed memory.
 const COUNT: usize = 4 << 20;
 const MANAGED: u32 = 16 << 20;
 
@@ -49,7 +49,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
         found.demand_count(format!("work of the stage `{stage}`"), recorded.ops(stage), ops);
     }
     let ops = recorded.ops("managed");
-    // Where pages migrate, CUPTI may report that as copies of its own.
+    // If pages migrate, CUPTI can report the migrations as separate copies.
     found.demand("work of the stage `managed`", ops, "", (">= 1", ops >= 1));
     let trace = recorded.trace();
     for copy in slices(&trace, "gpu_memcpy").into_iter().chain(slices(&trace, "gpu_memset")) {

@@ -1,4 +1,4 @@
-//! The same work timed twice, by CUPTI and by pairs of events, and what a pair costs.
+//! Times the same work by CUPTI and by pairs of events, and measures the cost of a pair.
 
 use profiler_runtime::config::GpuTiming;
 use profiler_runtime::{op_on, stage_on};
@@ -7,10 +7,11 @@ use crate::bench::{Bench, RUNWAY, Recorded, micros, millis, slices};
 use crate::findings::{Findings, Outcome};
 
 const SPIN: u64 = 300;
-/// Beyond what kernels take, events see the gaps between them: launches of several kernels each.
+/// Factor by which events exceed the kernels' time: they include the gaps between kernels, and each
+/// launch has several kernels.
 const GAPS: f64 = 1.1;
 
-/// Compares the two sources, and each with events of the workload's own.
+/// Compares the two sources, and each with the workload's own events.
 pub(super) fn run(bench: &Bench) -> Outcome {
     let (by_cupti, _) = session(bench, GpuTiming::Cupti);
     let (by_events, known) = session(bench, GpuTiming::Events);
@@ -37,7 +38,8 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// Two stages of known length; their sum by events of our own, which lie around the profiler's.
+/// Records two stages of known length. Returns the sum of their times by the workload's own events,
+/// which enclose the profiler's.
 fn session(bench: &Bench, source: GpuTiming) -> (Recorded, f64) {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     gpu.synchronize();
@@ -53,14 +55,14 @@ fn session(bench: &Bench, source: GpuTiming) -> (Recorded, f64) {
                 }
             });
         }
-        // Not done when the session ends.
+        // This work is not finished when the session ends.
         let _stage = stage_on!(stream, "behind");
         (0..50).for_each(|_| gpu.spin(stream, SPIN));
     });
     (recorded, known)
 }
 
-/// Nothing runs on the GPU before its range has begun.
+/// Checks that no work runs on the GPU before its range has begun.
 fn placed(recorded: &Recorded, found: &mut Findings) {
     let trace = recorded.trace();
     let uncertain = recorded.timing["gpu"]["clock_uncertainty_ns"].as_f64().unwrap_or(0.0) / 1e3;

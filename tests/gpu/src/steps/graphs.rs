@@ -1,4 +1,4 @@
-//! Graphs: captured, replayed, updated and cloned.
+//! Captured, replayed, updated and cloned graphs.
 
 use profiler_runtime::stage;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::bench::{Bench, micros, millis, slices};
 use crate::findings::{Findings, Outcome};
 
 const KERNELS: usize = 5;
-/// Microseconds of the kernels of a graph, and of the graph that it is updated from.
+/// Microseconds of a graph's kernels, and of the kernels of the graph that updates it.
 const SPIN: u64 = 50;
 const UPDATED: u64 = 400;
 
@@ -53,7 +53,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// What the kernels say about their graphs.
+/// Checks the kernels' graph nodes.
 fn nodes(trace: &Trace, found: &mut Findings) {
     let kernels = slices(trace, "kernel");
     let of = |key: &str| {

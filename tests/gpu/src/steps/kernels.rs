@@ -1,16 +1,15 @@
-//! Kernel times against CUDA events: each kernel alone between two events, on a stream that is
-//! never idle in between.
+//! Compares kernel times with CUDA events. Each kernel is alone between two events, on a stream
+//! that is never idle in between.
 
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, RUNWAY, median, micros, slices, worst};
 use crate::findings::{Findings, Outcome};
 
-/// Microseconds of the kernels that are compared relatively, and of those that are compared
-/// absolutely.
+/// Microseconds of the kernels that are compared relatively and absolutely.
 const LONG: [u64; 4] = [1_200, 2_000, 5_000, 10_000];
 const SHORT: [u64; 4] = [5, 20, 100, 500];
-/// Batches of a length that are tried, until the host is done before the runway is.
+/// Maximum number of batches of a length, until the host is done before the runway ends.
 const TRIES: usize = 10;
 const PERCENT: f64 = 1.0;
 const MICROS: f64 = 3.0;
@@ -18,7 +17,7 @@ const MICROS: f64 = 3.0;
 pub(super) fn run(bench: &Bench) -> Outcome {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     let each = bench.many(20, 4);
-    // The times of each batch; none of one for which the host was too late.
+    // Times of each batch, except those for which the host was too slow.
     let mut known: Vec<Option<Vec<f64>>> = Vec::new();
     let batch = |us| {
         let events: Vec<_> = (0..each).map(|_| (gpu.event(), gpu.event())).collect();

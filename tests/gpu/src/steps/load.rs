@@ -1,4 +1,5 @@
-//! Load: a million kernels, too little room, and sessions that begin and end while threads launch.
+//! Load: a million kernels, too little memory, and sessions that begin and end while threads
+//! launch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,8 +10,8 @@ use profiler_runtime::stage;
 use crate::bench::{Bench, Recorded, slices, worst};
 use crate::findings::{Findings, Outcome};
 
-/// Launches so many within a budget of so many mebibytes; what was recorded, and how long a launch
-/// took.
+/// Launches `count` kernels with a budget of `mebibytes`. Returns the session and the duration of a
+/// launch.
 fn launched(bench: &Bench, count: u32, mebibytes: u64) -> Result<(Recorded, f64), String> {
     let mut ns = 0.0;
     let config = bench.config().max_buffer_mb(mebibytes).trace_format(TraceFormat::Perfetto);
@@ -21,7 +22,7 @@ fn launched(bench: &Bench, count: u32, mebibytes: u64) -> Result<(Recorded, f64)
     Ok((recorded, ns))
 }
 
-/// A million kernels with room for all, and a tenth of them with hardly any.
+/// Records a million kernels with enough memory, and a tenth of them with almost none.
 pub(super) fn million(bench: &Bench) -> Outcome {
     let count = bench.many(1_000_000, 5_000);
     let mut found = Findings::default();
@@ -46,7 +47,7 @@ pub(super) fn million(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// Sessions one after the other while threads launch.
+/// Runs one session after the other while threads launch.
 pub(super) fn start_stop(bench: &Bench) -> Outcome {
     let gpu = &bench.gpu;
     let done = AtomicBool::new(false);
@@ -58,7 +59,7 @@ pub(super) fn start_stop(bench: &Bench) -> Outcome {
             scope.spawn(move || {
                 gpu.enter();
                 let stream = gpu.stream();
-                // ORDERING: nothing but the flag is shared.
+                // ORDERING: only the flag is shared.
                 while !done.load(Ordering::Relaxed) {
                     let _stage = stage!("load");
                     (0..50).for_each(|_| gpu.spin(stream, 5));

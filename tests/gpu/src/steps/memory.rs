@@ -1,4 +1,4 @@
-//! Device memory: what the records say was taken, and the peak.
+//! Device memory: the recorded allocations, and the peak.
 
 use profiler_runtime::stage;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
         gpu.free(blocks[1]);
         let pooled = gpu.allocate_async(16 * MIB, stream);
         gpu.free_async(pooled, stream);
-        // The host's: not part of the device's totals.
+        // Host memory is not part of the device's totals.
         let pinned = gpu.pinned(MIB);
         gpu.free_pinned(pinned);
         gpu.wait(stream);

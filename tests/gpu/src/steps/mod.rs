@@ -1,5 +1,5 @@
-//! The steps of a day with a GPU: what each answers, how long it may take, and the function that
-//! measures it.
+//! The steps of a day with a GPU. Each has a question, a time limit, and the function that measures
+//! it.
 
 mod clock;
 mod copies;
@@ -27,11 +27,11 @@ use crate::findings::Outcome;
 /// One step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
-    /// Its name, and its heading in the report.
+    /// Name, which is also the heading in the report.
     pub(crate) name: &'static str,
-    /// What it answers.
+    /// Question that it answers.
     pub(crate) about: &'static str,
-    /// Seconds that it may take.
+    /// Time limit in seconds.
     pub(crate) limit: u64,
     pub(crate) run: fn(&Bench) -> Outcome,
 }
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn all_steps_together_take_at_most_eight_minutes() {
         let sum: u64 = ALL.iter().map(|step| step.limit).sum();
-        // The script looks around for at most this long before.
+        // Maximum seconds of the script before the steps.
         let before = 5 + 8 + 4 * 7;
         assert!(before + sum <= 8 * 60, "{before} s and {sum} s");
         assert!(ALL.iter().all(|step| ALL.iter().filter(|other| other.name == step.name).count() == 1));

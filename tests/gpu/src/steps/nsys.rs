@@ -1,5 +1,5 @@
-//! The same program under Nsight Systems and under our own recording: the same kernels, the same
-//! busy time.
+//! Records the same program by Nsight Systems and by the profiler: both must have the same kernels
+//! and the same busy time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::findings::{Findings, Outcome};
 
 use super::parts::{OPS, STEPS, story};
 
-/// Reports of this size are brought back.
-const MOST_BYTES: u64 = 15 << 20;
+/// Maximum size of a report that is kept.
+const MAX_BYTES: u64 = 15 << 20;
 
-/// The command, or why it is of no use.
+/// Returns the command, or the reason why it cannot be used.
 pub(super) fn nsys() -> Result<PathBuf, &'static str> {
     if std::env::var_os("CUDA_DOUBLE_LOG").is_some() {
         return Err("Nsight Systems has no double, and cannot watch the others");
@@ -29,7 +29,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     let mut command = Command::new(&nsys);
     command.args(["profile", "--trace=cuda,nvtx", "--sample=none", "--cpuctxsw=none", "--force-overwrite=true", "-o"]);
     succeeded(command.arg(&report).arg(this_program()).args(["part", "story"]).arg(&bench.out))?;
-    if fs::metadata(&report).is_ok_and(|file| file.len() <= MOST_BYTES) {
+    if fs::metadata(&report).is_ok_and(|file| file.len() <= MAX_BYTES) {
         fs::copy(&report, bench.out.join("busy.nsys-rep")).map_err(|error| error.to_string())?;
     }
     let recorded = bench.record(bench.config(), || story(bench))?;
@@ -67,7 +67,7 @@ fn table(nsys: &Path, name: &str, report: &Path) -> Result<Table, String> {
     Ok(Table { rows: text.lines().map(cells).collect() })
 }
 
-/// The cells of a line; in quotes, a comma is part of the cell.
+/// Splits a line into cells. A quoted comma is part of its cell.
 fn cells(line: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut is_quoted = false;
@@ -82,8 +82,8 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 impl Table {
-    /// Sums of two columns over the rows whose `key` column is `name`, a domain in front of it or
-    /// not.
+    /// Returns the sums of two columns over the rows whose `key` column is `name`, with or without
+    /// a domain before it.
     fn figures(&self, key: &str, name: &str, count: &str, ns: &str) -> (f64, f64) {
         let head = self.rows.iter().find(|row| row.iter().any(|cell| cell == key));
         let column = |wanted: &str| head.and_then(|head| head.iter().position(|cell| cell == wanted));

@@ -1,4 +1,4 @@
-//! What a launch and a call cost with CUPTI off, on, and after it was stopped.
+//! Measures the cost of a launch and of a call with CUPTI off, on, and after it was stopped.
 
 use profiler_runtime::config::TraceFormat;
 use profiler_runtime::{op, stage};
@@ -11,11 +11,11 @@ const ROUNDS: u32 = 3;
 pub(super) fn run(bench: &Bench) -> Outcome {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     let count = bench.many(10_000, 500);
-    // The host is disturbed now and then: the least of a few rounds counts.
+    // Other load can disturb the host, so the minimum of a few rounds counts.
     let least = |work: &dyn Fn()| (0..ROUNDS).map(|_| bench.ns_each(count, work)).fold(f64::INFINITY, f64::min);
     let launches = || least(&|| gpu.empty(stream));
     let event = gpu.event();
-    // A call that puts no work on the GPU, and is recorded.
+    // A recorded call that puts no work on the GPU.
     let calls = || least(&|| gpu.record(event, stream));
     let (_, off, off_call) = (launches(), launches(), calls());
     let mut on = [0.0; 4];
@@ -41,7 +41,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     found.note("call without work, recorded", on[3], "ns");
     found.note("call without work, after the session", after_call, "ns");
     let ratio = after / off;
-    // pytorch#144455: a CUPTI that stays attached goes on to cost.
+    // pytorch#144455: a CUPTI that stays attached causes overhead.
     found.demand("launch after the session to before", ratio, "", ("< 1.5", ratio < 1.5));
     found.demand_count("kernels recorded", recorded.timing["gpu"]["gpu_ops"].clone(), u64::from(count * 3 * ROUNDS));
     found.demand_count("losses", recorded.lost(), 0);

@@ -1,4 +1,4 @@
-//! What steps run as programs of their own: under a tool, with a variable, or to be killed.
+//! Parts of steps that run as separate programs: under a tool, with a variable, or to be killed.
 
 use std::fs;
 use std::path::Path;
@@ -9,17 +9,17 @@ use profiler_runtime::{ProfilerConfig, op, stage, stage_on, start_profile_with, 
 
 use crate::bench::{Bench, Recorded};
 
-/// Iterations of the story, and ops of each.
+/// Iterations of the story, and ops per iteration.
 pub(super) const STEPS: usize = 4;
 pub(super) const OPS: usize = 5;
 /// Microseconds of an op's kernel.
 const SPIN: u64 = 500;
-/// Recordings of the part `ranges`.
+/// Number of recordings of the part `ranges`.
 pub(super) const RANGES: usize = 3;
-/// More than a fixture needs of each kind.
+/// Number of kernels, which is more than a fixture needs of each kind.
 const KERNELS: u32 = 25_000;
 
-/// Runs the part of this name.
+/// Runs the part with this name.
 pub(crate) fn run(name: &str, bench: &Bench, folder: &Path) {
     match name {
         "story" => story(bench),
@@ -33,7 +33,7 @@ pub(crate) fn run(name: &str, bench: &Bench, folder: &Path) {
     }
 }
 
-/// Steps with ops that spin, and a stage behind them.
+/// Runs steps with spinning ops, and a stage after them.
 pub(super) fn story(bench: &Bench) {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     for index in 0..STEPS {
@@ -49,7 +49,7 @@ pub(super) fn story(bench: &Bench) {
     gpu.wait(stream);
 }
 
-/// Three recordings of two iterations each, with work around them that is not to be captured.
+/// Makes three recordings of two iterations each, with work between them that must not be captured.
 fn ranges(bench: &Bench) {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     for _ in 0..RANGES {
@@ -67,7 +67,7 @@ fn ranges(bench: &Bench) {
     gpu.synchronize();
 }
 
-/// Every kind of record, and more kernels than are kept.
+/// Causes every kind of record, and more kernels than are kept.
 fn everything(bench: &Bench, folder: &Path) {
     let (gpu, stream) = (&bench.gpu, bench.stream);
     let mut values = vec![1.0_f32; 1 << 16];
@@ -96,7 +96,7 @@ fn everything(bench: &Bench, folder: &Path) {
     drop(Recorded::of(config.max_buffer_mb(512), work));
 }
 
-/// Records into a spool, and is not there any more.
+/// Records into a spool, and ends without a stop.
 fn killed(bench: &Bench, folder: &Path, timing: GpuTiming) {
     start_profile_with(ProfilerConfig::torch(folder).spool(true).gpu_timing(timing)).expect("a session starts");
     for _ in 0..10 {
@@ -104,20 +104,20 @@ fn killed(bench: &Bench, folder: &Path, timing: GpuTiming) {
         bench.gpu.spin(bench.stream, SPIN);
         bench.gpu.wait(bench.stream);
     }
-    // The journal knows the device that was timed within a second.
+    // The journal contains the timed device within a second.
     let deadline = Instant::now() + Duration::from_secs(5);
     while timing == GpuTiming::Events && !is_noted(folder) && Instant::now() < deadline {
         drop(stage_on!(bench.stream, "waiting"));
         std::thread::sleep(Duration::from_millis(20));
     }
     #[cfg(unix)]
-    // SAFETY: ends this process, as it is to be shown.
+    // SAFETY: ends this process, which is the purpose.
     unsafe {
         libc::kill(libc::getpid(), libc::SIGKILL);
     }
 }
 
-/// Whether a journal in the folder holds events.
+/// Returns whether a journal in the folder has events.
 fn is_noted(folder: &Path) -> bool {
     let sessions = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut journals = sessions.map(|session| session.path().join(".spool_rank0.journal"));

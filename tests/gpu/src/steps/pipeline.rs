@@ -1,4 +1,4 @@
-//! A whole pipeline on the device: `wan_i2v` where it can be built for one, else a small one of
+//! A pipeline on the device: `wan_i2v` if it can be built for one, otherwise a small pipeline of
 //! spinning kernels.
 
 use std::env;
@@ -14,9 +14,9 @@ use crate::findings::{Findings, Outcome};
 
 use super::parts::{OPS, STEPS};
 
-/// Names a `wan_i2v` that was built with the feature `cuda`.
+/// Variable with the path of a `wan_i2v` that was built with the feature `cuda`.
 const WAN: &str = "GPU_WAN";
-/// How long it may be built for.
+/// Time limit of its build.
 const BUILD: Duration = Duration::from_secs(25);
 
 pub(super) fn run(bench: &Bench) -> Outcome {
@@ -57,7 +57,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// The program; why there is none.
+/// Returns the program, or the reason why there is none.
 fn wan() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os(WAN) {
         return Ok(named.into());
@@ -80,7 +80,7 @@ fn wan() -> Result<PathBuf, String> {
             _ => return Err("`wan_i2v` does not build here with the feature `cuda`".to_owned()),
         }
     }
-    // What was built stays: the next run goes on from there.
+    // The partial build is kept, and the next run continues it.
     let _ = build.kill();
     let _ = build.wait();
     Err(format!("`wan_i2v` was not built with the feature `cuda` within {} s", BUILD.as_secs()))

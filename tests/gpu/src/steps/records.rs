@@ -1,4 +1,4 @@
-//! CUPTI's records as they are, brought back: what fixtures of the decoder are made of.
+//! Unchanged records of CUPTI, from which fixtures of the decoder are made.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,12 +10,12 @@ use crate::bench::{Bench, succeeded};
 use crate::findings::{Findings, Outcome};
 use crate::fixture::Recording;
 
-/// What is brought back, in `OUT`.
+/// File of the records, in `OUT`.
 pub(crate) const FILE: &str = "records.txt.gz";
-/// Records of each kind that are kept.
+/// Number of records of each kind that are kept.
 const EACH: u64 = 20_000;
-/// A file that is larger does not come back.
-const MOST_BYTES: u64 = 15 << 20;
+/// Maximum size of the file.
+const MAX_BYTES: u64 = 15 << 20;
 
 pub(super) fn run(bench: &Bench) -> Outcome {
     let plain = bench.place("everything.records");
@@ -33,7 +33,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     let mut found = Findings::default();
     found.note("CUPTI's version", recording.version, "");
     found.note("records kept", recording.records.len(), "");
-    found.demand("size of the file", bytes, "B", (format!("<= {MOST_BYTES} B"), bytes <= MOST_BYTES));
+    found.demand("size of the file", bytes, "B", (format!("<= {MAX_BYTES} B"), bytes <= MAX_BYTES));
     for (kind, count) in &recording.totals {
         found.note(format!("records of kind {kind}"), *count, "");
     }

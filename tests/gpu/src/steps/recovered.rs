@@ -1,4 +1,4 @@
-//! A process that is killed while it records, and what is made of its spool.
+//! Kills a process while it records, and recovers its spool.
 
 use profiler_runtime::spool::recover;
 

@@ -1,5 +1,5 @@
-//! Calls of the runtime API: whether each has a record of the driver API with the same correlation
-//! id inside it.
+//! Calls of the runtime API: checks whether each contains a record of the driver API with the same
+//! correlation id.
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
@@ -12,10 +12,10 @@ use crate::bench::{Bench, slices, succeeded};
 use crate::findings::{Findings, Outcome};
 use crate::fixture::{Recording, kind};
 
-/// Names a libcudart.
+/// Variable with the path of a libcudart.
 const LIBRARY: &str = "GPU_CUDART";
 const BYTES: usize = 1 << 16;
-/// Calls that put work on a stream.
+/// Number of calls that put work on a stream.
 const CALLS: u64 = 6;
 
 type Fill = unsafe extern "C" fn(*mut c_void, c_int, usize, *mut c_void) -> c_int;
@@ -25,11 +25,11 @@ type Wait = unsafe extern "C" fn(*mut c_void) -> c_int;
 fn library() -> Option<Library> {
     let named = std::env::var_os(LIBRARY).into_iter();
     let others = ["libcudart.so.13", "libcudart.so.12", "libcudart.so"].map(Into::into);
-    // SAFETY: NVIDIA's library may run its constructors.
+    // SAFETY: NVIDIA's library can run its constructors.
     named.chain(others).find_map(|name| unsafe { Library::new(name) }.ok())
 }
 
-/// Fills and copies through the runtime API; nothing where there is none.
+/// Returns a function that fills and copies by the runtime API, or does nothing without one.
 pub(super) fn calls(bench: &Bench) -> impl FnOnce() {
     move || {
         let Some(library) = library() else { return };
@@ -82,7 +82,7 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// Whichever it is, the trace shows one launch for each.
+/// Checks that the trace has one launch per call in either case.
 fn shown(folder: &std::path::Path, found: &mut Findings) -> Result<(), String> {
     let session = std::fs::read_dir(folder).into_iter().flatten().flatten().next();
     let trace = Trace::read(&session.ok_or("the program wrote nothing")?.path());

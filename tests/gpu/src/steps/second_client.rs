@@ -1,4 +1,4 @@
-//! Another client of CUPTI in the process: before a session, and during one.
+//! Another client of CUPTI in the process, before and during a session.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -24,11 +24,11 @@ struct Other {
 }
 
 impl Other {
-    /// On the libcupti that this process has loaded.
+    /// Uses the libcupti that this process has loaded.
     fn open() -> Result<Self, String> {
         let path = loaded("libcupti").ok_or("no libcupti is loaded")?;
-        // SAFETY: loaded already; the functions have these signatures, and the library is never
-        // closed.
+        // SAFETY: the library is loaded already and never closed, and the functions have these
+        // signatures.
         unsafe {
             let library = Library::new(path).map_err(|error| error.to_string())?;
             let subscribe = *library.get::<Subscribe>(b"cuptiSubscribe\0").map_err(|error| error.to_string())?;
@@ -38,14 +38,14 @@ impl Other {
         }
     }
 
-    /// CUPTI's answer to `work` while it is subscribed, or why it could not be.
+    /// Runs `work` while this client is subscribed. Returns CUPTI's code for the subscription.
     fn meanwhile(&self, work: impl FnOnce()) -> i32 {
         let mut handle = ptr::null_mut();
-        // SAFETY: the place is a local; the callback is never asked for.
+        // SAFETY: the pointer is to a local variable, and no callback is enabled.
         let code = unsafe { (self.subscribe)(&mut handle, ignore, ptr::null_mut()) };
         work();
         if code == 0 {
-            // SAFETY: the handle is the one that was given.
+            // SAFETY: the handle is that of the subscription.
             unsafe { (self.unsubscribe)(handle) };
         }
         code

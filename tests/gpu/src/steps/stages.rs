@@ -1,4 +1,4 @@
-//! One recording of everything, three times: its figures against those that are known.
+//! Records all kinds of work, three times, and compares the figures with the known ones.
 
 use std::thread;
 
@@ -13,7 +13,8 @@ const SPIN: u64 = 300;
 
 pub(super) fn run(bench: &Bench) -> Outcome {
     let mut found = Findings::default();
-    // The very first work of a session is what others lose (pytorch#192021): each begins with some.
+    // Other profilers lose the first work of a session (pytorch#192021), so each session begins
+    // with work.
     for _ in 0..3 {
         session(bench, &mut found)?;
     }
@@ -85,7 +86,7 @@ fn judge(recorded: &Recorded, by_events: f64, found: &mut Findings) {
     found.note("shortest time from a call to its work", shortest_way(&trace.json), "µs");
 }
 
-/// The shortest arrow from a call to what it launched.
+/// Returns the shortest arrow from a call to its work.
 fn shortest_way(trace: &Value) -> f64 {
     let ends = |phase: &'static str| {
         let all = trace["traceEvents"].as_array().map(Vec::as_slice).unwrap_or_default();

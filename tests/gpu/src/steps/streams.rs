@@ -1,4 +1,5 @@
-//! Several threads with several streams each: whose work is whose, and what ran at once.
+//! Several threads with several streams each: checks the owner of each piece of work, and what ran
+//! concurrently.
 
 use std::collections::HashSet;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What tools see: NVTX ranges, and the CUDA capture range.
+//! The NVTX ranges and the CUDA capture range that tools see.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use crate::findings::{Findings, Outcome};
 use super::nsys::nsys;
 use super::parts::{OPS, RANGES, STEPS};
 
-/// Names the library of the tests' own NVTX tool.
+/// Variable with the path of the tests' NVTX tool.
 const TOOL: &str = "GPU_NVTX_TOOL";
 
-/// The program with the tests' own tool attached; Nsight Systems is asked in its own step.
+/// Runs the program with the tests' own tool. Nsight Systems has a separate step.
 pub(super) fn nvtx(bench: &Bench) -> Outcome {
     let beside = this_program().with_file_name("libnvtx_tool.so");
     let tool = std::env::var_os(TOOL).map_or(beside, PathBuf::from);
@@ -40,11 +40,11 @@ pub(super) fn nvtx(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// The program opens the range for each of its recordings; with Nsight Systems, that is a report
-/// each.
+/// Checks that the program opens the range for each recording. With Nsight Systems, each is a
+/// report.
 pub(super) fn capture_range(bench: &Bench) -> Outcome {
     let mut found = Findings::default();
-    // The double of libcuda writes down what is called.
+    // The double of libcuda logs the calls.
     let log = std::env::var_os("CUDA_DOUBLE_LOG").map(PathBuf::from);
     let calls = |what: &str| {
         let text = log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is here: driver, device, libraries; and whether CUPTI starts.
+//! The available driver, device and libraries, and whether CUPTI starts.
 
 use std::fs;
 
@@ -35,13 +35,13 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// The version of the kernel's module.
+/// Returns the version of the kernel module.
 fn kernel_module() -> Value {
     let text = fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     text.lines().next().map_or_else(|| "`/proc/driver/nvidia/version` is not there".into(), Into::into)
 }
 
-/// The file of a library that this process has loaded.
+/// Returns the file of a library that this process has loaded.
 pub(super) fn loaded(name: &str) -> Option<String> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let file = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);
