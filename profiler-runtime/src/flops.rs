@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_that_do_not_fit_have_no_flops_and_do_not_overflow() {
+    fn mismatched_shapes_have_no_operations_and_nothing_overflows() {
         assert_eq!((linear(&[2, 3], &[4, 5]), linear(&[], &[4, 5]), matmul(&[3], &[3, 4])), (0, 0, 0));
         assert_eq!(conv2d(&[1, 3, 2, 2], &[8, 3, 5, 5], [1, 1], [0, 0]), 0, "the kernel is larger than the input");
         assert_eq!(conv2d(&[1, 3, 8, 8], &[8, 3, 3, 3], [0, 0], [0, 0]), 2 * 8 * 27 * 36, "a stride of 0 is none");

@@ -26,7 +26,7 @@ pub(crate) struct Draft {
     origins: Origins,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
-    /// Upstream names without an effect here, each with the place where it is written.
+    /// Upstream names without an effect here, each with the key where it is written.
     accepted: Vec<(UpstreamName, String)>,
     /// Output folder of a configuration for Proton.
     proton_dir: Option<PathBuf>,
@@ -63,12 +63,12 @@ impl Draft {
         Self { config, warnings, origins, ..Self::new(origin) }
     }
 
-    /// Sets a field to a value written at `place`, if it fits.
-    pub(crate) fn change(&mut self, field: &str, value: &Value, place: &str) {
+    /// Sets a field to a value given under `key`, if it fits.
+    pub(crate) fn change(&mut self, field: &str, value: &Value, key: &str) {
         if let Some(field) = Field::named(field) {
             // The old value's warnings no longer apply.
             self.warnings.retain(|warning| warning.path != field.name);
-            self.set(field, value, place, Origin::Request);
+            self.set(field, value, key, Origin::Request);
         }
     }
 
@@ -88,28 +88,28 @@ impl Draft {
         }
     }
 
-    /// Sets a field from text such as a flag's value, written at `place`. Returns false if it does
+    /// Sets a field from text such as a flag's value, given under `key`. Returns false if it does
     /// not fit.
-    pub(crate) fn set_text(&mut self, name: &str, text: &str, place: &str, origin: Origin) -> bool {
+    pub(crate) fn set_text(&mut self, name: &str, text: &str, key: &str, origin: Origin) -> bool {
         match Field::named(name) {
-            Some(field) => self.set(field, &field.kind.value_of(text), place, origin),
-            None => self.set_upstream(name, &Value::from(text), place),
+            Some(field) => self.set(field, &field.kind.value_of(text), key, origin),
+            None => self.set_upstream(name, &Value::from(text), key),
         }
     }
 
     /// Sets a field if the value fits; otherwise adds a problem.
-    fn set(&mut self, field: &'static Field, value: &Value, place: &str, origin: Origin) -> bool {
+    fn set(&mut self, field: &'static Field, value: &Value, key: &str, origin: Origin) -> bool {
         let known = value.as_str().and_then(|value| UpstreamName::find_value(field.name, value));
         if let Some(row) = known {
-            self.accept(row, place);
+            self.accept(row, key);
             let torch = Value::from(Profiler::Torch.as_str());
-            return self.set(field, &torch, place, origin);
+            return self.set(field, &torch, key, origin);
         }
-        if !self.check(field, value, place) {
+        if !self.check(field, value, key) {
             return false;
         }
         if !(field.set)(&mut self.config, value) {
-            self.add_problem(field.kind.mismatch(place, value));
+            self.add_problem(field.kind.mismatch(key, value));
             return false;
         }
         self.faulty.remove(field.name);
@@ -130,8 +130,8 @@ impl Draft {
     }
 
     /// Adds a problem with its remedy.
-    pub(super) fn refuse(&mut self, place: &str, message: impl Into<String>, remedy: &str) {
-        self.add_problem(Problem::new(place, message).suggest(remedy));
+    pub(super) fn refuse(&mut self, key: &str, message: impl Into<String>, remedy: &str) {
+        self.add_problem(Problem::new(key, message).suggest(remedy));
     }
 
     /// Returns whether the values of all these fields were read without a problem.
@@ -192,8 +192,8 @@ impl Draft {
         if problems.is_empty() { Ok(Self { problems, origin, ..self }) } else { Err(ConfigError { problems, origin }) }
     }
 
-    fn check(&mut self, field: &'static Field, value: &Value, place: &str) -> bool {
-        let problems = field.kind.check(place, value);
+    fn check(&mut self, field: &'static Field, value: &Value, key: &str) -> bool {
+        let problems = field.kind.check(key, value);
         let is_valid = problems.is_empty();
         if !is_valid {
             self.faulty.insert(field.name);
@@ -203,15 +203,15 @@ impl Draft {
     }
 
     /// Handles a name that is not a field here: one of upstream's, or a mistake.
-    fn set_upstream(&mut self, name: &str, value: &Value, place: &str) -> bool {
+    fn set_upstream(&mut self, name: &str, value: &Value, key: &str) -> bool {
         match UpstreamName::find(Location::Field, name) {
             Some(row) if row.name == PROTON_DIR => {
                 let folder = value.as_str().filter(|folder| !folder.is_empty());
                 self.proton_dir = folder.map(PathBuf::from);
             }
-            Some(row) => self.accept(row, place),
+            Some(row) => self.accept(row, key),
             None => {
-                self.add_problem(Problem::new(place, "unknown field").did_you_mean(UpstreamName::nearest_field(name)));
+                self.add_problem(Problem::new(key, "unknown field").did_you_mean(UpstreamName::nearest_field(name)));
                 return false;
             }
         }
@@ -227,7 +227,7 @@ impl Draft {
                 accepted.into_iter().partition(|(row, _)| row.treatment == treatment);
             accepted = others;
             let Treatment::Accepted { warning } = treatment else { continue };
-            let places: Vec<&str> = alike.iter().map(|(_, place)| place.as_str()).collect();
+            let places: Vec<&str> = alike.iter().map(|(_, key)| key.as_str()).collect();
             let names: Vec<String> = alike.iter().map(|(row, _)| format!("`{}`", row.name)).collect();
             let verb = if names.len() == 1 { "does" } else { "do" };
             self.warn(places.join(", "), format!("{} {verb} nothing here: {warning}", names.join(", ")));
@@ -250,8 +250,8 @@ impl Draft {
     }
 
     /// Accepts an upstream name without an effect here, which gets a warning at the end.
-    pub(crate) fn accept(&mut self, row: UpstreamName, place: &str) {
-        self.accepted.push((row, place.to_owned()));
+    pub(crate) fn accept(&mut self, row: UpstreamName, key: &str) {
+        self.accepted.push((row, key.to_owned()));
     }
 }
 

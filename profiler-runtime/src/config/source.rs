@@ -76,30 +76,30 @@ impl ProfilerConfig {
     }
 }
 
-/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`, whose name is `place`: JSON if it
+/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`, whose name is `setting`: JSON if it
 /// begins with `{`, otherwise the path of a file.
-pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Environment<'_>) -> Draft {
+pub(crate) fn inline_or_file(text: &str, setting: &str, origin: Origin, env: Environment<'_>) -> Draft {
     let text = text.trim();
     if text.starts_with('{') {
         return parsed(Format::Json, text, origin);
     }
     match paths::expand(Path::new(text), env) {
-        Ok(path) => file(&path, place),
-        Err(problem) => failed(origin, Problem { path: place.into(), ..problem }),
+        Ok(path) => file(&path, setting),
+        Err(problem) => failed(origin, Problem { path: setting.into(), ..problem }),
     }
 }
 
-/// Reads a file. `place` is the name of the setting with its path, if the setting could also hold
+/// Reads a file. `setting` is the name of the setting with its path, if the setting could also hold
 /// JSON text.
-fn file(path: &Path, place: &str) -> Draft {
+fn file(path: &Path, setting: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
     match Format::from_path(path).and_then(|format| Ok((format, read(path)?))) {
         Ok((format, text)) => parsed(format, &text, origin),
-        Err(problem) if place.is_empty() => failed(origin, problem),
+        Err(problem) if setting.is_empty() => failed(origin, problem),
         Err(problem) => {
             let remedy = problem.suggestion.iter().map(String::as_str).chain(["JSON text has to begin with `{`"]);
             let suggestion = Some(remedy.collect::<Vec<_>>().join("; "));
-            failed(origin, Problem { path: place.into(), suggestion, ..problem })
+            failed(origin, Problem { path: setting.into(), suggestion, ..problem })
         }
     }
 }

@@ -223,9 +223,9 @@ mod tests {
     #[test]
     fn the_page_has_every_name_of_upstreams() {
         let mut table = String::from("| name | where | since | here |\n|---|---|---|---|\n");
-        let places = [(Location::Field, "field"), (Location::Body, "request"), (Location::Variable, "environment")];
-        for (row, place) in
-            places.into_iter().flat_map(|(of, place)| UpstreamName::all(of).map(move |row| (row, place)))
+        let locations = [(Location::Field, "field"), (Location::Body, "request"), (Location::Variable, "environment")];
+        for (row, shown) in
+            locations.into_iter().flat_map(|(location, shown)| UpstreamName::all(location).map(move |row| (row, shown)))
         {
             let treatment = match row.treatment {
                 Treatment::Sets(field) if field == row.name => "done".to_owned(),
@@ -234,7 +234,7 @@ mod tests {
                 Treatment::Accepted { warning } => format!("accepted with a warning: {warning}"),
                 Treatment::Refused { reason } => format!("refused: {reason}"),
             };
-            table.push_str(&format!("| `{}` | {place} | {} | {treatment} |\n", row.name, row.since));
+            table.push_str(&format!("| `{}` | {shown} | {} | {treatment} |\n", row.name, row.since));
         }
         crate::config::documented("upstream.md", "names", &table);
     }

@@ -70,12 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn every_site_has_a_place_of_its_own() {
+    fn every_site_has_an_index_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..1000 {
-            let (segment, place) = locate(number);
-            assert!(place < (FIRST as usize) << segment);
-            assert!(seen.insert((segment, place)));
+            let (segment, index) = locate(number);
+            assert!(index < (FIRST as usize) << segment);
+            assert!(seen.insert((segment, index)));
         }
         assert!(locate((1 << 31) - 1).0 < SEGMENTS);
         let labels = Labels::new();

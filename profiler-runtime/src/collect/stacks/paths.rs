@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn symbol_table_and_profiler_complete_the_line_tables() {
+    fn line_tables_are_completed_from_other_sources() {
         assert_eq!(completed(&["linear"], Some("wan::layers::linear")), ["wan::layers::linear"]);
         assert_eq!(completed(&["sum<f32>", "norm"], Some("wan::norm")), ["sum", "wan::norm"]);
         let run = "run_recorded<(u64, f32), wan::block::{closure_env#0}>";

@@ -112,7 +112,7 @@ impl Active {
             None => names.claim(base, ranks, env),
         };
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
-        let place = match config.folder() {
+        let reserved = match config.folder() {
             None => claim(None)?,
             Some(Folder::Chosen(base)) => claim(Some(&base))?,
             // The user did not configure this folder, so the session can do without it.
@@ -122,13 +122,13 @@ impl Active {
             })?,
         };
         warnings.extend(rank_warning);
-        warnings.extend((ranks.in_job && !place.is_shared).then(|| place::separate_folder_warning(ranks, env)));
-        warnings.extend(place.warnings);
+        warnings.extend((ranks.in_job && !reserved.is_shared).then(|| place::separate_folder_warning(ranks, env)));
+        warnings.extend(reserved.warnings);
         let options = ExportOptions::from(&config);
         warnings.extend(export::obstacles(&options, ranks.rank));
-        warnings.extend(place.folder.as_deref().and_then(export::shortcomings));
+        warnings.extend(reserved.folder.as_deref().and_then(export::shortcomings));
         let context = Context {
-            session: place.session.to_string(),
+            session: reserved.session.to_string(),
             rank: ranks.rank,
             local_rank: ranks.local_rank,
             world_size: ranks.world_size,
@@ -142,8 +142,8 @@ impl Active {
             ..Context::default()
         };
         Ok(Self {
-            stopped: ExportHandle::new(place.session, place.folder),
-            claim: place.claim,
+            stopped: ExportHandle::new(reserved.session, reserved.folder),
+            claim: reserved.claim,
             context,
             reported_unknown: Vec::new(),
             aliases: parsed.aliases,

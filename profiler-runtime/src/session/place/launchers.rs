@@ -269,7 +269,7 @@ mod tests {
         read(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into()))
     }
 
-    fn of(rank: u32, local_rank: u32, world_size: u32) -> Ranks {
+    fn ranks_of(rank: u32, local_rank: u32, world_size: u32) -> Ranks {
         Ranks { rank, local_rank, world_size, in_job: true }
     }
 
@@ -278,7 +278,7 @@ mod tests {
         for Launcher { rank, local_rank, size, .. } in LAUNCHERS.iter().filter(|launcher| launcher.sets_size) {
             for (local_rank, size) in local_rank.iter().flat_map(|local| size.iter().map(move |size| (local, size))) {
                 let (ranks, warning) = read_from(&[(rank, "5"), (local_rank, "1"), (size, "8")]);
-                assert_eq!((ranks, warning), (of(5, 1, 8), None), "{rank}");
+                assert_eq!((ranks, warning), (ranks_of(5, 1, 8), None), "{rank}");
             }
         }
     }
@@ -287,9 +287,9 @@ mod tests {
     fn the_first_complete_family_wins_and_none_is_rank_0_of_1() {
         let slurm = [("SLURM_PROCID", "2"), ("SLURM_LOCALID", "0"), ("SLURM_NTASKS", "4")];
         let (ranks, _) = read_from(&[&[("RANK", "1")], &slurm[..]].concat());
-        assert_eq!(ranks, of(2, 0, 4), "`RANK` alone is not a family");
+        assert_eq!(ranks, ranks_of(2, 0, 4), "`RANK` alone is not a family");
         let (ranks, _) = read_from(&[&[("RANK", "1"), ("WORLD_SIZE", "2")], &slurm[..]].concat());
-        assert_eq!(ranks, of(1, 1, 2));
+        assert_eq!(ranks, ranks_of(1, 1, 2));
         assert_eq!(read_from(&[]), (ALONE, None));
     }
 
@@ -337,10 +337,10 @@ mod tests {
 
     #[test]
     fn a_pod_is_the_rank_of_its_index_and_asks_for_the_size() {
-        assert_eq!(read_from(&[(POD_INDEX, "3"), ("WORLD_SIZE", "4")]), (of(3, 0, 4), None));
+        assert_eq!(read_from(&[(POD_INDEX, "3"), ("WORLD_SIZE", "4")]), (ranks_of(3, 0, 4), None));
         for size in [&[][..], &[("WORLD_SIZE", "3")], &[("WORLD_SIZE", "many")]] {
             let (ranks, warning) = read_from(&[&[(POD_INDEX, "3")], size].concat());
-            assert_eq!(ranks, of(3, 0, 4), "{size:?}");
+            assert_eq!(ranks, ranks_of(3, 0, 4), "{size:?}");
             assert!(warning.is_some_and(|warning| warning.ends_with(SET_SIZE)), "{size:?}");
         }
         let (first, _) = read_from(&[(POD_INDEX, "0")]);

@@ -22,8 +22,8 @@ fn launched_as(id: &'static str) -> impl Fn(&str) -> Option<OsString> {
 #[test]
 fn a_name_begins_with_the_time_without_separators() {
     assert_eq!(compact("2026-01-31T23:59:59.123Z"), "20260131-235959");
-    let place = Names::default().claim(None, ALONE, nothing_set).unwrap();
-    assert!(is_token(place.session.as_str()) && place.session.as_str().ends_with("-1"), "{}", place.session);
+    let reserved = Names::default().claim(None, ALONE, nothing_set).unwrap();
+    assert!(is_token(reserved.session.as_str()) && reserved.session.as_str().ends_with("-1"), "{}", reserved.session);
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn a_taken_name_warns_that_other_ranks_may_use_it() {
     let base = tempfile::tempdir().unwrap();
     fs::create_dir(base.path().join("job")).unwrap();
     fs::write(base.path().join("job/trace_rank3.json"), "").unwrap();
-    let place = Names::default().claim(Some(base.path()), rank(3), launched_as("job")).unwrap();
-    assert_eq!(place.session.as_str(), "job-2");
-    assert!(place.warnings[0].starts_with("`job` has artifacts of rank 3 already"), "{:?}", place.warnings);
+    let reserved = Names::default().claim(Some(base.path()), rank(3), launched_as("job")).unwrap();
+    assert_eq!(reserved.session.as_str(), "job-2");
+    assert!(reserved.warnings[0].starts_with("`job` has artifacts of rank 3 already"), "{:?}", reserved.warnings);
 }
 
 /// Threads of one process have the same process id, as two containers have.
@@ -86,11 +86,11 @@ fn processes_with_the_same_id_and_rank_never_share_a_folder() {
             start.wait();
             Names::default().claim(Some(base.path()), ALONE, &env).unwrap()
         };
-        let places: Vec<Reservation> = std::thread::scope(|scope| {
+        let reservations: Vec<Reservation> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..16).map(|_| scope.spawn(claim)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let folders: std::collections::HashSet<_> = places.iter().map(|place| &place.folder).collect();
+        let folders: std::collections::HashSet<_> = reservations.iter().map(|reserved| &reserved.folder).collect();
         assert_eq!(folders.len(), 16);
     }
 }
@@ -98,10 +98,10 @@ fn processes_with_the_same_id_and_rank_never_share_a_folder() {
 #[test]
 fn a_claim_ends_with_its_session_and_names_contain_the_host() {
     let base = tempfile::tempdir().unwrap();
-    let place = Names::default().claim(Some(base.path()), rank(0), launched_as("job")).unwrap();
+    let reserved = Names::default().claim(Some(base.path()), rank(0), launched_as("job")).unwrap();
     let claim = base.path().join("job/.rank0.claim");
     assert!(claim.exists());
-    drop(place);
+    drop(reserved);
     assert!(!claim.exists());
     let own = Names::default().claim(None, ALONE, nothing_set).unwrap().session;
     let host: String = plain(&host::name()).chars().take(HOST_LENGTH).collect();
@@ -111,9 +111,9 @@ fn a_claim_ends_with_its_session_and_names_contain_the_host() {
 #[test]
 fn an_id_that_is_no_plain_name_is_refused_with_a_warning() {
     for id in ["../escape", "a/b", "..", "a b", "ü"] {
-        let place = Names::default().claim(None, ALONE, launched_as(id)).unwrap();
-        assert_ne!(place.session.as_str(), id);
-        assert!(place.warnings[0].starts_with("`PROFILER_SESSION_ID` is "), "{:?}", place.warnings);
+        let reserved = Names::default().claim(None, ALONE, launched_as(id)).unwrap();
+        assert_ne!(reserved.session.as_str(), id);
+        assert!(reserved.warnings[0].starts_with("`PROFILER_SESSION_ID` is "), "{:?}", reserved.warnings);
     }
 }
 
@@ -151,14 +151,14 @@ fn a_jobs_folder_is_new_and_every_rank_finds_it() {
     let base = tempfile::tempdir().unwrap();
     let reserve =
         |names: &mut Names| names.reserve(Some(base.path()), None, None, ALONE, launched_as("job-7")).unwrap();
-    let place = reserve(&mut Names::default());
-    assert_eq!(place.folder, Some(base.path().join("job-7")));
+    let reserved = reserve(&mut Names::default());
+    assert_eq!(reserved.folder, Some(base.path().join("job-7")));
     for rank in [0, 1] {
-        let of_rank = claim_assigned(place.session.clone(), Some(base.path()), Some(rank)).unwrap();
-        assert_eq!((of_rank.folder, of_rank.session.as_str()), (place.folder.clone(), "job-7"));
+        let of_rank = claim_assigned(reserved.session.clone(), Some(base.path()), Some(rank)).unwrap();
+        assert_eq!((of_rank.folder, of_rank.session.as_str()), (reserved.folder.clone(), "job-7"));
     }
     fs::write(base.path().join("job-7/manifest_rank1.json"), "").unwrap();
-    let error = claim_assigned(place.session, Some(base.path()), Some(1)).unwrap_err();
+    let error = claim_assigned(reserved.session, Some(base.path()), Some(1)).unwrap_err();
     assert!(error.to_string().contains("it holds artifacts of rank 1 already"), "{error}");
     assert_eq!(reserve(&mut Names::default()).session.as_str(), "job-7-2", "a coordinator started again");
 }

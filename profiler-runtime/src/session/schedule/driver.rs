@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_loop_beside_the_first_does_not_count() {
+    fn a_second_loop_next_to_the_first_does_not_count() {
         let mut driver = Driver::new(None);
         assert_eq!(end(&mut driver, REQUEST, None), COUNTED);
         assert_eq!(end(&mut driver, DENOISE, None), IGNORED);

@@ -85,12 +85,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_fits_beats_an_earlier_one_of_another_version() {
+    fn a_fitting_version_beats_another_in_an_earlier_folder() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (folder.path().join("old"), folder.path().join("new"));
-        for (place, name) in [(&old, "libcupti.so.11.8"), (&old, PLAIN), (&new, "libcupti.so.12")] {
-            fs::create_dir_all(place).unwrap();
-            fs::write(place.join(name), "").unwrap();
+        for (dir, name) in [(&old, "libcupti.so.11.8"), (&old, PLAIN), (&new, "libcupti.so.12")] {
+            fs::create_dir_all(dir).unwrap();
+            fs::write(dir.join(name), "").unwrap();
         }
         let found = ranked(12, &[old.clone(), new.clone()]);
         let files: Vec<_> = found.iter().filter(|path| path.is_absolute()).collect();
