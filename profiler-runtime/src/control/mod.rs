@@ -65,7 +65,8 @@ pub fn start_profile() -> Result<SessionId, Error> {
     begin(parsed).map(|handle| handle.session().clone())
 }
 
-/// Starts a session with this configuration, built in code or read from flags, a file or a text.
+/// Starts a session with the given configuration, built in code or read from flags, a file or a
+/// text.
 ///
 /// # Errors
 ///

@@ -1,10 +1,10 @@
 //! Starts and stops sessions by a signal or a file, without code or a port.
 //!
-//! Triggers act on the [installed](super::job::set_controller) controller, so in a single process, in a
-//! worker and in a coordinator's process they have the effect of a request over HTTP. Each trigger
-//! has a thread that only waits. Both are off unless the configuration names them. A caller that
-//! arms triggers that are armed already shares them: a signal handled twice would start a session
-//! and stop it at once.
+//! Triggers act on the [installed](super::job::set_controller) controller, so in a single process,
+//! in a worker and in a coordinator's process they have the effect of a request over HTTP. Each
+//! trigger has a thread that only waits. Both are off unless the configuration names them. A caller
+//! that arms triggers that are armed already shares them: a signal handled twice would start a
+//! session and stop it at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};

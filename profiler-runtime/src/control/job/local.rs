@@ -36,7 +36,8 @@ pub fn set_controller(controller: Arc<dyn Controller>) {
     drop(before);
 }
 
-/// Returns the controller on which triggers act: [`LocalController`] unless [`set_controller`] has set another.
+/// Returns the controller on which triggers act: [`LocalController`] unless [`set_controller`] has
+/// set another.
 #[must_use]
 pub fn controller() -> Arc<dyn Controller> {
     Arc::clone(&INSTALLED.lock().unwrap_or_else(PoisonError::into_inner))
