@@ -1,7 +1,7 @@
 //! The program that is profiled: however it ends, forks, logs or is built, and whatever fails under
 //! it, it does what it would have done.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 #[cfg(target_os = "linux")]
 mod clocks;
