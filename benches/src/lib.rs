@@ -1,9 +1,9 @@
 //! Benchmarks of the cost of one span, compared with other profilers in one run.
 //!
-//! `cargo bench -p profiler-benches` prints the tables of `docs/costs.md`. Each sample is taken in a new
-//! child process, because most profilers have one global state per process. The subjects alternate
-//! within each round, so that a noisy machine favours none. A subject that cannot prove that it
-//! recorded is an error, so nothing is compared with a no-op.
+//! `cargo bench -p profiler-benches` prints the tables of `docs/costs.md`. Each sample is taken in
+//! a new child process, because most profilers have one global state per process. The subjects
+//! alternate within each round, so that a noisy machine favours none. A subject that cannot prove
+//! that it recorded is an error, so nothing is compared with a no-op.
 //!
 //! This library does not depend on the other profilers. They are dev-dependencies of the bench
 //! targets (`subjects/`), so building or testing the workspace does not build them.

@@ -1,13 +1,13 @@
 //! Allocations and releases of memory, reported by allocators and frameworks.
 //!
 //! A framework reports its device memory with [`record_alloc`], [`record_free`] and
-//! [`record_out_of_memory`]. An allocation is attributed to the range that is open on the allocating
-//! thread. Nothing is recorded unless a session records memory.
+//! [`record_out_of_memory`]. An allocation is attributed to the range that is open on the
+//! allocating thread. Nothing is recorded unless a session records memory.
 
-// An allocation is two entries, `Memory` (time, action, device) and `Block` (address, bytes), in the
-// stream of the allocating thread. A release is recorded before it happens and an allocation after
-// it, so another thread that gets the same address always records later. A thread that records
-// ranges takes no lock and allocates nothing; for other threads see `buffer::append_all`.
+// An allocation is two entries, `Memory` (time, action, device) and `Block` (address, bytes), in
+// the stream of the allocating thread. A release is recorded before it happens and an allocation
+// after it, so another thread that gets the same address always records later. A thread that
+// records ranges takes no lock and allocates nothing; for other threads see `buffer::append_all`.
 
 pub use crate::device::Device;
 #[doc(hidden)]

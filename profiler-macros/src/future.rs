@@ -1,5 +1,5 @@
-//! Expands functions that return a future: the range is the future's instrumented from its first poll, not
-//! the call that creates it.
+//! Expands functions that return a future: the range is the future's instrumented from its first
+//! poll, not the call that creates it.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};

@@ -1,4 +1,5 @@
-//! Records futures: a range is the future's whole life, and each poll shows on the thread it ran on.
+//! Records futures: a range is the future's whole life, and each poll shows on the thread it ran
+//! on.
 //!
 //! ```text
 //! cargo run -p profiler-runtime --example async

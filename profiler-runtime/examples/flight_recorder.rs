@@ -17,7 +17,8 @@ fn serve_step(milliseconds: u64) {
 }
 
 fn main() -> Result<(), Error> {
-    // Once 16 MiB are full, the newest ranges overwrite the oldest. A dump shows the last five steps.
+    // Once 16 MiB are full, the newest ranges overwrite the oldest. A dump shows the last five
+    // steps.
     start_profile_with(ProfilerConfig::torch("./perf").ring(true).ring_steps(5).max_buffer_mb(16))?;
     for step in 0..40 {
         let began = Instant::now();

@@ -55,8 +55,8 @@ impl Bench {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: Some(lock) }
     }
 
-    /// Creates a folder without a lock: the sessions are those of child processes, so other tests can
-    /// run at the same time.
+    /// Creates a folder without a lock: the sessions are those of child processes, so other tests
+    /// can run at the same time.
     pub fn of_children() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _lock: None }
     }

@@ -93,8 +93,8 @@ pub struct Context {
     /// Requested artifacts.
     #[serde(skip)]
     pub options: ExportOptions,
-    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls drove
-    /// it, or nothing did.
+    /// Number of the site of the loop that drove the schedule; `None` if bare `next_step()` calls
+    /// drove it, or nothing did.
     pub step_site: Option<u32>,
     /// Iterations that passed between the session's start and that of the recording: the number of
     /// the first recorded step.

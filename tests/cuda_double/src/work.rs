@@ -105,8 +105,8 @@ struct Function(&'static CStr);
 /// The requirements of CUDA's function.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuModuleLoadData(module: *mut *mut c_void, image: *const c_char) -> c_int {
-    // SAFETY: the caller passes a valid pointer for the module; PTX is a string, and lives as long as the
-    // program here.
+    // SAFETY: the caller passes a valid pointer for the module; PTX is a string, and lives as long
+    // as the program here.
     unsafe { *module = image.cast_mut().cast() };
     0
 }

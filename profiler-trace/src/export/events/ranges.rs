@@ -1,4 +1,5 @@
-//! Ranges: those of threads, the lives of async ones, and iterations between bare `next_step()` calls.
+//! Ranges: those of threads, the lives of async ones, and iterations between bare `next_step()`
+//! calls.
 
 use crate::model::{CallArgs, Slice, Task, Trace};
 use profiler_core::site::{Kind, Site};
@@ -132,7 +133,8 @@ impl Event for Life<'_> {
     }
 }
 
-/// An iteration between bare `next_step()` calls. It is no function's time, so it has a separate row.
+/// An iteration between bare `next_step()` calls. It is no function's time, so it has a separate
+/// row.
 pub(in crate::export) struct BareStep {
     times: (u64, u64),
     number: u64,

@@ -160,7 +160,8 @@ impl Paths {
         Self(StageTree::new())
     }
 
-    /// Returns the ranges of a path, innermost first; empty for an allocation outside of all ranges.
+    /// Returns the ranges of a path, innermost first; empty for an allocation outside of all
+    /// ranges.
     pub(crate) fn sites(&self, path: NodeId) -> impl Iterator<Item = &'static Site> + '_ {
         let mut next = path;
         std::iter::from_fn(move || {

@@ -90,9 +90,9 @@ impl OpsBuilder {
         }
     }
 
-    /// Adds the iterations between bare `next_step()` calls as one row: their duration, and the GPU time
-    /// of work launched during them. Ranges that ran during them on any thread are their CPU time
-    /// but not their self time.
+    /// Adds the iterations between bare `next_step()` calls as one row: their duration, and the GPU
+    /// time of work launched during them. Ranges that ran during them on any thread are their CPU
+    /// time but not their self time.
     fn add_bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let at = self.add(None, false, &CallArgs::default());

@@ -76,8 +76,8 @@ impl Launched {
     }
 }
 
-/// Returns the GPU time of work launched by any thread between bare `next_step()` calls. `steps` are
-/// sorted.
+/// Returns the GPU time of work launched by any thread between bare `next_step()` calls. `steps`
+/// are sorted.
 pub(super) fn time_in_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
     let calls: HashMap<u32, u64> =
         gpu.calls.iter().rev().map(|placed| (placed.call.correlation, placed.call.begin)).collect();

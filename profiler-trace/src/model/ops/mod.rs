@@ -4,10 +4,10 @@
 //! One pass over the slices builds a group per name, shapes and stack. [`OpTable::rows`] merges
 //! these groups for a particular table, so every table has the same sums. CPU times are those of
 //! the threads' slices: an async range is one row with the time of its polls and, separately, its
-//! life; the iterations between bare `next_step()` calls have rows of their own. The sum of all self
-//! times is therefore exactly the time in which the threads ran a range. Where overlapping guards
-//! are siblings, both have the time that they share, but the total counts it once and never exceeds
-//! the threads' time.
+//! life; the iterations between bare `next_step()` calls have rows of their own. The sum of all
+//! self times is therefore exactly the time in which the threads ran a range. Where overlapping
+//! guards are siblings, both have the time that they share, but the total counts it once and never
+//! exceeds the threads' time.
 
 mod builder;
 mod complete;

@@ -36,8 +36,8 @@ pub struct KeyAverage {
     /// rows add up to the time of the outermost ranges.
     pub self_cpu_time: Duration,
     /// Time from start to end; for an async range, in its polls. A call inside another of the same
-    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls, the time
-    /// in which threads ran ranges.
+    /// name counts in both, as in PyTorch. For the iterations between bare `next_step()` calls, the
+    /// time in which threads ran ranges.
     pub cpu_time: Duration,
     /// Time of the GPU work (kernels, copies, fills) that it launched itself; concurrent work
     /// counts individually. `None` if the GPU was not recorded.
@@ -51,8 +51,8 @@ pub struct KeyAverage {
     /// Host memory allocated minus freed from start to end, in bytes.
     pub cpu_memory: Option<i64>,
     /// Device memory allocated minus freed outside of all inner ranges, in bytes: as reported with
-    /// [`record_alloc`](profiler_core::memory::record_alloc), otherwise as CUDA recorded it. `None` if
-    /// neither exists.
+    /// [`record_alloc`](profiler_core::memory::record_alloc), otherwise as CUDA recorded it. `None`
+    /// if neither exists.
     pub self_cuda_memory: Option<i64>,
     /// Device memory allocated minus freed from start to end, in bytes.
     pub cuda_memory: Option<i64>,
@@ -82,8 +82,8 @@ pub struct KeyAverage {
     /// for GPU work.
     pub kind: Option<Kind>,
     /// Wall time, waiting included: of an async range from first poll to end, or of the iterations
-    /// between bare `next_step()` calls from one call to the next. `None` for other rows, whose CPU time
-    /// is their wall time.
+    /// between bare `next_step()` calls from one call to the next. `None` for other rows, whose CPU
+    /// time is their wall time.
     pub wall_time: Option<Duration>,
     /// Number of polls of an async range; 0 for others.
     pub polls: u64,

@@ -44,9 +44,9 @@ impl<'a> SecondPass<'a> {
     }
 
     /// Reads the threads, some of which have lanes. Returns the time in which at least one stage
-    /// ran, and the time in which threads ran ranges between bare `next_step()` calls. With one row,
-    /// top-level stages do not overlap and their sum is already known, so nothing is read unless
-    /// another result needs it.
+    /// ran, and the time in which threads ran ranges between bare `next_step()` calls. With one
+    /// row, top-level stages do not overlap and their sum is already known, so nothing is read
+    /// unless another result needs it.
     pub(super) fn read<'b>(self, threads: impl Iterator<Item = (Decoder<'b>, bool)>, only_row: bool) -> (u64, u64) {
         if only_row && self.tasks.len() == 0 && self.bare == (0, 0) && self.kept.is_empty() {
             return (self.stages.node(StageTree::ROOT).children_ns, 0);

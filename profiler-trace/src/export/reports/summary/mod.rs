@@ -83,7 +83,7 @@ fn page_with(trace: &Trace, missing: &[MissingArtifact], max_stages: usize) -> S
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
     memory::report::push_section(&mut page, trace);
-    push_sentences(&mut page, "MissingArtifact", &by_reason(missing).collect::<Vec<_>>());
+    push_sentences(&mut page, "Missing", &by_reason(missing).collect::<Vec<_>>());
     push_sentences(&mut page, "Losses", &losses::all(trace));
     push_profiler(&mut page, trace);
     page

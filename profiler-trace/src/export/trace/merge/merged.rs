@@ -11,8 +11,8 @@ pub struct MergeOptions {
 }
 
 impl MergeOptions {
-    /// Merges even ranks of different sessions, and traces without clock anchors; [`MergedTrace::notes`]
-    /// mentions it.
+    /// Merges even ranks of different sessions, and traces without clock anchors;
+    /// [`MergedTrace::notes`] mentions it.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -30,7 +30,7 @@ pub struct MergedTrace {
     pub bytes: u64,
     /// Session of the ranks; if different sessions were forced together, the first rank's.
     pub session: String,
-    /// MergedTrace ranks, in ascending order.
+    /// Merged ranks, in ascending order.
     pub ranks: Vec<MergedRank>,
     /// Sentences about what was forced and which ranks are missing.
     pub notes: Vec<String>,

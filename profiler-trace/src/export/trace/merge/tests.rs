@@ -1,4 +1,4 @@
-//! MergedTrace traces as a viewer reads them, from traces made by hand: what arrives, where in time, and
+//! Merged traces as a viewer reads them, from traces made by hand: what arrives, where in time, and
 //! what is refused.
 
 use std::collections::HashSet;
