@@ -12,7 +12,7 @@ pub(crate) fn ns_per_stack() -> f64 {
 }
 
 /// Returns 0: no stack was tried.
-pub(crate) fn left_out() -> u64 {
+pub(crate) fn take_skipped() -> u64 {
     0
 }
 
@@ -28,9 +28,9 @@ pub(crate) mod symbols {
 
     /// The choice whether functions of the standard library are shown.
     #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Std;
+    pub(crate) struct StdFrames;
 
-    impl Std {
+    impl StdFrames {
         /// Ignores the choice, which makes no difference without stacks.
         pub(crate) const fn new(_kept: bool) -> Self {
             Self
@@ -38,12 +38,12 @@ pub(crate) mod symbols {
     }
 
     /// Returns no symbols.
-    pub(crate) fn resolve(_log: &Log, _std: Std) -> Symbols {
+    pub(crate) fn resolve(_log: &Log, _std: StdFrames) -> Symbols {
         Symbols::default()
     }
 
     /// Returns no symbols, even for stacks that another program has recorded.
-    pub(crate) fn resolve_in_files(_log: &Log, _code: Vec<Value>, _std: Std) -> (Symbols, Vec<String>) {
+    pub(crate) fn resolve_in_files(_log: &Log, _code: Vec<Value>, _std: StdFrames) -> (Symbols, Vec<String>) {
         (Symbols::default(), Vec::new())
     }
 

@@ -113,7 +113,7 @@ fn the_workbook_leaves_no_temporary_files_behind() {
 }
 
 #[test]
-fn shapes_beyond_what_the_tables_hold_are_reported_in_the_manifest() {
+fn shapes_beyond_the_tables_limit_are_in_the_manifest() {
     let mut script = Script::new();
     let op = script.site(Kind::Op, "reshape");
     for rows in 0..70_000 {
