@@ -80,7 +80,7 @@ fn request_id() -> String {
 
 /// Prints where the time went, what is missing, and where the artifacts are.
 fn show(manifest: &Manifest) {
-    for line in manifest.pipeline_lines() {
+    for line in &manifest.pipeline_lines {
         say(format_args!("{line}"));
     }
     say(format_args!("\n{}", manifest.summary().for_terminal()));

@@ -84,7 +84,7 @@ fn export(config: ProfilerConfig) -> Result<(), Error> {
     let manifest = stopped.wait()?;
     report("export of 1,000,000 events", &format!("{:.2} s", start.elapsed().as_secs_f64()));
     report("peak memory above the recording's", &format!("{} MiB", peak_mib().saturating_sub(before)));
-    for artifact in manifest.artifacts() {
+    for artifact in &manifest.artifacts {
         report(&format!("  {}", artifact.name), &format!("{} KiB", artifact.bytes >> 10));
     }
     Ok(())

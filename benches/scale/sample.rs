@@ -5,7 +5,7 @@ use crate::form::Form;
 use cpu_time::{ProcessTime, ThreadTime};
 use profiler_benches::workload::work;
 use profiler_benches::{Result, kernel_time, memory};
-use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, start_profile_with, stop_profile};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -114,7 +114,7 @@ fn trace_size(manifest: &Manifest) -> Result<u64> {
     if manifest.ranges_lost > 0 || !manifest.errors.is_empty() {
         return Err(format!("{} ranges are lost: {}", manifest.ranges_lost, manifest.errors.join("; ")).into());
     }
-    Ok(manifest.artifact("trace").ok_or("no trace was written")?.bytes)
+    Ok(manifest.artifact(ArtifactKind::Trace).ok_or("no trace was written")?.bytes)
 }
 
 fn nanos(time: Duration) -> Result<u64> {

@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::fs;
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::memory::ProfilingAllocator;
 use profiler_runtime::{ProfilerConfig, profiled_stage, start_profile_with, stop_profile};
 
@@ -31,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     start_profile_with(ProfilerConfig::torch("./perf").torch_profiler_with_memory(true))?;
     decode(&encode());
     let written = stop_profile()?.wait()?; // memory_snapshot_rank0.pickle is for pytorch.org/memory_viz
-    let page = written.artifact("summary").ok_or("no summary")?;
+    let page = written.artifact(ArtifactKind::Summary).ok_or("no summary")?;
     println!("{}\n{}", page.path.display(), fs::read_to_string(&page.path)?);
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::error::Error;
 use std::time::Duration;
 use std::{fs, thread};
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::{ProfilerConfig, current_request, profiled_stage, request, start_profile_with, stop_profile};
 
 #[profiled_stage("diffuse")]
@@ -31,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _ = thread::spawn(move || request.run(decode)).join();
     }
     let written = stop_profile()?.wait()?;
-    let page = written.artifact("summary").ok_or("no summary")?;
+    let page = written.artifact(ArtifactKind::Summary).ok_or("no summary")?;
     println!("{}\n{}", page.path.display(), fs::read_to_string(&page.path)?);
     Ok(())
 }

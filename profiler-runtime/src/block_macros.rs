@@ -44,13 +44,17 @@ macro_rules! __profiler_block_on {
     ($stream:expr, $kind:ident, $name:literal) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__private::site_static!(__PROFILER_SITE, $kind, $name);
-        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, $stream)
+        $crate::__private::StreamRange::enter(&__PROFILER_SITE, $stream)
     }};
     ($stream:expr, $kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__private::site_static!(__PROFILER_SITE, $kind, $name);
-        $crate::cuda::StreamRange::enter_described(&__PROFILER_SITE, $stream, |$call: &mut $crate::__private::Call| {
-            $describe;
-        })
+        $crate::__private::StreamRange::enter_described(
+            &__PROFILER_SITE,
+            $stream,
+            |$call: &mut $crate::__private::Call| {
+                $describe;
+            },
+        )
     }};
 }

@@ -16,8 +16,8 @@
 //! # let folder = std::env::temp_dir().join(format!("profiler-runtime-doc-{}", std::process::id()));
 //! profiler_runtime::start_profile_with(ProfilerConfig::torch(&folder).torch_profiler_record_shapes(true))?;
 //! diffuse(&[1.0; 64]);
-//! let artifacts = profiler_runtime::stop_profile()?.wait()?;
-//! assert!(artifacts.artifacts().iter().any(|artifact| artifact.name == "trace_rank0.json"));
+//! let manifest = profiler_runtime::stop_profile()?.wait()?;
+//! assert!(manifest.artifacts.iter().any(|artifact| artifact.name == "trace_rank0.json"));
 //! # let _ = std::fs::remove_dir_all(folder);
 //! # Ok::<(), profiler_runtime::Error>(())
 //! ```
@@ -109,7 +109,7 @@ pub mod cuda {
 #[doc(hidden)]
 pub mod gpu {
     pub use crate::collect::gpu::Registered;
-    pub use crate::collect::gpu::source::{Capture, Finding, Source, Wanted};
+    pub use crate::collect::gpu::source::{Capture, Component, Finding, Source, Wanted};
     pub use profiler_core::{gate, hooks::correlation, stream::registry::Log};
     pub use profiler_trace::records::{gpu as records, unavailable::Unavailable};
 }
@@ -158,5 +158,6 @@ use profiler_shapes as _;
 /// Items that the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::collect::cuda::StreamRange;
     pub use profiler_core::__private::*;
 }

@@ -4,6 +4,7 @@
 
 use half::bf16;
 use ndarray::{Array2, ArrayView2};
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::{ProfilerConfig, profiled_op, start_profile_with, stop_profile};
 use profiler_shapes as _;
 
@@ -20,7 +21,7 @@ fn a_transposed_array_of_half_numbers_has_its_strides() {
     let array = Array2::from_elem((2, 4), bf16::ONE);
     matmul(array.t(), &Array2::zeros((2, 3)), (bf16::ONE, &[bf16::ONE; 5]));
     let manifest = stop_profile().unwrap().wait().unwrap();
-    let trace = manifest.artifacts().iter().find(|artifact| artifact.kind == "trace").unwrap();
+    let trace = manifest.artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Trace).unwrap();
     let text = std::fs::read_to_string(folder.path().join(&manifest.session).join(&trace.name)).unwrap();
     let trace: serde_json::Value = serde_json::from_str(&text).unwrap();
     let event = trace["traceEvents"].as_array().unwrap().iter().find(|event| event["name"] == "matmul").unwrap();

@@ -38,7 +38,9 @@ pub mod text;
 
 /// Artifacts of a session: the files that it wrote, the operator table, the summary.
 pub mod artifacts {
-    pub use crate::export::{Artifact, KeyAverages, Manifest, MissingArtifact, SortBy, Summary};
+    pub use crate::export::{
+        Artifact, ArtifactKind, KeyAverages, Manifest, MissingArtifact, RequestTimes, SortBy, Summary,
+    };
     pub use crate::model::{GroupBy, KeyAverage};
 }
 

@@ -59,7 +59,7 @@ fn fill(path: &Path) {
 /// Returns the faults of a session's artifacts.
 fn faults(manifest: &Manifest) -> Vec<String> {
     let mut faults = Vec::new();
-    for artifact in manifest.artifacts() {
+    for artifact in &manifest.artifacts {
         let (mut crc, bytes) = (flate2::Crc::new(), fs::read(&artifact.path).unwrap_or_default());
         crc.update(&bytes);
         if (bytes.len() as u64, crc.sum()) != (artifact.bytes, artifact.crc32) {
@@ -112,7 +112,7 @@ fn run(folder: &Path, fills: bool) -> Result<String, String> {
     }
     Ok(format!(
         "{} artifacts, {} errors, {} ranges lost, {} recovered, warnings: {:?}",
-        manifest.artifacts().len(),
+        manifest.artifacts.len(),
         manifest.errors.len(),
         manifest.ranges_lost,
         recovered.sessions.len(),

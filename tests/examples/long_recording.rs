@@ -10,6 +10,7 @@
 
 use std::time::Instant;
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, start_profile_with, stop_profile};
 
 #[profiled_op("op")]
@@ -55,7 +56,7 @@ fn main() {
     println!("stop: {:.2?}", start.elapsed());
     let manifest = stopped.wait().expect("is exported");
     println!("export: {:.2?}, {} ranges lost, {} errors", start.elapsed(), manifest.ranges_lost, manifest.errors.len());
-    let trace = manifest.artifact("trace").map_or(0, |trace| trace.bytes);
+    let trace = manifest.artifact(ArtifactKind::Trace).map_or(0, |trace| trace.bytes);
     println!("trace: {:.1} MB compressed", trace as f64 / 1e6);
     println!("memory: {}", resident());
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::http::{HttpOptions, Listener, Server};
 use profiler_runtime::job::{
     ControlError, Controller, JobStatus, Report, Selection, Worker, WorkerArtifact, WorkerState, WorkerStatus,
@@ -170,7 +171,9 @@ impl Controller for Scripted {
 pub fn report(states: &[WorkerState]) -> Report {
     let workers = states.iter().zip(0..).map(|(&state, rank)| {
         let name = format!("diffusion_rank_{rank}");
-        let mut line = WorkerStatus::new(Worker { name, rank, stage: 0, pid: 1, host: "host".into() }, state);
+        let mut worker = Worker::new(name, rank);
+        (worker.pid, worker.host) = (1, "host".into());
+        let mut line = WorkerStatus::new(worker, state);
         line.error = state.is_failure().then(|| "the disk is full".to_owned());
         line
     });
@@ -179,7 +182,7 @@ pub fn report(states: &[WorkerState]) -> Report {
 
 /// An artifact that the first worker claims to have written.
 pub fn lists(mut report: Report, name: &str) -> Report {
-    let artifact = WorkerArtifact { kind: "trace".into(), name: name.into(), second_name: None, bytes: 2 };
+    let artifact = WorkerArtifact::new(ArtifactKind::Trace, name, 2);
     report.workers[0].artifacts.push(artifact);
     report
 }

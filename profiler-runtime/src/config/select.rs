@@ -17,6 +17,7 @@ impl ProfilerConfig {
     ///
     /// A stage inside a selected one is recorded too, which only the session knows. Costs a
     /// comparison per pattern, so call this once per site rather than once per range.
+    #[doc(hidden)]
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
         self.stages.is_empty() || any_matches(&self.stages, name)
@@ -35,6 +36,7 @@ impl ProfilerConfig {
     }
 
     /// Returns whether `pipeline_profiler` times the stage `name`.
+    #[doc(hidden)]
     #[must_use]
     pub fn times(&self, name: &str) -> bool {
         self.pipeline_profiler && any_matches(&self.pipeline_targets, name)
@@ -43,6 +45,7 @@ impl ProfilerConfig {
     /// Returns a warning for each configured name that no `known` site has, with the nearest one.
     ///
     /// A program may still create the name at run time, so these are warnings and not errors.
+    #[doc(hidden)]
     #[must_use]
     pub fn unmatched(&self, known: &[&str]) -> Vec<Warning> {
         // The default targets are common names, which this program need not have.

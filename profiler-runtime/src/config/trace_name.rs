@@ -25,6 +25,7 @@ impl ProfilerConfig {
     ///
     /// Characters of `request_id` other than ASCII letters, digits, `-`, `_` and `.` become `_`. A
     /// session inserts the first 128 characters of the id.
+    #[doc(hidden)]
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
         let perfetto = self.trace_format == TraceFormat::Perfetto;

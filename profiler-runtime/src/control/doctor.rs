@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-pub use crate::collect::gpu::source::Finding;
+pub use crate::collect::gpu::source::{Component, Finding};
 use crate::collect::gpu::{self, Source};
 
 /// The result of [`diagnose`]. Displays as a list with one line for each finding.
@@ -33,11 +33,13 @@ pub fn diagnose() -> Diagnosis {
 fn check_nvtx() -> Finding {
     let path = std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     match path {
-        None => Finding::new("NVTX", true, "no tool is attached; ranges cost one load"),
-        Some(path) if path.exists() => Finding::new("NVTX", true, format!("a tool is attached: {}", path.display())),
+        None => Finding::new(Component::Nvtx, true, "no tool is attached; ranges cost one load"),
+        Some(path) if path.exists() => {
+            Finding::new(Component::Nvtx, true, format!("a tool is attached: {}", path.display()))
+        }
         Some(path) => {
             let detail = format!("`NVTX_INJECTION64_PATH` names {}, which is not there: unset it", path.display());
-            Finding::new("NVTX", false, detail)
+            Finding::new(Component::Nvtx, false, detail)
         }
     }
 }
@@ -78,7 +80,7 @@ impl Diagnosis {
     /// Returns whether a session with `"profiler": "torch"` would record kernels.
     #[must_use]
     pub fn records_kernels(&self) -> bool {
-        self.findings.iter().all(|finding| finding.is_good || finding.what == "NVTX")
+        self.findings.iter().all(|finding| finding.is_good || finding.component == Component::Nvtx)
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn every_machine_gets_a_diagnosis() {
         let diagnosis = diagnose();
-        assert_eq!(diagnosis.findings[0].what, "driver");
+        assert_eq!(diagnosis.findings[0].component, Component::Driver);
         let text = diagnosis.to_string();
         assert!(text.contains("nsys profile") && text.contains("attached tool"), "{text}");
     }

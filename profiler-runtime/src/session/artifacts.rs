@@ -51,7 +51,7 @@ fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder:
         logging::info!("session `{session}`: {note}");
     }
     if folder != Path::new("") {
-        let files = manifest.artifacts().len();
+        let files = manifest.artifacts.len();
         let context = &trace.context;
         let process = if context.world_size > 1 || context.is_frontend {
             format!(", {}", context.process_label())

@@ -11,34 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Content, ExportOptions, Trace};
 
+use super::kind::ArtifactKind;
 use super::manifest::{Manifest, MissingArtifact};
 use super::remark::Remark;
-
-/// A kind of artifact in the manifest, in downloads and in the documentation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ArtifactKind {
-    /// Name of the kind in the manifest.
-    pub name: &'static str,
-    /// File name, in which `{R}` stands for the rank.
-    pub file: &'static str,
-    /// Content type of a download.
-    pub content_type: &'static str,
-}
-
-impl ArtifactKind {
-    /// Creates a kind.
-    pub(super) const fn new(name: &'static str, file: &'static str, content_type: &'static str) -> Self {
-        Self { name, file, content_type }
-    }
-}
-
-pub(super) const JSON: &str = "application/json";
-pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-pub(super) const MARKDOWN: &str = "text/markdown; charset=utf-8";
-pub(super) const SVG: &str = "image/svg+xml";
-pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-pub(super) const BYTES: &str = "application/octet-stream";
 
 /// A destination of a session's data.
 pub(super) trait Exporter: Sync {
@@ -122,7 +97,7 @@ type WritePlanned = dyn FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<
 
 /// A file that will be written.
 pub(super) struct PlannedFile {
-    pub(super) kind: &'static str,
+    pub(super) kind: ArtifactKind,
     pub(super) path: PathBuf,
     /// Second name that the file will get.
     pub(super) second: Option<PathBuf>,
@@ -142,13 +117,13 @@ impl Plan<'_> {
         write: impl FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<()> + 'static,
     ) {
         let path = self.folder.join(self.name(kind));
-        self.file_at(kind.name, path, None, write);
+        self.file_at(kind, path, None, write);
     }
 
     /// Adds a file at another path.
     pub(super) fn file_at(
         &mut self,
-        kind: &'static str,
+        kind: ArtifactKind,
         path: PathBuf,
         second: Option<PathBuf>,
         write: impl FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<()> + 'static,
@@ -172,6 +147,6 @@ impl Plan<'_> {
 
     fn name(&self, kind: ArtifactKind) -> String {
         let part = self.trace.context.file_part();
-        kind.file.replace("rank{R}", &part).replace("{R}", part.trim_start_matches("rank"))
+        kind.file().replace("rank{R}", &part).replace("{R}", part.trim_start_matches("rank"))
     }
 }

@@ -24,6 +24,7 @@ mod exporter;
 #[allow(clippy::unwrap_used)]
 mod features_tests;
 mod format;
+mod kind;
 mod manifest;
 mod memory;
 mod ops;
@@ -49,8 +50,8 @@ use serde::Serialize;
 
 use crate::model::{ExportOptions, Trace};
 
-pub use exporter::ArtifactKind;
 pub use format::utc::iso8601;
+pub use kind::ArtifactKind;
 pub use manifest::by_reason;
 pub use manifest::{Artifact, Manifest, MissingArtifact};
 pub use ops::averages::{KeyAverages, SortBy};
@@ -89,14 +90,13 @@ pub fn artifact_kinds() -> impl Iterator<Item = ArtifactKind> {
     exporters().flat_map(Exporter::artifacts).copied()
 }
 
-/// Returns the content type of an artifact from its kind in the manifest and its file name.
-pub fn content_type(kind: &str, name: &str) -> &'static str {
-    let by_kind = artifact_kinds().find(|each| each.name == kind).map_or(exporter::BYTES, |each| each.content_type);
+/// Returns the content type of an artifact from its kind and its file name.
+pub fn content_type(kind: ArtifactKind, name: &str) -> &'static str {
     match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("gz") => "application/gzip",
         // A session's only trace has the kind `trace` in either format.
-        Some("pftrace") => exporter::BYTES,
-        _ => by_kind,
+        Some("pftrace") => ArtifactKind::TracePerfetto.content_type(),
+        _ => kind.content_type(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A session's folder: what is in it for which configuration, and what happens when something
 //! cannot be written.
 
+use crate::export::ArtifactKind;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +104,7 @@ fn a_torch_session_is_the_five_files_of_its_manifest() {
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("session");
     let manifest = write(pipeline(torch(base.path())), &folder);
-    let written: Vec<&str> = manifest.artifacts().iter().map(|artifact| artifact.name.as_str()).collect();
+    let written: Vec<&str> = manifest.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
     let expected =
         ["trace_rank0.json", "ops_rank0.xlsx", "timing_rank0.json", "summary_rank0.md", "manifest_rank0.json"];
     assert_eq!(written, expected);
@@ -130,7 +131,7 @@ fn a_trace_has_a_second_name_where_only_traces_are() {
         let base = tempfile::tempdir().unwrap();
         let options = ExportOptions { torch_profiler_use_gzip: gzip, ..torch(base.path()) };
         let manifest = write(pipeline(options), base.path());
-        let trace = manifest.artifact("trace").unwrap();
+        let trace = manifest.artifact(ArtifactKind::Trace).unwrap();
         let suffix = if gzip { ".gz" } else { "" };
         let second = format!("rank0.pt.trace.json{suffix}");
         assert_eq!(trace.second_name, Some(format!("traces/{second}")));
@@ -146,7 +147,7 @@ fn a_trace_whose_name_the_user_chose_has_no_other() {
     let base = tempfile::tempdir().unwrap();
     let options = ExportOptions { trace_file: Some("mine.json".into()), ..torch(base.path()) };
     let manifest = write(pipeline(options), &base.path().join("session"));
-    assert_eq!(manifest.artifact("trace").unwrap().second_name, None);
+    assert_eq!(manifest.artifact(ArtifactKind::Trace).unwrap().second_name, None);
     assert!(!base.path().join("session").join("traces").exists());
 }
 
@@ -172,7 +173,7 @@ fn a_file_that_cannot_be_written_costs_the_others_nothing() {
     let manifest = write(pipeline(torch(base.path())), base.path());
     assert_eq!(manifest.missing[0].name, "timing_rank0.json");
     assert!(manifest.errors[0].starts_with("cannot write `"), "{}", manifest.errors[0]);
-    assert!(manifest.artifact("summary").is_some() && manifest.artifact("timing").is_none());
+    assert!(manifest.artifact(ArtifactKind::Summary).is_some() && manifest.artifact(ArtifactKind::Timing).is_none());
     assert_eq!(json_of(base.path().join("manifest_rank0.json"))["errors"], json!(manifest.errors));
     assert!(!names(base.path()).iter().any(|name| name.ends_with(".tmp")));
 }
@@ -183,7 +184,7 @@ fn the_manifest_in_memory_names_a_folder_that_cannot_be_made() {
     let file = base.path().join("file");
     fs::write(&file, "").unwrap();
     let manifest = write(pipeline(torch(base.path())), &file.join("session"));
-    assert!(manifest.artifacts().is_empty());
+    assert!(manifest.artifacts.is_empty());
     assert_eq!(manifest.errors.len(), 5, "{:?}", manifest.errors);
 }
 
@@ -197,11 +198,11 @@ fn the_profiler_decides_what_is_written() {
     ] {
         let options = ExportOptions { content, perf_dump_path: Some(perf.clone()), ..ExportOptions::default() };
         let manifest = write(pipeline(options), base.path());
-        let kinds: Vec<&str> = manifest.artifacts().iter().map(|artifact| artifact.kind).collect();
+        let kinds: Vec<&str> = manifest.artifacts.iter().map(|artifact| artifact.kind.as_str()).collect();
         assert_eq!((kinds.as_slice(), manifest.missing.len()), (expected, 0));
     }
     let options = ExportOptions { content: Content::Reports, ..ExportOptions::default() };
-    assert!(write(pipeline(options), Path::new("")).artifacts().is_empty(), "no folder, no files");
+    assert!(write(pipeline(options), Path::new("")).artifacts.is_empty(), "no folder, no files");
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn a_trace_with_a_name_of_its_own_lies_in_the_configured_folder() {
     let mut script = pipeline(options);
     script.context.rank = 1;
     let manifest = write(script, &base.path().join("session"));
-    let trace = manifest.artifact("trace").unwrap();
+    let trace = manifest.artifact(ArtifactKind::Trace).unwrap();
     assert_eq!(trace.path, base.path().join("test-global-rank1.trace.json.gz"));
     assert!(fs::read(&trace.path).unwrap().starts_with(&[0x1f, 0x8b]));
 }
@@ -265,7 +266,7 @@ fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
     assert_eq!(timing["loops"][0]["steps"].as_array().unwrap().len(), 3);
     assert_eq!(timing["gpu"]["source"], "none");
     let lines = ["generate.text_encoder.forward took 0.000004s in 2 calls", "generate.diffuse took 0.000040s"];
-    assert_eq!(manifest.pipeline_lines(), lines.map(|line| format!("[DiffusionTiming] {line}")));
+    assert_eq!(manifest.pipeline_lines, lines.map(|line| format!("[DiffusionTiming] {line}")));
 }
 
 #[test]

@@ -5,23 +5,19 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Content, ExportOptions, Trace, TraceFormat};
 
-use super::exporter::{ArtifactKind, BYTES, Exporter, JSON, Plan};
+use super::exporter::{Exporter, Plan};
+use super::kind::ArtifactKind;
 use super::trace::{chrome, perfetto};
 
 /// Maximum characters of a request's id in a trace's name; file names are limited to 255 bytes.
 const MAX_ID: usize = 128;
-
-const KINDS: [ArtifactKind; 2] = [
-    ArtifactKind::new("trace", "trace_rank{R}.json[.gz]", JSON),
-    ArtifactKind::new("trace_perfetto", "trace_rank{R}.pftrace[.gz]", BYTES),
-];
 
 /// Exporter of traces.
 pub(super) struct Traces;
 
 impl Exporter for Traces {
     fn artifacts(&self) -> &[ArtifactKind] {
-        &KINDS
+        &[ArtifactKind::Trace, ArtifactKind::TracePerfetto]
     }
 
     fn plan(&self, plan: &mut Plan<'_>) {
@@ -33,11 +29,12 @@ impl Exporter for Traces {
             let path = path(plan.trace, plan.folder, false);
             let shown = path.to_string_lossy().into_owned();
             let second = second_path(plan.trace, plan.folder);
-            plan.file_at("trace", path, second, move |trace, _, out| chrome::write(trace, &shown, out));
+            plan.file_at(ArtifactKind::Trace, path, second, move |trace, _, out| chrome::write(trace, &shown, out));
         }
         if format != TraceFormat::Chrome {
             // A program that asks for the artifact `trace` gets the only one.
-            let kind = if format == TraceFormat::Both { "trace_perfetto" } else { "trace" };
+            let is_second = format == TraceFormat::Both;
+            let kind = if is_second { ArtifactKind::TracePerfetto } else { ArtifactKind::Trace };
             let path = path(plan.trace, plan.folder, true);
             plan.file_at(kind, path, None, |trace, _, out| perfetto::write(trace, out));
         }

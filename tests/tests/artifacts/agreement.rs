@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use crate::agreement_support::program::{Program, programs};
 use crate::agreement_support::story::Story;
 use crate::agreement_support::{agree, agree_on, run};
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::spool::recover;
 use profiler_tests::{Bench, child_of, in_child};
 use proptest::strategy::{Strategy, ValueTree};
@@ -93,7 +94,7 @@ fn artifacts_of_recovered_programs_agree() {
         assert_eq!(child.output().unwrap().status.signal(), Some(libc::SIGKILL), "seed {seed}");
         let folder = PathBuf::from(std::fs::read_to_string(&told).unwrap());
         let manifest = recover(&folder).unwrap().sessions.remove(0);
-        let session = manifest.artifact("trace").unwrap().path.parent().unwrap();
+        let session = manifest.artifact(ArtifactKind::Trace).unwrap().path.parent().unwrap();
         let program = spooled(seed);
         let boundaries = program.boundaries.len();
         let window = (0, if program.stops_early { boundaries } else { boundaries + 1 });

@@ -1,5 +1,6 @@
 //! Memory of a program that has not got the allocator: the manifest says how to get it.
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::memory::{Device, record_alloc, record_free};
 use profiler_runtime::{start_profile_with, stop_profile};
 use profiler_tests::{Bench, timing};
@@ -27,7 +28,10 @@ fn a_framework_can_report_without_the_allocator() {
     record_free(Device::Cuda(0), 0x1000, 64);
     let stopped = stop_profile().unwrap();
     let manifest = stopped.wait().unwrap();
-    assert!(manifest.artifact("memory_snapshot").is_some() && manifest.artifact("memory_chart").is_some());
+    assert!(
+        manifest.artifact(ArtifactKind::MemorySnapshot).is_some()
+            && manifest.artifact(ArtifactKind::MemoryChart).is_some()
+    );
     let report = timing(stopped.folder().unwrap());
     assert_eq!(report["memory"]["source"], "record_alloc");
     assert_eq!(report["memory"]["devices"][0]["peak_bytes"], 64);

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::merge::{MergeOptions, merge};
 use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, child_of, in_child};
@@ -58,7 +58,7 @@ fn report(bytes: &[u8]) -> Value {
 
 /// Why the performance report is not there.
 fn reason(manifest: &Manifest) -> &str {
-    assert!(manifest.artifact("perf_dump").is_none(), "{manifest:?}");
+    assert!(manifest.artifact(ArtifactKind::PerfDump).is_none(), "{manifest:?}");
     let name = |missing: &&profiler_runtime::artifacts::MissingArtifact| missing.name.contains("here");
     &manifest.missing.iter().find(name).expect("is told").reason
 }
@@ -72,7 +72,7 @@ fn a_device_stays_a_device() {
     symlink(&device, &link).unwrap();
     for path in [&device, &link] {
         let manifest = session(&bench, path);
-        assert!(manifest.artifact("perf_dump").unwrap().bytes > 0, "{manifest:?}");
+        assert!(manifest.artifact(ArtifactKind::PerfDump).unwrap().bytes > 0, "{manifest:?}");
         assert!(fs::metadata(path).unwrap().file_type().is_char_device(), "{}", path.display());
     }
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -94,13 +94,13 @@ fn the_reader_of_a_pipe_gets_all_of_it() {
     thread::sleep(Duration::from_millis(100));
     let manifest = session(&bench, &pipe);
     let bytes = reading.join().unwrap();
-    assert_eq!(manifest.artifact("perf_dump").unwrap().bytes, bytes.len() as u64);
+    assert_eq!(manifest.artifact(ArtifactKind::PerfDump).unwrap().bytes, bytes.len() as u64);
     assert!(report(&bytes).is_object());
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
 
     start_profile_with(bench.config()).unwrap();
     (0..2_000).for_each(|_| drop(stage("decode")));
-    let traces = stop_profile().unwrap().wait().unwrap().artifact("trace").unwrap().path.clone();
+    let traces = stop_profile().unwrap().wait().unwrap().artifact(ArtifactKind::Trace).unwrap().path.clone();
     let reading = reader(pipe.clone());
     thread::sleep(Duration::from_millis(100));
     let merged = merge(&[traces], &pipe, &MergeOptions::default()).unwrap();
@@ -119,7 +119,7 @@ fn a_pipe_without_reader_costs_its_artifact() {
     let manifest = session(&bench, &pipe);
     assert!(start.elapsed() < Duration::from_secs(9));
     assert!(reason(&manifest).contains("a pipe that nobody reads"), "{manifest:?}");
-    assert!(manifest.artifact("trace").is_some() && fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(manifest.artifact(ArtifactKind::Trace).is_some() && fs::metadata(&pipe).unwrap().file_type().is_fifo());
 }
 
 /// The host has SIGPIPE end it, as programs for pipelines do.
@@ -149,7 +149,7 @@ fn a_reader_that_leaves_does_not_end_the_host() {
     let pipe = pipe_at(bench.path().join("pipe"));
     start_profile_with(bench.config()).unwrap();
     (0..2_000).for_each(|_| drop(stage("decode")));
-    let trace = stop_profile().unwrap().wait().unwrap().artifact("trace").unwrap().path.clone();
+    let trace = stop_profile().unwrap().wait().unwrap().artifact(ArtifactKind::Trace).unwrap().path.clone();
     let mut child = child_of("merges_into_a_pipe_that_is_left");
     assert!(child.env("TRACE", trace).env("PIPE", pipe).status().unwrap().success());
 }
@@ -175,7 +175,7 @@ fn a_link_is_written_through() {
         assert!(report(&fs::read(&link).unwrap()).is_object(), "{name}");
     }
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "nothing is left beside it");
-    let trace = record(bench.config()).artifact("trace").unwrap().path.clone();
+    let trace = record(bench.config()).artifact(ArtifactKind::Trace).unwrap().path.clone();
     merge(&[trace], bench.path().join("relative"), &MergeOptions::default()).unwrap();
     assert!(fs::symlink_metadata(bench.path().join("relative")).unwrap().is_symlink());
     assert!(report(&fs::read(bench.path().join("target.json")).unwrap())["traceEvents"].is_array());
@@ -232,7 +232,7 @@ fn what_cannot_be_written_is_refused_with_a_reason() {
         assert!(manifest.warnings.iter().any(told) || expected == "No such file", "{:?}", manifest.warnings);
         let after = fs::symlink_metadata(&path).unwrap();
         assert_eq!((before.ino(), before.len()), (after.ino(), after.len()), "{expected}");
-        let trace = manifest.artifact("trace").unwrap().path.clone();
+        let trace = manifest.artifact(ArtifactKind::Trace).unwrap().path.clone();
         let error = merge(&[trace], &path, &MergeOptions::default()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use profiler_runtime::artifacts::{GroupBy, KeyAverages, Manifest, SortBy};
+use profiler_runtime::artifacts::{ArtifactKind, GroupBy, KeyAverages, Manifest, SortBy};
 use profiler_runtime::{
     ExportHandle, ProfilerConfig, flops, op, profiled_op, profiled_stage, profiled_step, stage, start_profile_with,
     stop_profile,
@@ -127,7 +127,7 @@ fn text<'a>(row: &'a HashMap<String, Data>, column: &str) -> &'a str {
 }
 
 fn workbook(manifest: &Manifest) -> PathBuf {
-    manifest.artifact("ops").expect("a workbook").path.clone()
+    manifest.artifact(ArtifactKind::Ops).expect("a workbook").path.clone()
 }
 
 /// Nanoseconds in which threads ran a slice, as the file shows them: without the lives of futures
@@ -181,7 +181,7 @@ fn trace_workbook_text_and_library_tell_the_same_times() {
         assert_eq!((sum * 1000.0).round() as u128, own.as_nanos(), "{name}");
         assert!(own.as_nanos() > u128::from(of_trace));
     }
-    let text = std::fs::read_to_string(&manifest.artifact("table").unwrap().path).unwrap();
+    let text = std::fs::read_to_string(&manifest.artifact(ArtifactKind::Table).unwrap().path).unwrap();
     assert_eq!(text, manifest.key_averages(GroupBy::Name).sort_by(SortBy::SelfCudaTime).table());
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 
 use flate2::bufread::GzDecoder;
-use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::config::TraceFormat;
 use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, child_of, in_child};
@@ -19,8 +19,8 @@ fn session(config: ProfilerConfig) -> Manifest {
 
 /// The traces of a session: kind and name.
 fn traces(manifest: &Manifest) -> Vec<(&str, &str)> {
-    let traces = manifest.artifacts().iter().filter(|artifact| artifact.kind.starts_with("trace"));
-    traces.map(|artifact| (artifact.kind, artifact.name.as_str())).collect()
+    let traces = manifest.artifacts.iter().filter(|artifact| artifact.kind.as_str().starts_with("trace"));
+    traces.map(|artifact| (artifact.kind.as_str(), artifact.name.as_str())).collect()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn each_format_is_a_file_and_both_are_two() {
     ] {
         let manifest = session(bench.config().trace_format(format));
         assert_eq!(traces(&manifest), expected);
-        let written = fs::read_to_string(&manifest.artifact("manifest").unwrap().path).unwrap();
+        let written = fs::read_to_string(&manifest.artifact(ArtifactKind::Manifest).unwrap().path).unwrap();
         assert!(written.contains(&format!("\"trace_format\": \"{format}\"")), "{written}");
     }
 }
@@ -42,7 +42,7 @@ fn each_format_is_a_file_and_both_are_two() {
 fn a_compressed_trace_is_packets_too() {
     let bench = Bench::alone();
     let manifest = session(bench.config().trace_format(TraceFormat::Perfetto).torch_profiler_use_gzip(true));
-    let trace = manifest.artifact("trace").unwrap();
+    let trace = manifest.artifact(ArtifactKind::Trace).unwrap();
     assert_eq!(trace.name, "trace_rank0.pftrace.gz");
     let packed = fs::read(&trace.path).unwrap();
     let mut packets = Vec::new();
@@ -111,7 +111,7 @@ fn records_a_million_ranges() {
     let bench = Bench::alone();
     start_profile_with(bench.config().trace_format(TraceFormat::Perfetto)).unwrap();
     let (manifest, grown) = profiler_tests::million_ranges(|stopped| stopped.wait().unwrap());
-    let bytes = manifest.artifact("trace").unwrap().bytes;
+    let bytes = manifest.artifact(ArtifactKind::Trace).unwrap().bytes;
     assert!((30_000_000..60_000_000).contains(&bytes), "{bytes} bytes, {} lost", manifest.ranges_lost);
     assert!(grown < 16 << 20, "the export took {grown} bytes");
 }

@@ -218,6 +218,6 @@ fn the_page_lists_every_artifact_in_order() {
         })
         .collect();
     let kinds: Vec<(&str, &str)> =
-        profiler_trace::export::artifact_kinds().map(|kind| (kind.name, kind.file)).collect();
+        profiler_trace::export::artifact_kinds().map(|kind| (kind.as_str(), kind.file())).collect();
     assert_eq!(listed, kinds);
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::session::Status;
 use profiler_runtime::{
     Error, ProfilerConfig, profile_from_env, profile_with, stage, start_profile, status, stop_profile,
@@ -31,7 +32,7 @@ fn program() {
         Ok("explicit stop") => drop(stop_profile().unwrap()),
         Ok("logger panics") => {
             drop(stage!("vae.decode"));
-            assert!(profile.finish().unwrap().unwrap().artifact("trace").is_some());
+            assert!(profile.finish().unwrap().unwrap().artifact(ArtifactKind::Trace).is_some());
             assert_eq!(status(), Status::Idle);
         }
         _ => {}
@@ -152,7 +153,7 @@ fn a_guard_ends_its_own_session_and_no_other() {
     assert_eq!(*stop_profile().unwrap().session(), session);
     let second = profile_with(bench.config()).unwrap();
     let listed = first.finish().unwrap().unwrap();
-    assert!(!listed.artifacts().is_empty());
+    assert!(!listed.artifacts.is_empty());
     drop(stage!("in the second session"));
     assert!(second.finish().unwrap().is_ok());
     assert!(stop_profile().is_err(), "a guard's session is not left for a stop");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::system_support::{What, abort_on_panic, child, set};
 use calamine::{Reader, Xlsx, open_workbook};
-use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::memory::Device;
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
@@ -65,7 +65,7 @@ fn session(config: ProfilerConfig, before_stop: impl FnOnce()) -> Manifest {
 fn lacks_only_the_workbook(manifest: &Manifest, why: &str) {
     assert_eq!(manifest.errors.len(), 1, "{:?}", manifest.errors);
     assert!(manifest.errors[0].contains("ops_rank0.xlsx") && manifest.errors[0].contains(why), "{:?}", manifest.errors);
-    assert!(manifest.artifact("ops").is_none());
+    assert!(manifest.artifact(ArtifactKind::Ops).is_none());
 }
 
 fn run(name: &str, bench: &Bench) {
@@ -106,7 +106,7 @@ fn writes_to_a_full_disk() {
     let config = || everything().torch_profiler_with_stack(false);
     let whole = session(config(), || {});
     assert_eq!(whole.errors, [""; 0]);
-    let most: u64 = whole.artifacts().iter().map(|artifact| artifact.bytes).sum();
+    let most: u64 = whole.artifacts.iter().map(|artifact| artifact.bytes).sum();
     let mut lost = 0;
     // Each time the disk is full in another place.
     for part in 0..PARTS {
@@ -149,7 +149,7 @@ fn writes_without_threads() {
     });
     let told = |error: &String| error.contains("File too large") || error.contains("ops_rank0.xlsx");
     assert!(manifest.errors.len() > 1 && manifest.errors.iter().all(told), "{:?}", manifest.errors);
-    assert!(manifest.artifact("stacks_cpu").is_some(), "what is small is there: {:?}", manifest.errors);
+    assert!(manifest.artifact(ArtifactKind::StacksCpu).is_some(), "what is small is there: {:?}", manifest.errors);
 }
 
 /// C3: where no thread can be had, the calling thread writes, and a limit on files is an error
@@ -180,7 +180,7 @@ fn writes_without_descriptors() {
         // SAFETY: the structure is valid.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
     });
-    assert!(!manifest.errors.is_empty() && manifest.artifacts().is_empty());
+    assert!(!manifest.errors.is_empty() && manifest.artifacts.is_empty());
     assert!(manifest.errors.iter().all(|error| error.contains("Too many open files")), "{:?}", manifest.errors);
 }
 
@@ -209,7 +209,7 @@ fn writes_where_nothing_can_be_renamed() {
         let told: Vec<&String> =
             manifest.warnings.iter().filter(|warning| warning.contains("the file system of")).collect();
         assert_eq!(told.len(), usize::from(!matches!(what, What::Sync)), "{what:?}: {:?}", manifest.warnings);
-        for artifact in manifest.artifacts() {
+        for artifact in &manifest.artifacts {
             let bytes = fs::read(&artifact.path).unwrap();
             let mut crc = flate2::Crc::new();
             crc.update(&bytes);
@@ -259,16 +259,16 @@ fn hostile_names_leave_every_artifact_readable() {
     assert_eq!(manifest.errors, [""; 0]);
     let is_xml =
         |letter: char| !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
-    for kind in ["flame_cpu", "memory_chart"] {
+    for kind in [ArtifactKind::FlameCpu, ArtifactKind::MemoryChart] {
         let text = fs::read_to_string(&manifest.artifact(kind).unwrap().path).unwrap();
         assert!(text.chars().all(is_xml), "{kind}");
         assert!(!text.contains("--><b>") && text.contains("&lt;b&gt;"), "{kind}");
     }
-    for kind in ["trace", "timing", "perf_dump", "manifest"] {
+    for kind in [ArtifactKind::Trace, ArtifactKind::Timing, ArtifactKind::PerfDump, ArtifactKind::Manifest] {
         let text = fs::read(&manifest.artifact(kind).unwrap().path).unwrap();
         assert!(serde_json::from_slice::<serde_json::Value>(&text).unwrap().is_object(), "{kind}");
     }
-    let mut workbook: Xlsx<_> = open_workbook(&manifest.artifact("ops").unwrap().path).unwrap();
+    let mut workbook: Xlsx<_> = open_workbook(&manifest.artifact(ArtifactKind::Ops).unwrap().path).unwrap();
     let stages = workbook.worksheet_range("stages").unwrap();
     let names: Vec<String> = stages.rows().map(|row| row[0].to_string()).collect();
     let cut = "x".repeat(253) + "…";

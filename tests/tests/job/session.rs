@@ -83,7 +83,7 @@ fn workers_warnings_reach_the_report_of_the_start() {
     let _workers = job(&coordinator, &[0, 1]);
     assert!(coordinator.status().last_session.is_none());
     let names = vec!["nothing_like_it".to_owned(), "work".to_owned()];
-    let selection = Selection { names, ..Selection::default() };
+    let selection = Selection::default().named(names);
     let started = coordinator.start(&selection).unwrap();
     let [warning] = started.warnings.as_slice() else { panic!("{started:?}") };
     assert!(warning.starts_with("stages[0]: `nothing_like_it` matches no registered"), "{warning}");
@@ -142,7 +142,7 @@ fn names_replace_the_stages_of_the_configuration() {
     let place = Place::new();
     let coordinator = place.coordinator();
     let _workers = job(&coordinator, &[0]);
-    let named = Selection { names: vec!["wor*".to_owned()], ..Selection::default() };
+    let named = Selection::default().named(["wor*"]);
     let folder = coordinator.start(&named).unwrap().folder.unwrap();
     until_recorded(&coordinator);
     assert!(matches!(coordinator.stop(&Selection::stages([0]), LONG), Err(ControlError::OtherSelection { .. })));

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use profiler_runtime::artifacts::{GroupBy, Manifest};
+use profiler_runtime::artifacts::{ArtifactKind, GroupBy, Manifest};
 use profiler_runtime::{
     op, profiled_op, profiled_stage, profiled_step, request_scope, start_profile_with, stop_profile,
 };
@@ -106,7 +106,7 @@ fn own_time_is_what_no_child_covers() {
     assert!(a.end > b.begin && b.end > a.begin);
     let left = (whole.end - whole.begin - (a.end.max(b.end) - a.begin.min(b.begin))) / 1e3;
     assert!(own >= 30.0 && (own - left).abs() < 0.001, "{own} ms, by the trace {left} ms");
-    let summary = std::fs::read_to_string(&manifest.artifact("summary").unwrap().path).unwrap();
+    let summary = std::fs::read_to_string(&manifest.artifact(ArtifactKind::Summary).unwrap().path).unwrap();
     for row in summary.lines().filter(|line| line.contains("fetch.")) {
         let share: f64 = row.split('|').rev().find_map(|cell| cell.split('%').next()?.trim().parse().ok()).unwrap();
         assert!(share <= 100.0 || row.contains("concurrent"), "{row}");
@@ -125,7 +125,7 @@ async fn serve() {
 }
 
 fn workbook_self_us(manifest: &Manifest) -> f64 {
-    let mut workbook: Xlsx<_> = open_workbook(&manifest.artifact("ops").unwrap().path).unwrap();
+    let mut workbook: Xlsx<_> = open_workbook(&manifest.artifact(ArtifactKind::Ops).unwrap().path).unwrap();
     let range = workbook.worksheet_range("summary").unwrap();
     let column = range.rows().next().unwrap().iter().position(|head| *head == "self_cpu_time_total_us").unwrap();
     let cell = |row: &[Data]| if let Data::Float(us) = row[column] { us } else { panic!("no number in {row:?}") };
@@ -153,12 +153,12 @@ fn waiting_is_no_cpu_time_and_all_artifacts_agree() {
     assert_eq!(row.cpu_time, total, "everything ran in its polls");
     assert!((workbook_self_us(&manifest) * 1e3 - total.as_nanos() as f64).abs() < 1.0);
     // Each line of the folded stacks is cut to whole microseconds.
-    let stacks = std::fs::read_to_string(&manifest.artifact("stacks_cpu").unwrap().path).unwrap();
+    let stacks = std::fs::read_to_string(&manifest.artifact(ArtifactKind::StacksCpu).unwrap().path).unwrap();
     let lines = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
     let (count, sum) = lines.fold((0, 0), |(count, sum), us| (count + 1, sum + us));
     let whole = u64::try_from(total.as_micros()).unwrap();
     assert!(sum <= whole && whole - sum <= count + row.polls, "{sum} of {whole} us");
-    let text = std::fs::read_to_string(&manifest.artifact("table").unwrap().path).unwrap();
+    let text = std::fs::read_to_string(&manifest.artifact(ArtifactKind::Table).unwrap().path).unwrap();
     let shown = format!("Self CPU time total: {:.3}ms", total.as_nanos() as f64 / 1e6);
     assert!(text.contains(&shown), "{shown} in {text}");
 }

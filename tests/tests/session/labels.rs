@@ -72,9 +72,9 @@ fn names_with_escape_codes_are_shown_without_their_effect() {
     let stopped = stop_profile().unwrap();
     let manifest = stopped.wait().unwrap();
     let acts = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
-    assert_eq!(manifest.pipeline_lines().len(), 1);
+    assert_eq!(manifest.pipeline_lines.len(), 1);
     assert!(
-        manifest.pipeline_lines()[0].contains(r"vae\n[DiffusionTiming] forged took 0.1s\u{1b}[2J\u{9b}31m\u{202e}txt")
+        manifest.pipeline_lines[0].contains(r"vae\n[DiffusionTiming] forged took 0.1s\u{1b}[2J\u{9b}31m\u{202e}txt")
     );
     let averages = stopped.key_averages(profiler_runtime::artifacts::GroupBy::Name).unwrap();
     let summary = std::fs::read_to_string(stopped.folder().unwrap().join("summary_rank0.md")).unwrap();

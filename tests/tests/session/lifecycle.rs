@@ -248,7 +248,7 @@ fn the_manifest_lists_the_files_that_are_there() {
     drop(stage!("some"));
     let stopped = stop_profile().unwrap();
     let listed = stopped.wait().unwrap();
-    for artifact in listed.artifacts() {
+    for artifact in &listed.artifacts {
         assert_eq!(fs::metadata(&artifact.path).unwrap().len(), artifact.bytes, "{}", artifact.name);
     }
     let folder = stopped.folder().unwrap();

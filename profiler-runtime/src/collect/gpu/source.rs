@@ -78,14 +78,52 @@ pub trait Capture: fmt::Debug + Send {
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord;
 }
 
+/// A component that a recording of the GPU needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Component {
+    /// The CUDA driver.
+    Driver,
+    /// The devices that the driver lists.
+    Devices,
+    /// The CUPTI library.
+    Libcupti,
+    /// The permission to record kernels.
+    Permission,
+    /// The absence of other tools, because only one can use CUPTI.
+    AttachedTool,
+    /// NVTX and its attached tool.
+    Nvtx,
+}
+
+impl Component {
+    /// Returns the name of the component in a list of findings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Devices => "devices",
+            Self::Libcupti => "libcupti",
+            Self::Permission => "permission",
+            Self::AttachedTool => "attached tool",
+            Self::Nvtx => "NVTX",
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Subject of the check: `driver`, `devices`, `libcupti`, `permission`, `attached tool`,
-    /// `NVTX`.
-    pub what: &'static str,
-    /// Whether a recording can use the subject.
+    /// Checked component.
+    pub component: Component,
+    /// True if a recording can use the component.
     pub is_good: bool,
     /// Details of what was found, or the remedy if something is missing.
     pub detail: String,
@@ -94,14 +132,14 @@ pub struct Finding {
 impl Finding {
     /// Creates a finding.
     #[doc(hidden)]
-    pub fn new(what: &'static str, is_good: bool, detail: impl Into<String>) -> Self {
-        Self { what, is_good, detail: detail.into() }
+    pub fn new(component: Component, is_good: bool, detail: impl Into<String>) -> Self {
+        Self { component, is_good, detail: detail.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.is_good { "ok" } else { "missing" };
-        write!(f, "{mark:<8} {:<14} {}", self.what, self.detail)
+        write!(f, "{mark:<8} {:<14} {}", self.component, self.detail)
     }
 }

@@ -66,7 +66,7 @@ fn find(state: &AppState, id: &str, name: &str) -> Result<Found, Rejection> {
     })?;
     let folder = state.controller.folder(&report.session);
     let file = folder.and_then(|folder| open_plain(&folder, &listed.name));
-    let content_type = export::content_type(&listed.kind, &listed.name);
+    let content_type = export::content_type(listed.kind, &listed.name);
     let found = file.and_then(|file| {
         let bytes = file.metadata().ok()?.len();
         Some(Found { name: listed.name.clone(), content_type, file, bytes })

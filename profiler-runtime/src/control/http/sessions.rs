@@ -13,6 +13,7 @@ use super::error::{Code, Rejection};
 use super::guard::AppState;
 use super::response;
 use super::runtime::Report;
+use profiler_trace::export::ArtifactKind;
 
 /// Handles `GET /profile/status`.
 pub(super) async fn status(state: &Arc<AppState>) -> Result<Response, Rejection> {
@@ -47,7 +48,8 @@ pub(super) fn no_such_session() -> Rejection {
 
 /// Returns the readable manifests by name.
 fn manifests(report: &Report, folder: &Path) -> Map<String, Value> {
-    let names = report.artifacts().filter(|artifact| artifact.kind == "manifest").map(|artifact| &artifact.name);
+    let names =
+        report.artifacts().filter(|artifact| artifact.kind == ArtifactKind::Manifest).map(|artifact| &artifact.name);
     let read = |name: &str| serde_json::from_reader(BufReader::new(open_plain(folder, name)?)).ok();
     names.filter_map(|name| Some((name.clone(), read(name)?))).collect()
 }

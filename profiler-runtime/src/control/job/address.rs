@@ -18,7 +18,7 @@ pub(super) const TOKEN: &str = "PROFILER_COORDINATOR_TOKEN";
 const TOKEN_FILE: &str = "PROFILER_COORDINATOR_TOKEN_FILE";
 
 /// The address at which a coordinator listens: `unix:/path` or `tcp://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
     /// A socket in a folder that only its owner may enter.

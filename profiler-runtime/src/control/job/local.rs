@@ -189,7 +189,7 @@ pub(super) fn outcome_status(handle: &ExportHandle, outcome: Option<Result<Manif
         Some(Ok(manifest)) => manifest,
     };
     status.state = WorkerState::Written;
-    status.artifacts = manifest.artifacts().iter().map(WorkerArtifact::from).collect();
+    status.artifacts = manifest.artifacts.iter().map(WorkerArtifact::from).collect();
     status.requests = (manifest.requests.count() > 0).then_some(manifest.requests);
     status.missing = manifest.missing;
     status.lost_ranges = manifest.ranges_lost;

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use profiler_trace::export::{Artifact, MissingArtifact, RequestTimes};
+use profiler_trace::export::{Artifact, ArtifactKind, MissingArtifact, RequestTimes};
 use profiler_trace::text;
 
 /// The identity of a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Worker {
     /// Name: `diffusion_rank_0`, or the value of `PROFILER_WORKER_NAME`.
     pub name: String,
@@ -25,6 +26,13 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Creates the identity of a worker of stage 0, without process id and host, for a custom
+    /// [`Controller`](super::Controller), which sets the other fields if needed.
+    #[must_use]
+    pub fn new(name: impl Into<String>, rank: u32) -> Self {
+        Self { name: name.into(), rank, stage: 0, pid: 0, host: String::new() }
+    }
+
     /// Returns whether its texts are safe for a log line: an unknown client may have chosen them.
     pub(super) fn is_plain(&self) -> bool {
         let plain = |text: &str, max: usize| text.len() <= max && !text.contains(text::acts);
@@ -36,7 +44,7 @@ impl Worker {
 pub(super) const MAX_NAME: usize = 64;
 
 /// The state of a worker's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkerState {
@@ -64,8 +72,23 @@ impl WorkerState {
     }
 }
 
+/// Writes the state as in JSON: `recording`.
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Idle => "idle",
+            Self::Recording => "recording",
+            Self::Writing => "writing",
+            Self::Written => "written",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Silent => "silent",
+        })
+    }
+}
+
 /// The kind of error in a worker's answer, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureCode {
@@ -165,9 +188,10 @@ impl WorkerStatus {
 
 /// A file that a worker has written, as its manifest lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WorkerArtifact {
-    /// Kind of artifact: `trace`, `ops`, `summary`, …
-    pub kind: String,
+    /// Kind of the file.
+    pub kind: ArtifactKind,
     /// File name in the session's folder; the path if it lies outside.
     pub name: String,
     /// Second name of the same file in the session's folder; see
@@ -178,10 +202,19 @@ pub struct WorkerArtifact {
     pub bytes: u64,
 }
 
+impl WorkerArtifact {
+    /// Creates the line of a file without a second name, for a [`Controller`](super::Controller) of
+    /// your own.
+    #[must_use]
+    pub fn new(kind: ArtifactKind, name: impl Into<String>, bytes: u64) -> Self {
+        Self { kind, name: name.into(), second_name: None, bytes }
+    }
+}
+
 impl From<&Artifact> for WorkerArtifact {
     fn from(artifact: &Artifact) -> Self {
         let (name, second_name) = (artifact.name.clone(), artifact.second_name.clone());
-        Self { kind: artifact.kind.to_owned(), name, second_name, bytes: artifact.bytes }
+        Self { kind: artifact.kind, name, second_name, bytes: artifact.bytes }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::session::{self, SessionId};
 /// number. Stages inside a process are selected by name, with the patterns `*` and `?` as in the
 /// configuration's `stages`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selection {
     /// Sorted numbers of stage processes (a worker's `PROFILER_STAGE_ID`, 0 if unset), each once.
     pub stages: Vec<u32>,
@@ -35,6 +36,12 @@ impl Selection {
         stages.sort_unstable();
         stages.dedup();
         Self { stages, ..Self::default() }
+    }
+
+    /// Selects, in the same stage processes, ranges by name: see [`names`](Self::names).
+    #[must_use]
+    pub fn named(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Returns whether it selects everything.

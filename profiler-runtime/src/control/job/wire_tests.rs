@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use profiler_trace::export::ArtifactKind;
 
 fn worker() -> Worker {
     let (name, host) = ("diffusion_rank_1".to_owned(), "node-7".to_owned());
@@ -42,8 +43,7 @@ fn every_request_and_answer_survives_the_wire() {
         assert_eq!((line.iter().filter(|byte| **byte == b'\n').count(), line.last()), (1, Some(&b'\n')));
         assert_eq!(decode::<Order>(&line).unwrap(), order);
     }
-    let artifact =
-        WorkerArtifact { kind: "trace".to_owned(), name: "trace\n_rank0.json".to_owned(), second_name: None, bytes: 7 };
+    let artifact = WorkerArtifact::new(ArtifactKind::Trace, "trace\n_rank0.json", 7);
     let failure = Some(Failure::new(FailureCode::Folder, "the disk is full"));
     let answer = Answer { artifacts: vec![artifact], failure, ..Answer::new(3, Some(session()), WorkerState::Failed) };
     assert_eq!(decode::<Answer>(&encode(&answer).unwrap()).unwrap(), answer);

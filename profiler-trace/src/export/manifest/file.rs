@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::export::exporter::{ArtifactKind, JSON, OneFile};
+use crate::export::exporter::OneFile;
 use crate::export::format::json::{Line, SCHEMA_VERSION, record, write_indented};
 use crate::export::format::utc::iso8601;
+use crate::export::kind::ArtifactKind;
 use crate::export::report_parts::clock::ClockReport;
 use crate::export::report_parts::gpu::GpuReport;
 use crate::export::report_parts::losses::LossReport;
@@ -17,11 +18,8 @@ use crate::model::{Content, Trace};
 use super::Manifest;
 
 /// Exporter of the manifest.
-pub(in crate::export) const FILE: OneFile = OneFile::always(
-    ArtifactKind::new("manifest", "manifest_rank{R}.json", JSON),
-    Content::Reports,
-    Ok(|trace, manifest, out| write(manifest, trace, out)),
-);
+pub(in crate::export) const FILE: OneFile =
+    OneFile::always(ArtifactKind::Manifest, Content::Reports, Ok(|trace, manifest, out| write(manifest, trace, out)));
 
 /// Serialises pairs as the members of an object.
 struct Members<'a>(&'a [(&'static str, Value)]);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::export::kind::ArtifactKind;
 use crate::export::remark::Remark;
 use crate::export::report_parts::requests::RequestTimes;
 use crate::export::reports::digest::Digest;
@@ -19,10 +20,8 @@ use crate::model::{ExportOptions, OpTable};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as
-    /// `trace`, `ops`, `timing`, `summary` or `manifest`. With both trace formats, `trace` is the
-    /// JSON and `trace_perfetto` the other. The README lists all kinds.
-    pub kind: &'static str,
+    /// Kind of the file.
+    pub kind: ArtifactKind,
     /// File name; the full path if the file is outside the session's folder.
     pub name: String,
     /// Second name of the same file in the session's folder: a trace is also
@@ -68,12 +67,13 @@ pub struct Manifest {
     pub errors: Vec<String>,
     /// Number of recorded ranges that are in no artifact because buffers were full.
     pub ranges_lost: u64,
+    /// Written files in order of writing; the last is the manifest itself.
+    pub artifacts: Vec<Artifact>,
+    /// Lines of the pipeline profiler, such as
+    /// `[DiffusionTiming] pipeline.vae.decode took 0.123456s`; empty if it is off.
+    pub pipeline_lines: Vec<String>,
     /// Statistics of all requests.
-    #[doc(hidden)]
     pub requests: RequestTimes,
-    pub(in crate::export) artifacts: Vec<Artifact>,
-    /// Lines of the pipeline profiler.
-    pub(in crate::export) pipeline_lines: Vec<String>,
     /// Operator table, for [`key_averages`](Self::key_averages).
     pub(in crate::export) ops: Arc<OpTable>,
     pub(in crate::export) options: ExportOptions,
@@ -82,15 +82,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns all written files in order of writing; the last is the manifest itself.
+    /// Returns the artifact of this kind, if it was written.
     #[must_use]
-    pub fn artifacts(&self) -> &[Artifact] {
-        &self.artifacts
-    }
-
-    /// Returns the artifact of this kind, if it was written; see [`Artifact::kind`].
-    #[must_use]
-    pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
+    pub fn artifact(&self, kind: ArtifactKind) -> Option<&Artifact> {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)
     }
 
@@ -99,13 +93,6 @@ impl Manifest {
         self.missing.push(MissingArtifact::new(name, error.to_string()));
         self.errors.push(message.clone());
         Remark::Error(message)
-    }
-
-    /// Returns the pipeline profiler's lines, such as
-    /// `[DiffusionTiming] pipeline.vae.decode took 0.123456s`; empty if it is off.
-    #[must_use]
-    pub fn pipeline_lines(&self) -> &[String] {
-        &self.pipeline_lines
     }
 }
 

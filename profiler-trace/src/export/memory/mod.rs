@@ -19,7 +19,8 @@ mod snapshot;
 
 use crate::model::{Content, Memory, Trace};
 
-use super::exporter::{ArtifactKind, BYTES, Exporter, OneFile, SVG, WriteFile};
+use super::exporter::{Exporter, OneFile, WriteFile};
+use super::kind::ArtifactKind;
 
 #[cfg(feature = "charts")]
 const DRAW_CHART: Result<WriteFile, &str> = Ok(|trace, _, out| chart::write(trace, out));
@@ -37,12 +38,9 @@ const fn memory_file(kind: ArtifactKind, write: Result<WriteFile, &'static str>)
     }
 }
 
-const SNAPSHOT: OneFile = memory_file(
-    ArtifactKind::new("memory_snapshot", "memory_snapshot_rank{R}.pickle", BYTES),
-    Ok(|trace, _, out| snapshot::write(trace, out)),
-);
+const SNAPSHOT: OneFile = memory_file(ArtifactKind::MemorySnapshot, Ok(|trace, _, out| snapshot::write(trace, out)));
 
-const CHART: OneFile = memory_file(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
+const CHART: OneFile = memory_file(ArtifactKind::MemoryChart, DRAW_CHART);
 
 /// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];

@@ -18,7 +18,8 @@ mod workbook;
 
 use crate::model::Content;
 
-use super::exporter::{ArtifactKind, Exporter, OneFile, TEXT, WriteFile, XLSX};
+use super::exporter::{Exporter, OneFile, WriteFile};
+use super::kind::ArtifactKind;
 
 #[cfg(feature = "xlsx")]
 const WRITE_WORKBOOK: Result<WriteFile, &str> = Ok(|trace, _, out| workbook::write(trace, out));
@@ -27,16 +28,11 @@ const WRITE_WORKBOOK: Result<WriteFile, &str> = Err(
     "the crate feature `xlsx` is off: switch it on, or request the text table (`torch_profiler_dump_cuda_time_total`)",
 );
 
-const WORKBOOK: OneFile =
-    OneFile::always(ArtifactKind::new("ops", "ops_rank{R}.xlsx", XLSX), Content::Everything, WRITE_WORKBOOK);
+const WORKBOOK: OneFile = OneFile::always(ArtifactKind::Ops, Content::Everything, WRITE_WORKBOOK);
 
 const TABLE: OneFile = OneFile {
     is_requested: |options| options.torch_profiler_dump_cuda_time_total,
-    ..OneFile::always(
-        ArtifactKind::new("table", "profiler_out_{R}.txt", TEXT),
-        Content::Everything,
-        Ok(|trace, _, out| text::write(trace, out)),
-    )
+    ..OneFile::always(ArtifactKind::Table, Content::Everything, Ok(|trace, _, out| text::write(trace, out)))
 };
 
 /// Exporters of this module, in the order in which they write.

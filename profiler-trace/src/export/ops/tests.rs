@@ -1,5 +1,6 @@
 //! The operator tables' artifacts, against a recording whose every time is known.
 
+use crate::export::ArtifactKind;
 use std::fs;
 use std::path::Path;
 
@@ -99,17 +100,17 @@ fn nothing_recorded_is_a_table_without_rows() {
     assert_eq!(manifest.errors, [""; 0]);
     let text = manifest.key_averages(GroupBy::Name).table();
     assert!(text.contains("Self CPU time total: 0.000us"), "{text}");
-    assert!(manifest.artifact("ops").is_some());
+    assert!(manifest.artifact(ArtifactKind::Ops).is_some());
 }
 
 #[test]
 fn the_workbook_leaves_no_temporary_files_behind() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = write(layers(folder.path()), folder.path());
-    let ops = manifest.artifact("ops").unwrap();
+    let ops = manifest.artifact(ArtifactKind::Ops).unwrap();
     assert!(fs::read(&ops.path).unwrap().starts_with(b"PK\x03\x04"));
     let files = fs::read_dir(folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file());
-    assert_eq!(files.count(), manifest.artifacts().len(), "besides the folder `traces`");
+    assert_eq!(files.count(), manifest.artifacts.len(), "besides the folder `traces`");
 }
 
 #[test]

@@ -21,16 +21,14 @@ mod timing;
 
 use crate::model::Content;
 
-use super::exporter::{ArtifactKind, Exporter, JSON, MARKDOWN, OneFile};
+use super::exporter::{Exporter, OneFile};
+use super::kind::ArtifactKind;
 
-const TIMING: OneFile = OneFile::always(
-    ArtifactKind::new("timing", "timing_rank{R}.json", JSON),
-    Content::Reports,
-    Ok(|trace, _, out| timing::write(trace, out)),
-);
+const TIMING: OneFile =
+    OneFile::always(ArtifactKind::Timing, Content::Reports, Ok(|trace, _, out| timing::write(trace, out)));
 
 const SUMMARY: OneFile = OneFile::always(
-    ArtifactKind::new("summary", "summary_rank{R}.md", MARKDOWN),
+    ArtifactKind::Summary,
     Content::Reports,
     Ok(|trace, manifest, out| summary::write(trace, &manifest.missing, out)),
 );

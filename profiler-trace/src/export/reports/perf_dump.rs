@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::export::exporter::{ArtifactKind, Exporter, JSON, Plan};
+use crate::export::exporter::{Exporter, Plan};
 use crate::export::format::json::{Line, ms, record, write_indented};
 use crate::export::format::utc::iso8601;
+use crate::export::kind::ArtifactKind;
 use crate::model::{ExportOptions, Request, StageNode, StageTree, Step, StepLoop, Trace};
 
 use super::commit::commit_hash;
@@ -16,22 +17,20 @@ use super::commit::commit_hash;
 /// Exporter of the light report.
 pub(super) struct PerfDumps;
 
-const KIND: ArtifactKind = ArtifactKind::new("perf_dump", "perf_dump_path", JSON);
-
 impl Exporter for PerfDumps {
     fn artifacts(&self) -> &[ArtifactKind] {
-        &[KIND]
+        &[ArtifactKind::PerfDump]
     }
 
     fn plan(&self, plan: &mut Plan<'_>) {
         let context = &plan.trace.context;
         if let Some((_, path)) = self.user_path(&context.options, context.rank) {
-            plan.file_at(KIND.name, path, None, |trace, _, out| write(trace, out));
+            plan.file_at(ArtifactKind::PerfDump, path, None, |trace, _, out| write(trace, out));
         }
     }
 
     fn user_path(&self, options: &ExportOptions, rank: u32) -> Option<(&'static str, PathBuf)> {
-        options.perf_dump_path.as_ref().map(|path| (KIND.file, rank_path(path, rank)))
+        options.perf_dump_path.as_ref().map(|path| (ArtifactKind::PerfDump.file(), rank_path(path, rank)))
     }
 }
 

@@ -11,7 +11,8 @@ use std::rc::Rc;
 
 use crate::model::{Content, Trace};
 
-use super::exporter::{ArtifactKind, Exporter, Plan, SVG, TEXT};
+use super::exporter::{Exporter, Plan};
+use super::kind::ArtifactKind;
 use folded::Folded;
 
 /// Exporter of the host's or the GPU's stacks.
@@ -21,21 +22,9 @@ struct Stacks {
     fold: fn(&Trace) -> Result<Folded, String>,
 }
 
-const CPU: Stacks = Stacks {
-    kinds: [
-        ArtifactKind::new("stacks_cpu", "stacks_cpu_rank{R}.txt", TEXT),
-        ArtifactKind::new("flame_cpu", "flame_cpu_rank{R}.svg", SVG),
-    ],
-    fold: Folded::cpu,
-};
+const CPU: Stacks = Stacks { kinds: [ArtifactKind::StacksCpu, ArtifactKind::FlameCpu], fold: Folded::cpu };
 
-const CUDA: Stacks = Stacks {
-    kinds: [
-        ArtifactKind::new("stacks_cuda", "stacks_cuda_rank{R}.txt", TEXT),
-        ArtifactKind::new("flame_cuda", "flame_cuda_rank{R}.svg", SVG),
-    ],
-    fold: Folded::gpu,
-};
+const CUDA: Stacks = Stacks { kinds: [ArtifactKind::StacksCuda, ArtifactKind::FlameCuda], fold: Folded::gpu };
 
 /// Exporters of this module, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&CPU, &CUDA];

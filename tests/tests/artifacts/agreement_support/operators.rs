@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
-use profiler_runtime::artifacts::{GroupBy, Manifest};
+use profiler_runtime::artifacts::{ArtifactKind, GroupBy, Manifest};
 use profiler_runtime::site::Kind;
 
 use super::oracle::{self, Row, RowKey};
@@ -52,7 +52,7 @@ fn compare_rows(what: &str, mut seen: Rows, right: &BTreeMap<RowKey, Row>) -> Ve
 }
 
 fn workbook(manifest: &Manifest) -> Result<Rows, String> {
-    let path = &manifest.artifact("ops").ok_or("no workbook")?.path;
+    let path = &manifest.artifact(ArtifactKind::Ops).ok_or("no workbook")?.path;
     let mut workbook: Xlsx<_> = open_workbook(path).map_err(|error| format!("{error:?}"))?;
     let sheet = workbook.worksheet_range("summary").map_err(|error| format!("{error:?}"))?;
     let heads: Vec<String> = sheet.rows().next().ok_or("no head")?.iter().map(ToString::to_string).collect();
@@ -93,7 +93,7 @@ fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
 /// A line has whole microseconds of one stack: together at most a microsecond per range less than
 /// there were.
 fn compare_folded(spans: &[Span], manifest: &Manifest, right: &BTreeMap<RowKey, Row>) -> Verdict {
-    let Some(artifact) = manifest.artifact("stacks_cpu") else { return Ok(()) };
+    let Some(artifact) = manifest.artifact(ArtifactKind::StacksCpu) else { return Ok(()) };
     let text = fs::read_to_string(&artifact.path).map_err(|error| error.to_string())?;
     let mut seen = BTreeMap::<&str, u64>::new();
     for line in text.lines() {

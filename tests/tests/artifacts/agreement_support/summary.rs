@@ -3,15 +3,15 @@
 
 use std::fs;
 
-use profiler_runtime::artifacts::Manifest;
+use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 
 use super::oracle::{self, Node, Path};
 use super::story::Span;
 use super::{Verdict, near, off};
 
 pub(super) fn compare(spans: &[Span], window: (u64, u64), manifest: &Manifest) -> Verdict {
-    let page =
-        fs::read_to_string(&manifest.artifact("summary").ok_or("no summary")?.path).map_err(|e| e.to_string())?;
+    let page = fs::read_to_string(&manifest.artifact(ArtifactKind::Summary).ok_or("no summary")?.path)
+        .map_err(|e| e.to_string())?;
     let table = page.split("## Stages").nth(1).ok_or("no stages")?.split("\n## ").next().unwrap_or_default();
     let (nodes, unaccounted) = oracle::stages(spans, None, window);
     let mut left: Vec<(&Path, &Node)> = nodes.iter().collect();

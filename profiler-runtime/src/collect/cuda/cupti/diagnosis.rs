@@ -3,7 +3,7 @@
 use super::api::{Cupti, toolkit};
 use super::switch::probe;
 use crate::collect::cuda::driver::{Driver, NO_DEVICE, NO_DRIVER};
-use crate::collect::gpu::source::Finding;
+use crate::collect::gpu::source::{Component, Finding};
 use profiler_trace::records::unavailable::Unavailable;
 
 /// Variables that Nsight Systems and other tools set in programs that they run.
@@ -49,7 +49,7 @@ fn check_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
         Ok(driver) => {
             let version = driver.version();
             let supported = format!("supports CUDA {}.{}", version / 1000, version % 1000 / 10);
-            return Finding::new("driver", true, supported);
+            return Finding::new(Component::Driver, true, supported);
         }
         Err(reason) => reason,
     };
@@ -60,36 +60,36 @@ fn check_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
     } else {
         ""
     };
-    Finding::new("driver", false, format!("{reason}{remedy}"))
+    Finding::new(Component::Driver, false, format!("{reason}{remedy}"))
 }
 
 fn list_devices(driver: &Driver) -> Finding {
     let names = driver.devices().iter().enumerate().map(|(number, device)| {
         format!("{number} {} (compute {}.{}, {} MiB)", device.name, device.major, device.minor, device.memory >> 20)
     });
-    Finding::new("devices", true, names.collect::<Vec<_>>().join(", "))
+    Finding::new(Component::Devices, true, names.collect::<Vec<_>>().join(", "))
 }
 
 /// Checks that the library exists and that this user may trace with it.
 fn check_cupti(driver: &'static Driver) -> Vec<Finding> {
     let library = match Cupti::get(driver) {
         Ok(library) => library,
-        Err(reason) => return vec![Finding::new("libcupti", false, reason.to_string())],
+        Err(reason) => return vec![Finding::new(Component::Libcupti, false, reason.to_string())],
     };
     let found = format!("{}, {}", toolkit(library.version), library.path.display());
     let probed = probe(driver, library);
     let permission = match check_unused().and(probed) {
-        Ok(()) => Finding::new("permission", true, "kernels can be recorded"),
-        Err(reason) => Finding::new("permission", false, reason.to_string()),
+        Ok(()) => Finding::new(Component::Permission, true, "kernels can be recorded"),
+        Err(reason) => Finding::new(Component::Permission, false, reason.to_string()),
     };
-    vec![Finding::new("libcupti", true, found), permission]
+    vec![Finding::new(Component::Libcupti, true, found), permission]
 }
 
 fn check_tool() -> Finding {
     match attached_tool() {
-        None => Finding::new("attached tool", true, "none; CUPTI is free"),
+        None => Finding::new(Component::AttachedTool, true, "none; CUPTI is free"),
         Some(variable) => Finding::new(
-            "attached tool",
+            Component::AttachedTool,
             false,
             format!(
                 "`{variable}` is set: a tool such as nsys owns CUPTI, and `\"profiler\": \"torch\"` records no kernels; use \

@@ -12,6 +12,7 @@ use std::fmt;
 
 use crate::export::Manifest;
 use crate::export::format::json::ms;
+use crate::export::kind::ArtifactKind;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::{SlowestOps, marked, ns};
 use crate::export::reports::stages::StageRow;
@@ -152,12 +153,13 @@ impl Summary<'_> {
 
     /// Appends one line for the folder and one per file. Paths are never shortened.
     fn push_artifacts(&self, text: &mut String) {
-        let artifacts = self.manifest.artifacts();
-        let folder = artifacts.iter().find(|each| each.kind == "manifest").and_then(|each| each.path.parent());
+        let artifacts = &self.manifest.artifacts;
+        let folder =
+            artifacts.iter().find(|each| each.kind == ArtifactKind::Manifest).and_then(|each| each.path.parent());
         if let Some(folder) = folder {
             text.push_str(&format!("\nartifacts in {}\n", folder.display()));
         }
-        let widest = artifacts.iter().map(|each| each.kind.len()).max().unwrap_or(0);
+        let widest = artifacts.iter().map(|each| each.kind.as_str().len()).max().unwrap_or(0);
         for artifact in artifacts {
             text.push_str(&format!("  {:<widest$}  {}\n", artifact.kind, artifact.name));
         }
