@@ -103,7 +103,7 @@ fn a_function_is_one_box_in_flame_graphs() {
         |name: &str| lines.iter().filter(|(frames, _)| frames.iter().any(|frame| frame.ends_with(name))).count();
     assert_eq!((through("stacks::attention"), through("stacks::feed_forward")), (1, 1), "{lines:#?}");
     let boxes = fs::read_to_string(folder.join("flame_cpu_rank0.svg")).unwrap();
-    assert_eq!(boxes.matches("<title>stacks::attention (").count(), 1);
+    assert_eq!(boxes.matches("<title>artifacts::stacks::attention (").count(), 1);
 }
 
 /// Lines of a folded file: frames, outermost first, and microseconds.
