@@ -1,5 +1,5 @@
-//! Implements [`Shaped`](profiler_core::Shaped) for candle's tensors, half's numbers and ndarray's
-//! arrays, so that `shapes(…)` can record them.
+//! Implements [`Shaped`](profiler_core::shape::Shaped) for candle's tensors, half's numbers and
+//! ndarray's arrays, so that `shapes(…)` can record them.
 //!
 //! A library that annotates functions with these types depends on this crate with the matching
 //! feature, and names it once, as in `use profiler_shapes as _;`, because the compiler loads only
