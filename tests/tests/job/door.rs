@@ -259,7 +259,7 @@ fn logged() {
         refused(&coordinator, |hello| hello["token"] = json!("guessed"));
     }
     let silent: Vec<_> = (0..100).map(|_| connect(&coordinator)).collect();
-    until("both kinds are told", || lines_with("the token is not") == 1 && lines_with("when another came") == 1);
+    until("both kinds are told", || lines_with("the token is not") == 1 && lines_with("too many unauthenticated") == 1);
     drop(silent);
 
     // G15: nothing that a worker says begins a line or commands a terminal.
