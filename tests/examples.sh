@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the small examples of profiler-runtime, each in an empty folder. Every example must succeed, print the
-# folder of a session, and leave a manifest there. Usage: tests/examples.sh [EXAMPLE…]
+# Runs the small examples of profiler-runtime, each in an empty folder. Every example must succeed,
+# print the folder of a session, and leave a manifest there. Usage: tests/examples.sh [EXAMPLE…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never

@@ -7,7 +7,8 @@
 #   before         `run`, but an earlier step of check.sh has just run it
 #   long, model, nsys, gpu, launcher, server, program
 #                  it needs what the name says; it is listed and not run
-# A block without such a word is an error. Blocks that need `./program` or `in.png` find these files.
+# A block without such a word is an error. Blocks that need `./program` or `in.png` find these
+# files.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

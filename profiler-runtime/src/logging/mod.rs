@@ -30,22 +30,30 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends an error.
 macro_rules! error {
-    ($($message:tt)+) => { $crate::logging::send(::log::Level::Error, false, module_path!(), format_args!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::logging::send(::log::Level::Error, false, module_path!(), format_args!($($message)+))
+    };
 }
 
 /// Sends a warning.
 macro_rules! warning {
-    ($($message:tt)+) => { $crate::logging::send(::log::Level::Warn, false, module_path!(), format_args!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::logging::send(::log::Level::Warn, false, module_path!(), format_args!($($message)+))
+    };
 }
 
 /// Sends a message that only a logger shows.
 macro_rules! info {
-    ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, false, module_path!(), format_args!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::logging::send(::log::Level::Info, false, module_path!(), format_args!($($message)+))
+    };
 }
 
 /// Sends a message that is no problem but is shown without a logger too: where the artifacts are.
 macro_rules! notice {
-    ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, true, module_path!(), format_args!($($message)+)) };
+    ($($message:tt)+) => {
+        $crate::logging::send(::log::Level::Info, true, module_path!(), format_args!($($message)+))
+    };
 }
 
 // The name `warn` is taken by a built-in attribute.

@@ -42,10 +42,17 @@ pub(crate) struct LossCause {
 /// Defines a table. A row has a code, an effect, a count, and the two parts of the sentence:
 /// subject and reason, which may depend on the trace.
 macro_rules! causes {
-    ($(#[$doc:meta])* $table:ident of $trace:ident: $($code:literal $effect:ident, $count:expr, $of:literal, $why:expr;)*) => {
+    (
+        $(#[$doc:meta])* $table:ident of $trace:ident:
+        $($code:literal $effect:ident, $count:expr, $subject:literal, $reason:expr;)*
+    ) => {
         $(#[$doc])*
         pub(crate) const $table: &[LossCause] = &[$(LossCause {
-            code: $code, effect: Effect::$effect, count: |$trace| $count, subject: $of, reason: |$trace| { let _ = $trace; $why.into() },
+            code: $code,
+            effect: Effect::$effect,
+            count: |$trace| $count,
+            subject: $subject,
+            reason: |$trace| { let _ = $trace; $reason.into() },
         }),*];
     };
 }

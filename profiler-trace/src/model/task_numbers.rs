@@ -120,8 +120,10 @@ mod tests {
         fn a_rank_says_how_many_numbers_are_smaller(
             numbers in vec((0..4_u64, 0..200_u64), 0..4000),
         ) {
-            let numbers: Vec<u64> =
-                numbers.iter().map(|(far, near)| [*near, 1_000_000 + near, near * 1000, u64::MAX - near][*far as usize]).collect();
+            let number = |(far, near): &(u64, u64)| {
+                [*near, 1_000_000 + near, near * 1000, u64::MAX - near][*far as usize]
+            };
+            let numbers: Vec<u64> = numbers.iter().map(number).collect();
             let mut gathered = TaskNumbers::default();
             numbers.iter().for_each(|task| gathered.add(*task));
             let ranks = gathered.close();

@@ -225,7 +225,9 @@ fn thread_of(moves: &[(bool, u8, u16)], script: &mut Script, sites: &[u32]) -> u
 
 proptest! {
     #[test]
-    fn slices_of_a_row_nest_or_are_disjoint_and_none_is_lost(moves in prop::collection::vec((any::<bool>(), any::<u8>(), 0u16..300), 0..400)) {
+    fn slices_of_a_row_nest_or_are_disjoint_and_none_is_lost(
+        moves in prop::collection::vec((any::<bool>(), any::<u8>(), 0u16..300), 0..400),
+    ) {
         let mut script = Script::new();
         let sites: Vec<u32> = ["a", "b", "c", "d"].map(|name| script.site(Kind::Stage, name)).to_vec();
         let begun = thread_of(&moves, &mut script, &sites);

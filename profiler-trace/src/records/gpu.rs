@@ -111,7 +111,10 @@ pub struct GpuOp {
 /// Defines an enum of kinds, the unknown one first. Each kind has Kineto's name, because consumers
 /// match these exact strings.
 macro_rules! kinds {
-    ($(#[$about:meta])* $kind:ident { $unknown:ident = $unknown_name:literal; $($variant:ident = $name:literal;)* }) => {
+    (
+        $(#[$about:meta])*
+        $kind:ident { $unknown:ident = $unknown_name:literal; $($variant:ident = $name:literal;)* }
+    ) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum $kind {

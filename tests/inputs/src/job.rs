@@ -59,7 +59,8 @@ fn is_greeting(answer: &Value) -> bool {
 /// connection. Returns whether the worker was accepted.
 fn is_accepted(coordinator: &Coordinator, bytes: &[u8]) -> bool {
     let hello = json!({
-        "protocol": 1, "name": "worker", "rank": 5, "local_rank": 5, "stage": 0, "pid": 7, "host": "here", "token": TOKEN,
+        "protocol": 1, "name": "worker", "rank": 5, "local_rank": 5, "stage": 0, "pid": 7, "host": "here",
+        "token": TOKEN,
     });
     let mut stream = connect(coordinator, &[hello.to_string().as_bytes(), b"\n", bytes].concat());
     let mut said = Vec::new();

@@ -6,9 +6,10 @@ const CRATES: [&str; 5] = ["profiler-macros", "profiler-core", "profiler-shapes"
 /// What programs have written, and is compared byte for byte.
 const WRITTEN: [&str; 3] = ["tests/contracts/", "tests/fuzz/corpus/", "tests/golden/"];
 
-/// What is still wrong. These numbers only fall, to 0.
-const LONG_PROSE: usize = 220;
-const LONG_CODE: usize = 21;
+/// Lines that are still wrong; these numbers only fall. Those of code are macro calls whose
+/// positions tests compare.
+const LONG_PROSE: usize = 0;
+const LONG_CODE: usize = 4;
 const LONG_NAMES: usize = 0;
 const RELATIVE_CLAUSES: usize = 0;
 

@@ -93,7 +93,11 @@ proptest! {
     ) {
         let mut line = match which {
             0 => encode(&hello()),
-            1 => encode(&Order { id: 5, request: Request::Start { session: "job".into(), config: json!({"a": 1}), places: Aliases::new() } }),
+            1 => {
+                let config = json!({"a": 1});
+                let request = Request::Start { session: "job".into(), config, places: Aliases::new() };
+                encode(&Order { id: 5, request })
+            }
             _ => encode(&Answer::new(5, Some("job".into()), WorkerState::Recording)),
         }.unwrap();
         for (index, byte) in changes {

@@ -195,7 +195,8 @@ proptest! {
     fn rows_nest_and_ids_are_unique_whatever_happened(steps in prop::collection::vec((0..6u32, 0..4u64), 0..80)) {
         let trace = written(Script::from_moves(&steps));
         assert_rows_nest(&trace);
-        let ids: HashSet<u64> = slices(&trace).iter().map(|slice| slice["args"]["External id"].as_u64().unwrap()).collect();
+        let ids = slices(&trace).into_iter().map(|slice| slice["args"]["External id"].as_u64().unwrap());
+        let ids: HashSet<u64> = ids.collect();
         prop_assert_eq!(ids.len(), slices(&trace).len());
     }
 }
