@@ -9,7 +9,7 @@ const WRITTEN: [&str; 3] = ["tests/contracts/", "tests/fuzz/corpus/", "tests/gol
 /// Lines that are still wrong; these numbers only fall. Those of code are macro calls whose
 /// positions tests compare.
 const LONG_PROSE: usize = 0;
-const LONG_CODE: usize = 4;
+const LONG_CODE: usize = 3;
 const LONG_NAMES: usize = 0;
 const RELATIVE_CLAUSES: usize = 0;
 
