@@ -39,7 +39,6 @@ step "job of four processes" "$built/debug/examples/job" "$log/job" 4
 step "two ranks" "$built/debug/examples/two_ranks" "$log/ranks"
 
 step "formatting" cargo fmt --all --check
-step "spelling" bash tests/typos.sh
 step "clippy" cargo clippy --workspace --features "$PROFILER_FEATURES" --all-targets -- -D warnings
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
 step "clippy, the recorder with and without recording" \
@@ -60,6 +59,8 @@ fi
 step "instruction budget" cargo bench -p profiler-benches --no-default-features --bench instructions -- --budget
 step "the pages' commands" bash tests/readme.sh
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
+# After the consumers, which install Python where it is missing.
+step "spelling" bash tests/typos.sh
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
 step "programs that end badly" bash tests/consumers/faults.sh
 step "Nsight Systems" bash tests/consumers/nsys.sh

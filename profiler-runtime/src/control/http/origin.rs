@@ -66,13 +66,13 @@ impl Hosts {
 /// Returns whether a header shows that a proxy has forwarded the request. The client may then be on
 /// another machine, although the proxy is on this one.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
-    let is_proxys = |name: &str| {
+    let is_of_proxy = |name: &str| {
         FORWARDED.iter().any(|part| name.contains(part))
             || BEGINS.iter().any(|begin| name.starts_with(begin))
             || ENDS.iter().any(|end| name.ends_with(end))
     };
     // A CGI-like server replaces `-` by `_`.
-    headers.keys().any(|name| is_proxys(&name.as_str().replace('_', "-")))
+    headers.keys().any(|name| is_of_proxy(&name.as_str().replace('_', "-")))
 }
 
 /// Returns the only host of a request.
