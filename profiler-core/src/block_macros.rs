@@ -10,7 +10,7 @@
 /// [`Range`](crate::Range#in-async-code).
 ///
 /// Costs as much as `#[profiled_stage]` while something records. While nothing records it costs one
-/// load, two branches and the guard's word: 10 to 17 instructions, where the attribute takes 5.
+/// load, two branches and a word for the guard: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -72,8 +72,8 @@ macro_rules! __profiler_site {
     };
 }
 
-/// Declares a site and evaluates to a reference to it. If this macro is missing, the code of an
-/// attribute lacks only this one name.
+/// Declares a site and evaluates to a reference to it. Where this macro is not defined, it is the
+/// only unresolved name in an attribute's expansion.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]

@@ -221,7 +221,7 @@ impl Anchor {
     }
 
     /// Returns the process's first anchor on the current tick clock. Together with a later anchor
-    /// it gives the rate, for which a short recording alone would be too short.
+    /// it gives the rate; the anchors of a short recording alone are too close together.
     pub fn of_process() -> Self {
         static FIRST: Mutex<Option<(bool, Anchor)>> = Mutex::new(None);
         let (is_fast, mut first) = (is_fast(), FIRST.lock().unwrap_or_else(PoisonError::into_inner));
@@ -236,7 +236,7 @@ impl Anchor {
 mod tests {
     use super::*;
 
-    /// B12: the kernel falls back to another clock at any time.
+    /// B12: the kernel may fall back to another clock at any time.
     #[test]
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     fn a_counter_that_the_kernel_gave_up_is_no_clock() {

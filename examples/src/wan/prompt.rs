@@ -1,8 +1,8 @@
 //! Cleans a prompt before tokenizing, as Diffusers does: resolves HTML entities twice and collapses
 //! whitespace.
 //!
-//! Supports numeric entities, the five of XML, and `&nbsp;`. There is no counterpart to mojibake
-//! repair (ftfy).
+//! Supports numeric entities, the five predefined ones of XML, and `&nbsp;`. Unlike Diffusers, it
+//! does not repair mojibake (ftfy).
 
 /// Returns the cleaned prompt.
 pub(crate) fn clean(prompt: &str) -> String {

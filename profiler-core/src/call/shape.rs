@@ -96,7 +96,7 @@ elements! {
 }
 
 // Token ids are `u32` or `i64` and tensors of bytes are `u8`, but dims are `usize`, which tensors
-// hardly ever are.
+// hardly ever hold.
 impl Element for usize {
     const DTYPE: Dtype = Dtype::U64;
     const IS_COUNT: bool = true;

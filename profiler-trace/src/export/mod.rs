@@ -11,9 +11,9 @@
 //! ```
 //!
 //! The runtime calls [`write_session`] on a background thread and reports the returned remarks to
-//! the user. Each room lists its exporters (`exporter`): a new artifact is a file in its room and a
-//! row in that list. Only `output` does file I/O. A failed artifact does not affect the others; the
-//! manifest says why it is missing.
+//! the user. Each of these modules lists its exporters (`exporter`): a new artifact is a file in
+//! its module and a row in that list. Only `output` does file I/O. A failed artifact does not
+//! affect the others; the manifest says why it is missing.
 //!
 //! `unsafe` is confined to two files with system calls that the standard library lacks: `outlet`,
 //! so that a failed write sends the host no signal, and `terminal`, for the terminal's width.
@@ -76,8 +76,8 @@ use output::target::{self, Target};
 use reports::digest::Digest;
 use traces::Traces;
 
-/// Exporters of each room, in the order in which they write: the summary lists missing files of the
-/// others, and the manifest the results of all.
+/// Exporters of each module, in the order in which they write: the summary lists the missing files
+/// of the others, and the manifest the results of all.
 const EXPORTERS: &[&[&dyn Exporter]] =
     &[&[&Traces], ops::EXPORTERS, stacks::EXPORTERS, memory::EXPORTERS, reports::EXPORTERS, &[&manifest::file::FILE]];
 
@@ -100,8 +100,8 @@ pub fn content_type(kind: ArtifactKind, name: &str) -> &'static str {
     }
 }
 
-/// Returns an error message for each configured path that is known, before the session, not to be
-/// writable.
+/// Returns an error message for each configured path that is already known to be unwritable before
+/// the session.
 pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     let refused = |(field, path): (&str, PathBuf)| {
         let error = Target::resolve(&path).err()?;

@@ -1,8 +1,8 @@
 //! Statistics of any number of durations in bounded memory: exact count, sum and extremes, and
 //! quantiles within 1 %.
 //!
-//! They are kept in a DDSketch, whose bins grow by a constant factor. Two sketches add up to the
-//! sketch of both, which merges the ranks of a job.
+//! The quantiles come from a DDSketch, whose bins grow by a constant factor. The sum of two
+//! sketches is the sketch of all their durations, so the ranks of a job can be merged.
 
 use std::fmt;
 
@@ -79,7 +79,7 @@ impl Durations {
 
     /// Returns the counts of the sketch, from which [`from_bins`](Self::from_bins) restores it.
     pub(crate) fn bins(&self) -> Bins {
-        /// The read part of the sketch's serialised form, which the library keeps stable.
+        /// The part read here of the sketch's serialised form, which the library keeps stable.
         #[derive(Deserialize)]
         struct Form {
             store: Store,
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!((found.count, found.sum_ns), (200_000, all.iter().sum()));
         assert_eq!((found.min_ns, found.max_ns), (0, all[199_999]));
         for q in [0.01, 0.5, 0.9, 0.99, 0.999, 1.0] {
-            // CAST: the rank that the sketch means.
+            // CAST: truncates to a rank, as the sketch does.
             let exact = all[(q * 199_999.0) as usize] as f64;
             let off = (found.quantile(q) as f64 - exact).abs() / exact;
             assert!(off <= RELATIVE_ACCURACY + 1e-9, "{q}: {} for {exact}", found.quantile(q));

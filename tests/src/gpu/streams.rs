@@ -1,4 +1,4 @@
-//! Streams on the double of libcuda, whose clock the test moves.
+//! Streams of the libcuda double, whose clock the test advances.
 
 use std::ffi::c_void;
 
@@ -31,8 +31,8 @@ impl From<Stream> for BorrowedStream<'_> {
 macro_rules! functions {
     ($( $(#[$about:meta])* $method:ident($($argument:ident: $type:ty),*) -> $result:ty = $symbol:literal; )*) => {
         $( $(#[$about])* pub fn $method(&self, $($argument: $type),*) -> $result {
-            // SAFETY: the double's function has this signature; streams are never destroyed, places
-            // are locals.
+            // SAFETY: the double's function has this signature; streams are never destroyed, and
+            // results are written to locals.
             unsafe {
                 let function: Symbol<'_, unsafe extern "C" fn($($type),*) -> $result> = self.0.get($symbol).unwrap();
                 function($($argument),*)
@@ -42,7 +42,7 @@ macro_rules! functions {
 }
 
 impl Cuda {
-    /// With device 0's primary context current on this thread.
+    /// Opens the driver and makes device 0's primary context current on this thread.
     pub fn open() -> Self {
         // SAFETY: the double's constructors do nothing.
         let cuda = Self(unsafe { Library::new("libcuda.so.1") }.unwrap());
@@ -51,27 +51,27 @@ impl Cuda {
         cuda
     }
 
-    /// Makes a device's primary context current on this thread, and keeps it.
+    /// Retains a device's primary context and makes it current on this thread.
     pub fn enter(&self, device: i32) {
         let mut context = std::ptr::null_mut();
         assert_eq!(self.retain(&mut context, device), 0);
         assert_eq!(self.set_current(context), 0);
     }
 
-    /// A stream of the current context.
+    /// Creates a stream in the current context.
     pub fn stream(&self) -> Stream {
         let mut stream = std::ptr::null_mut();
         assert_eq!(self.create_stream(&mut stream, 1), 0);
         Stream(stream)
     }
 
-    /// Work that the device does at once: `us` microseconds of it.
+    /// Launches work of `us` microseconds and lets that much time pass on the device.
     pub fn work(&self, stream: Stream, us: u64) {
         self.launch(stream, us);
         self.pass(us * 1000);
     }
 
-    /// Work that the device does when time passes.
+    /// Launches work of `us` microseconds, which the device does as time passes.
     pub fn launch(&self, stream: Stream, us: u64) {
         self.enqueue(stream.0, us * 1000);
     }
@@ -83,7 +83,7 @@ impl Cuda {
         retain(context: *mut *mut c_void, device: i32) -> i32 = b"cuDevicePrimaryCtxRetain\0";
         /// `cuCtxSetCurrent`.
         set_current(context: *mut c_void) -> i32 = b"cuCtxSetCurrent\0";
-        /// Not a device's primary context.
+        /// `cuCtxCreate`: creates a context that is not the device's primary one.
         other_context(context: *mut *mut c_void, flags: u32, device: i32) -> i32 = b"cuCtxCreate_v2\0";
         /// `cuStreamCreate`.
         create_stream(stream: *mut *mut c_void, flags: u32) -> i32 = b"cuStreamCreate\0";
@@ -91,7 +91,7 @@ impl Cuda {
         destroy(stream: *mut c_void) -> i32 = b"cuStreamDestroy_v2\0";
         /// `cuStreamBeginCapture`.
         capture(stream: *mut c_void, mode: i32) -> i32 = b"cuStreamBeginCapture_v2\0";
-        /// Work for the device, in nanoseconds.
+        /// Gives the device work, in nanoseconds.
         enqueue(stream: *mut c_void, ns: u64) -> () = b"double_work\0";
         /// Lets time pass on the device, in nanoseconds.
         pass(ns: u64) -> () = b"double_pass\0";
@@ -99,7 +99,7 @@ impl Cuda {
         events() -> i64 = b"double_events\0";
         /// Number of streams.
         streams() -> i64 = b"double_streams\0";
-        /// How many hold a device's primary context.
+        /// Number of times that a device's primary context is retained.
         users(device: i32) -> i32 = b"double_users\0";
     }
 }

@@ -23,14 +23,14 @@ pub struct Page {
 pub struct Line {
     /// Number of the line.
     pub number: usize,
-    /// Characters in it, targets of links left out.
+    /// Characters in the line, without the targets of links.
     pub columns: usize,
 }
 
-/// Returns the committed and the new files with one of these extensions.
+/// Returns the committed and the untracked files with one of these extensions.
 ///
 /// # Panics
-/// Git cannot be asked.
+/// If Git cannot be run.
 pub fn committed(extensions: &[&str]) -> Vec<Page> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(workspace());
@@ -46,8 +46,8 @@ pub fn committed(extensions: &[&str]) -> Vec<Page> {
 }
 
 impl Page {
-    /// Returns the lines of prose: of comments, or of a Markdown page. Tables, diagrams and what
-    /// stands between fences are none.
+    /// Returns the lines of prose: of comments, or of a Markdown page. Tables, diagrams and fenced
+    /// code are not prose.
     pub fn prose(&self) -> Vec<Line> {
         let comment = match self.path.rsplit('.').next().unwrap_or_default() {
             "rs" => Some("//"),
@@ -72,11 +72,11 @@ impl Page {
         found
     }
 
-    /// Returns the lines of Rust code that are longer, but for those of long literals, which no
-    /// formatter breaks.
+    /// Returns the lines of Rust code that are longer than `columns`, except those of long
+    /// literals, which no formatter breaks.
     ///
     /// # Panics
-    /// The file is no Rust.
+    /// If the file is not Rust.
     pub fn code_over(&self, columns: usize) -> Vec<Line> {
         let lines = self.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
         let lines = lines.map(|(index, line)| Line { number: index + 1, columns: line.chars().count() });
@@ -91,7 +91,7 @@ impl Page {
         long
     }
 
-    /// Returns the names of its tests, each with its line.
+    /// Returns the name and the line of each test in the file.
     pub fn tests(&self) -> Vec<(usize, &str)> {
         let mut marked = false;
         let mut found = Vec::new();
@@ -127,7 +127,7 @@ fn columns(line: &str) -> usize {
     count + rest.chars().count()
 }
 
-/// Adds the lines of every literal of several lines, or of more than 60 characters.
+/// Adds the lines of every literal that spans several lines or more than 60 characters.
 fn long_literals(tokens: TokenStream, lines: &mut BTreeSet<usize>) {
     for token in tokens {
         match token {

@@ -1,8 +1,8 @@
-//! What the recorder asks of the program's allocator, and what it bears of it: that it counts,
-//! fails, or is annotated itself.
+//! How the recorder uses the program's allocator, and that it copes with an allocator that fails or
+//! is annotated itself.
 //!
-//! A binary of its own, because a program has one allocator. Here it does what each module needs,
-//! and nothing but counting unless it is told to.
+//! A binary of its own, because a program has one allocator. This allocator does what the modules
+//! here need, and only counts unless a test tells it to do more.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

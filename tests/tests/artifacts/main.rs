@@ -1,4 +1,4 @@
-//! What sessions write, as a program gets it: files and their names, traces, tables, call stacks,
+//! What sessions write, as a program sees it: files and their names, traces, tables, call stacks,
 //! and readers of all of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

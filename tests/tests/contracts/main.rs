@@ -1,7 +1,7 @@
-//! What others parse, held to what is kept in `tests/contracts`, `tests/golden` and the published
+//! Output that others parse, compared with `tests/contracts`, `tests/golden` and the published
 //! schemas.
 //!
-//! A binary of its own, because it has the profiler's allocator: a session shows everything.
+//! A binary of its own, because it has the profiler's allocator, so a session shows everything.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! GPU work, on machines made of doubles. Each scenario is a process of its own, because a process
-//! opens NVIDIA's libraries once.
+//! GPU work, on test doubles of NVIDIA's libraries. Each scenario is a process of its own, because
+//! a process opens NVIDIA's libraries once.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,5 +1,5 @@
-//! The program that is profiled: however it ends, forks, logs or is built, and whatever fails under
-//! it, it does what it would have done.
+//! The profiled program behaves as it would without the profiler, however it ends, forks, logs or
+//! is built, and whatever fails beneath it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 

@@ -1,4 +1,4 @@
-//! The house rules, read from the sources or built from them.
+//! The project's own rules, checked by reading the sources or building them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

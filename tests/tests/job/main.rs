@@ -1,4 +1,4 @@
-//! Jobs of several processes: coordinators, workers, ranks, and their traces as one.
+//! Jobs of several processes: coordinators, workers, ranks, and their merged traces.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -52,7 +52,7 @@ impl Vae {
         })
     }
 
-    /// Encodes a picture `[1, 3, H, W]`, followed by zeros up to `frames` frames, as normalised
+    /// Encodes a picture `[1, 3, H, W]`, followed by zeros up to `frames` frames, to normalised
     /// latents `[latent frames, z_dim, H/8, W/8]`. Takes the mean of the distribution, without
     /// sampling.
     #[profiled_stage("vae.encode")]

@@ -1,9 +1,9 @@
 //! The kind of object at a path before it is written to.
 //!
-//! A path that the profiler chose is free. A path that the user chose (`perf_dump_path`,
+//! A path that the profiler chose is unused. A path that the user chose (`perf_dump_path`,
 //! `trace_file`, a merge's output) may be a file, which is replaced; a link, whose target is
-//! replaced; or a device or pipe, which is written into, because a rename would put a file in its
-//! place. Anything else is refused with a reason.
+//! replaced; or a device or pipe, which is written into, because a rename would replace it by a
+//! regular file. Anything else is refused with a reason.
 
 use std::fs::{self, File};
 use std::io;

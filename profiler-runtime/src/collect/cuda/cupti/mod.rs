@@ -1,7 +1,7 @@
-//! Records kernels, copies and API calls with CUPTI, and which range launched them.
+//! Records kernels, copies and API calls with CUPTI, and the range that launched each.
 //!
 //! Uses the activity API, as PyTorch's profiler does. A process has one CUPTI, which sessions use
-//! by turns. No lock that a callback takes is held around a CUPTI call.
+//! in turn. No lock that a callback takes is held during a CUPTI call.
 //!
 //! ```text
 //! Cupti (the library) ─► Capture::start ─► buffers (callbacks) ─► Capture::finish ─► Undecoded::decode ─► GpuLog
