@@ -31,7 +31,7 @@ use std::thread;
 
 const SCENARIOS: [Scenario; 5] = [Scenario::Off, Scenario::On, Scenario::Nested, Scenario::Shapes, Scenario::Block];
 
-/// What one subject was counted to need per span.
+/// Counts per span of one subject.
 #[derive(Debug, Default, Serialize)]
 struct Counted {
     instructions: BTreeMap<Scenario, f64>,
@@ -49,7 +49,7 @@ fn bench(arguments: &[String]) -> Result<()> {
     }
     let mut wanted = Vec::new();
     for subject in all_subjects() {
-        // What the bare call needs is taken off the others.
+        // The bare call is always counted, because the others are relative to it.
         let is_bare = subject.name() == subjects::BARE;
         let scenarios = if arguments.budget && !is_bare { budget::scenarios(subject.name()) } else { columns(subject) };
         if arguments.wants(subject.name()) || is_bare {

@@ -36,11 +36,11 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
-    /// What the video should show.
+    /// Description of the video.
     #[arg(long)]
     pub prompt: Option<String>,
 
-    /// What the video should not show.
+    /// Description of anything that the video should not show.
     #[arg(long, alias = "negative_prompt")]
     pub negative_prompt: Option<String>,
 
@@ -61,7 +61,7 @@ pub struct Cli {
     #[arg(long, alias = "num_inference_steps", value_name = "N")]
     pub num_inference_steps: Option<usize>,
 
-    /// How strongly to follow the prompt [default: 3.5, with --model 5].
+    /// Strength with which the video follows the prompt [default: 3.5, with --model 5].
     #[arg(long, alias = "guidance_scale", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale: Option<f64>,
 
@@ -106,7 +106,7 @@ pub struct Cli {
 pub struct Job {
     /// Source of the weights.
     pub source: Source,
-    /// What to generate.
+    /// Video to generate.
     pub request: Request,
     /// Picture that the video starts from.
     pub picture: Picture,

@@ -56,7 +56,7 @@ pub enum Error {
     ModelConfig {
         /// The JSON file.
         path: PathBuf,
-        /// What is wrong in the file, and what is expected.
+        /// Mistake in the file, and the expected content.
         problem: String,
     },
 
@@ -65,7 +65,7 @@ pub enum Error {
     CorruptWeights {
         /// The weight file.
         path: PathBuf,
-        /// What is wrong with the file.
+        /// Defect of the file.
         problem: String,
     },
 
@@ -92,7 +92,7 @@ pub enum Error {
     Encode {
         /// The format.
         format: &'static str,
-        /// What is wrong, and what is expected.
+        /// Mistake, and the expected value.
         problem: String,
     },
 
@@ -101,7 +101,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Operating system's error.
         source: io::Error,
     },
 
@@ -110,7 +110,7 @@ pub enum Error {
     Write {
         /// The output.
         path: PathBuf,
-        /// What the system said.
+        /// Operating system's error.
         source: io::Error,
     },
 

@@ -34,7 +34,7 @@ pub use progress::{Progress, wait_for_artifacts};
 /// the CPU.
 ///
 /// # Errors
-/// With the feature `cuda`, if there is no usable GPU.
+/// Returns an error if there is no usable GPU, with the feature `cuda`.
 pub fn device() -> Result<candle_core::Device> {
     device_of(0)
 }
@@ -43,7 +43,7 @@ pub fn device() -> Result<candle_core::Device> {
 /// feature `cuda`, else the CPU.
 ///
 /// # Errors
-/// With the feature `cuda`, if there is no such GPU.
+/// Returns an error if there is no such GPU, with the feature `cuda`.
 pub fn device_of(local_rank: usize) -> Result<candle_core::Device> {
     if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(local_rank)?) } else { Ok(candle_core::Device::Cpu) }
 }

@@ -1,8 +1,8 @@
 //! The denoising loop, in which two experts, one after the other, turn noise into latents.
 //!
 //! A guided step combines two independent predictions, for the prompt and for the negative prompt.
-//! With a [`GuidanceSplit`] two processes make one each, exchange them, and continue with the same
-//! latents.
+//! Two processes that share a [`GuidanceSplit`] make one each, exchange them, and continue with the
+//! same latents.
 
 use candle_core::Tensor;
 use profiler_runtime::{profiled_stage, profiled_step};

@@ -28,9 +28,9 @@ pub enum Expert {
 /// The arguments of one video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// What the video should show.
+    /// Description of the video.
     pub prompt: String,
-    /// What the video should not show; used only if `guidance_scale` is above 1.
+    /// Description of anything that the video should not show; used only if `guidance_scale` is above 1.
     pub negative_prompt: String,
     /// Height in pixels, a multiple of 16.
     pub height: usize,
@@ -40,10 +40,10 @@ pub struct Request {
     pub num_frames: usize,
     /// Number of denoising steps.
     pub num_inference_steps: usize,
-    /// How strongly the high-noise expert follows the prompt; 1 or less turns guidance off for both
-    /// experts.
+    /// Strength with which the high-noise expert follows the prompt; 1 or less turns guidance off
+    /// for both experts.
     pub guidance_scale: f64,
-    /// How strongly the low-noise expert follows the prompt.
+    /// Strength with which the low-noise expert follows the prompt.
     pub guidance_scale_2: f64,
     /// Fraction of the timesteps at which the low-noise expert takes over.
     pub boundary_ratio: f64,

@@ -1,5 +1,4 @@
-//! What is kept of discarded entries: the ranges that are still open, and counts of everything
-//! else.
+//! Remains of discarded entries: the ranges that are still open, and counts of everything else.
 //!
 //! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either can
 //! discard the begin of a range and keep its end. So the begins of open ranges are carried over

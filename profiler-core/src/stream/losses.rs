@@ -18,7 +18,8 @@ pub enum Loss {
     /// A range began while its thread ran the recorder itself, such as in a signal handler that
     /// interrupted it.
     Reentry,
-    /// The description of a call panicked, or is not a number.
+    /// The description of a call panicked, or is not a number. The only cause that loses no range,
+    /// and the last variant, which gives the number of causes.
     Undescribed,
 }
 
@@ -54,6 +55,6 @@ impl Losses {
 
     /// Returns how many ranges were lost, whatever the cause.
     pub(crate) fn ranges(self) -> u64 {
-        [Loss::EndingThread, Loss::NoMemory, Loss::Reentry].map(|cause| self.by(cause)).iter().sum()
+        self.0[..Loss::Undescribed as usize].iter().sum()
     }
 }

@@ -22,7 +22,7 @@ static HORIZON: AtomicU64 = AtomicU64::new(0);
 /// Counts of the threads that have ended and whose entries are all overwritten.
 static GONE: PerProcess<Mutex<Option<Gone>>> = PerProcess::new(|_| Mutex::default());
 
-/// What is kept of threads whose streams were removed because all their entries are overwritten.
+/// Remains of threads whose streams were removed because all their entries are overwritten.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gone {
     /// Counts of their entries.

@@ -45,7 +45,7 @@ const PIPELINE: &str = "--enable-diffusion-pipeline-profiler";
 #[command(next_help_heading = "Profiling")]
 #[non_exhaustive]
 pub struct ProfilerArgs {
-    /// What to record: a JSON object such as '{"profiler":"torch","torch_profiler_dir":"./perf"}',
+    /// Configuration: a JSON object such as '{"profiler":"torch","torch_profiler_dir":"./perf"}',
     /// or the path of a JSON, YAML or TOML file.
     #[arg(long, alias = "profiler_config", value_name = "JSON|PATH")]
     pub profiler_config: Option<String>,
@@ -55,7 +55,7 @@ pub struct ProfilerArgs {
     /// Steps that `--profile` records; -1 records all, without a warm-up [default: 5]
     #[arg(long, alias = "num_profiled_timesteps", value_name = "N", allow_negative_numbers = true)]
     pub num_profiled_timesteps: Option<i64>,
-    /// With `--profile`: trace the whole pipeline instead of the denoising steps.
+    /// Together with `--profile`: trace the whole pipeline instead of the denoising steps.
     #[arg(long, alias = "profile_all_stages")]
     pub profile_all_stages: bool,
     /// Write a light JSON report of stage and step times to this file.

@@ -8,7 +8,7 @@ use super::value::Setting;
 use profiler_trace::model::{CudaApiNames, TraceFormat, words};
 
 words! {
-    /// What a session records beyond stage timings.
+    /// Kind of recording beyond stage timings.
     pub enum Profiler {
         /// Traces, op tables, stacks and memory snapshots, as `torch.profiler` writes them.
         Torch = "torch",
@@ -36,7 +36,7 @@ words! {
 }
 
 words! {
-    /// When a session prints its summary on standard error.
+    /// Condition for printing the summary on standard error.
     pub enum PrintSummary {
         /// Prints if standard error is a terminal.
         #[default]
@@ -69,7 +69,7 @@ macro_rules! one_word {
 
 one_word!(Profiler, GpuTiming, PrintSummary, TraceFormat, CudaApiNames);
 
-/// What a session records of a running program when `profiler` is `torch`.
+/// Activities of a running program that a session records when `profiler` is `torch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Activities {

@@ -98,13 +98,13 @@ settings! {
     /// # Ok::<(), profiler_runtime::config::ConfigError>(())
     /// ```
     pub struct ProfilerConfig {
-        /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture
+        /// Kind of recording: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture
         /// range, for Nsight Systems) or `none` (only the timings that `perf_dump_path` and
         /// `pipeline_profiler` configure).
         profiler: Profiler = Profiler::None, OMNI;
-        /// Output folder. Required when `profiler` is `torch`, an error with any other, for which
-        /// there is `output_dir`. `~` is expanded, a relative path is made absolute, and a URI such
-        /// as `s3://bucket` is kept.
+        /// Output folder. Required when `profiler` is `torch` and an error otherwise; the other kinds
+        /// use `output_dir`. `~` is expanded, a relative path is made absolute, and a URI such as
+        /// `s3://bucket` is kept.
         torch_profiler_dir: Option<PathBuf> = None, OMNI => torch_profiler_dir;
         /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`, `.pftrace` becomes
         /// `.pftrace.gz`.
@@ -141,7 +141,7 @@ settings! {
         /// if one of these is above 0.
         active_iterations: u64 = 1, in 1..=ITERATIONS, OMNI;
 
-        /// What to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA`
+        /// Recorded activities when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA`
         /// (GPU work). With `CUDA` alone there are no ranges in traces and tables. `XPU` is
         /// accepted, but Intel GPUs are not supported.
         torch_profiler_activities: Activities = Activities::default(), NEEDS_TORCH, Upstream("vLLM #57460");
@@ -157,7 +157,7 @@ settings! {
         step_of: Option<String> = None => step_of;
         /// Seconds to wait after the start before anything is recorded.
         delay_secs: f64 = 0.0, Excludes("delay_iterations", "a session has one start");
-        /// Seconds to record, after which the session stops by itself. 0 is no limit.
+        /// Seconds to record, after which the session stops by itself. 0 means no limit.
         duration_secs: f64 = 0.0;
         /// Memory for recorded events in MiB, over all threads. Events that do not fit are dropped,
         /// counted and reported; with `ring` the oldest are overwritten instead.

@@ -140,7 +140,7 @@ const OTHERS: &[UpstreamName] = &[
     body(
         "output_dir",
         Treatment::Refused {
-            reason: "a request names no path: set `torch_profiler_dir` where the server is started, and name the session \
+            reason: "a request cannot choose a path: set `torch_profiler_dir` where the server is started, and name the session \
                      with `profile_id`",
         },
     ),
@@ -153,7 +153,7 @@ const OTHERS: &[UpstreamName] = &[
     ),
     variable(SGLANG_FOLDERS[0], SGLANG, "torch_profiler_dir"),
     variable(SGLANG_FOLDERS[1], SGLANG, "torch_profiler_dir"),
-    idle_variable("SGLANG_PROFILE_V2", SGLANG, "there is one profiler, and no second version of it to choose"),
+    idle_variable("SGLANG_PROFILE_V2", SGLANG, "this profiler has one version"),
 ];
 
 /// SGLang's variables for an output folder, the more specific one first.

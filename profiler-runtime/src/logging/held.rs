@@ -15,7 +15,7 @@ thread_local! {
     /// Number of [`Hold`]s on this thread.
         static DEPTH: Cell<usize> = const { Cell::new(0) };
         static HELD: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
-    /// Whether a message of this thread is being delivered.
+    /// True if a message of this thread is being delivered.
         static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -17,7 +17,7 @@ const VARIABLE: &str = "PROFILER_LOG";
 /// Maximum number of different lines on standard error.
 const MAX_LINES: usize = 1000;
 
-/// Whether the configuration in effect silences standard error.
+/// True if the configuration in effect silences standard error.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sets whether the configuration silences standard error.

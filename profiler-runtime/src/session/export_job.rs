@@ -62,7 +62,7 @@ struct Ended {
 struct Outcome {
     /// Result of writing the artifacts, and when it was set.
     result: Option<(Result<Manifest, Error>, Instant)>,
-    /// Whether the host's logger has received the messages.
+    /// True if the host's logger has received the messages.
     is_logged: bool,
 }
 

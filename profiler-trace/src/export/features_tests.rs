@@ -1,4 +1,4 @@
-//! What a session lacks because a feature is off: the manifest says which. Holds with every set of
+//! Artifacts that a session lacks because a feature is off, which the manifest names. Holds with every set of
 //! features, and is run with few of them.
 
 use crate::model::testing::Script;

@@ -344,7 +344,7 @@ fn check_rows(shown: &[Slice]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// On every lane, an end belongs to the innermost open start.
+/// Checks that on every lane an end belongs to the innermost open start.
 fn check_edges(trace: &Trace) -> Result<(), TestCaseError> {
     let (mut lanes, mut is_right) = (vec![Vec::new(); 1 + trace.threads[0].lanes as usize], true);
     trace.begin_edges(0).until(|edge| {

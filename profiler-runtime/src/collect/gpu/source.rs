@@ -12,9 +12,9 @@ use profiler_trace::records::unavailable::Unavailable;
 /// The records that a session wants in addition to kernels, copies, fills and API calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Whether to record waits for streams, events and contexts.
+    /// True to record waits for streams, events and contexts.
     pub syncs: bool,
-    /// Whether to record device memory being allocated and freed.
+    /// True to record device memory being allocated and freed.
     pub memory: bool,
     /// Size of the buffers in bytes.
     pub buffer_bytes: usize,

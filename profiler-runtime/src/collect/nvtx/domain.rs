@@ -15,7 +15,7 @@ use profiler_core::site::{Kind, Site};
 use profiler_core::stream::registry;
 
 thread_local! {
-    /// Whether the tool has been told this thread's name.
+    /// True if the tool has been told this thread's name.
     static NAMED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -23,7 +23,7 @@ pub(super) struct ChunkAllocator {
     pub(super) slabs: u32,
     /// Reason why the file could not grow.
     pub(super) failure: Option<io::Error>,
-    /// Whether the file is deleted; then the blocks of freed chunks go back to the disk.
+    /// True if the file is deleted; then the blocks of freed chunks go back to the disk.
     pub(super) discarded: bool,
 }
 

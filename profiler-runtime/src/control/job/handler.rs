@@ -31,14 +31,14 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     started: VecDeque<Started>,
-    /// Whether further starts are refused.
+    /// True if further starts are refused.
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Started {
     handle: ExportHandle,
-    /// Whether the coordinator has received the outcome of its artifacts.
+    /// True if the coordinator has received the outcome of its artifacts.
     is_delivered: bool,
 }
 

@@ -89,7 +89,7 @@ pub struct SessionWishes {
     pub name: Option<String>,
     /// Begin of the session's name.
     pub prefix: Option<String>,
-    /// Whether to merge the traces of all ranks once they are written.
+    /// True to merge the traces of all ranks once they are written.
     pub merge: bool,
     /// Warnings about settings of the request without an effect.
     pub warnings: Vec<String>,

@@ -33,7 +33,7 @@ pub(crate) const COORDINATOR: &str = "PROFILER_COORDINATOR";
 /// First and longest pause between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Whether this process has joined a coordinator; it can join only one.
+/// True if this process has joined a coordinator; it can join only one.
 static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(false));
 
 /// A worker's membership in a job. Dropping it stops a session that the coordinator has started,

@@ -75,7 +75,7 @@ pub(crate) struct Active {
     /// Open recording, during the warm-up and after it.
     window: Option<OpenWindow>,
     dumps: Dumps,
-    /// Whether an iteration was too slow, so that a dump is due.
+    /// True if an iteration was too slow, so that a dump is due.
     dump_due: bool,
     /// Spool that chunks come from; `None` if they come from memory.
     spool: Option<SessionSpool>,

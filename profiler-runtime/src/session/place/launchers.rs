@@ -30,7 +30,7 @@ struct Launcher {
     rank: &'static str,
     local_rank: &'static [&'static str],
     size: &'static [&'static str],
-    /// Whether the launcher sets the size itself; then a rank without a size is ignored.
+    /// True if the launcher sets the size itself; then a rank without a size is ignored.
     sets_size: bool,
     /// Returns the launcher's name of the job.
     job: fn(Text<'_>) -> Option<String>,
@@ -109,7 +109,7 @@ pub(crate) struct Ranks {
     pub(crate) local_rank: u32,
     /// Number of processes; `rank + 1` or more if the launcher does not set it.
     pub(crate) world_size: u32,
-    /// Whether there may be other ranks.
+    /// True if there may be other ranks.
     pub(crate) in_job: bool,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Reservation {
     pub(crate) session: SessionId,
     /// Folder of the session, if the configuration has one.
     pub(crate) folder: Option<PathBuf>,
-    /// Whether the other ranks of the job share the id.
+    /// True if the other ranks of the job share the id.
     pub(crate) is_shared: bool,
     /// Warnings for the user, in full sentences.
     pub(crate) warnings: Vec<String>,
@@ -56,7 +56,7 @@ pub(crate) struct Reservation {
 /// The begin of a session's name, to which suffixes are added.
 struct Stem {
     name: String,
-    /// Whether the launcher or a request gave the name. The folder may then already hold other
+    /// True if the launcher or a request gave the name. The folder may then already hold other
     /// ranks' files.
     is_shared: bool,
 }

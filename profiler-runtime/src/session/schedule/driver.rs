@@ -14,9 +14,9 @@ use profiler_core::hooks::steps::StepEnd;
 /// The effect of a step's end on the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whether the iterations counted so far belong to a loop that does not drive after all.
+    /// True if the iterations counted so far belong to a loop that does not drive after all.
     pub(crate) restarts: bool,
-    /// Whether an iteration of the driving loop has ended.
+    /// True if an iteration of the driving loop has ended.
     pub(crate) counts: bool,
 }
 

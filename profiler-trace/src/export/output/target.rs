@@ -77,7 +77,7 @@ fn stream(path: PathBuf, found: &fs::Metadata) -> io::Result<Target> {
     let kind = found.file_type();
     let refused = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}: name a file")));
     if kind.is_block_device() {
-        refused("a disk, and what is on it would be lost")
+        refused("a disk, whose contents would be overwritten")
     } else if kind.is_socket() {
         refused("a socket")
     } else {

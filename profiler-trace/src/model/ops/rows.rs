@@ -11,13 +11,13 @@ use super::{GpuCoverage, Group, OpTable, Sums};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupBy {
-    /// By name.
+    /// The name.
     #[default]
     Name,
-    /// By name and input shapes. Without `torch_profiler_record_shapes`, the same as
+    /// The name and input shapes. Without `torch_profiler_record_shapes`, the same as
     /// [`Name`](Self::Name).
     InputShapes,
-    /// By name and the given number of innermost stack frames. Without `torch_profiler_with_stack`,
+    /// The name and the given number of innermost stack frames. Without `torch_profiler_with_stack`,
     /// the same as [`Name`](Self::Name).
     Stack(usize),
 }

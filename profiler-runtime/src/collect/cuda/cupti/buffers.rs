@@ -35,7 +35,7 @@ struct Pool {
     full: Vec<FullBuffer>,
     /// Maximum number of buffers at a time.
     max_buffers: usize,
-    /// Whether CUPTI survives a refused request.
+    /// True if CUPTI survives a refused request.
     may_refuse: bool,
     /// Number of buffers that were refused or discarded.
     lost: u64,

@@ -38,7 +38,7 @@ pub(super) enum Step {
 /// frame address (CFA), the value of the stack pointer in the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// Whether the CFA is relative to the frame register; otherwise it is relative to the stack
+    /// True if the CFA is relative to the frame register; otherwise it is relative to the stack
     /// pointer.
     pub(super) by_frame: bool,
     /// Offset of the CFA from that register.

@@ -22,7 +22,7 @@ pub(super) struct JobSession {
     pub(super) selection: Selection,
     /// Configuration that the workers record with.
     pub(super) config: Value,
-    /// Whether it was stopped or abandoned.
+    /// True if it was stopped or abandoned.
     pub(super) is_stopped: bool,
     /// Rows by rank.
     pub(super) rows: BTreeMap<u32, WorkerRow>,
@@ -35,7 +35,7 @@ pub(super) struct JobSession {
 pub(super) struct WorkerRow {
     pub(super) status: WorkerStatus,
     pub(super) awaits: Option<Awaited>,
-    /// Whether a start was sent to it.
+    /// True if a start was sent to it.
     was_started: bool,
     /// Reason if its recording ended early.
     cut: Option<String>,

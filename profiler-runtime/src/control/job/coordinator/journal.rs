@@ -20,7 +20,7 @@ struct Job<'a> {
     session: &'a str,
     /// State of the session: `recording` or `stopped`.
     state: &'static str,
-    /// Whether every worker did what was requested.
+    /// True if every worker did what was requested.
     is_complete: bool,
     /// Stage processes that were selected; empty for all.
     stages: &'a [u32],

@@ -22,7 +22,7 @@ pub(super) struct Member {
     /// Number that distinguishes this connection from an earlier one of the same rank; assigned by
     /// the table.
     pub(super) connection: u64,
-    /// Whether a start or stop has timed out, with no answer since.
+    /// True if a start or stop has timed out, with no answer since.
     pub(super) is_silent: bool,
     /// Id of the unanswered status request. Only one is sent at a time.
     pub(super) pending_status: Option<u64>,

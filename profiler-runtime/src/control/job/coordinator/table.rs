@@ -20,7 +20,7 @@ pub(super) struct Table {
     pub(super) members: BTreeMap<u32, Member>,
     /// Sessions, oldest first. Only the last one may be active: started and not stopped.
     sessions: VecDeque<JobSession>,
-    /// Whether the coordinator is shutting down.
+    /// True if the coordinator is shutting down.
     pub(super) is_closed: bool,
     /// Last id of a request or connection.
     last_id: u64,

@@ -15,11 +15,11 @@ use super::metadata::Metadata;
 pub enum Alignment {
     /// The lowest rank, to whose clock the others are converted.
     Reference,
-    /// By a monotonic clock shared with a rank on the same host.
+    /// A monotonic clock shared with a rank on the same host.
     SharedClock,
-    /// By its host's real time.
+    /// The real time of its host.
     RealTime,
-    /// By its stated real time: it has no clock anchors, and the merge was forced.
+    /// The real time that it states: it has no clock anchors, and the merge was forced.
     Unanchored,
 }
 
