@@ -31,8 +31,11 @@ pub(super) fn peer(request: &Request) -> Peer {
 /// Logs an action that was carried out or attempted.
 pub(super) fn log_action(peer: Peer, action: &str, what: &impl Display, session: &str, outcome: &impl Display) {
     let (peer, what, session) = (shown(peer), escaped(&what.to_string()), escaped(session));
-    let line = format_args!("peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}");
-    logging::audit(Level::Info, TARGET, line);
+    logging::audit(
+        Level::Info,
+        TARGET,
+        format_args!("peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}"),
+    );
 }
 
 /// Logs a rejected request.
