@@ -12,7 +12,7 @@ started=$SECONDS
 # built with all of them, so that nothing is compiled for one step that the next cannot use; what a
 # feature that is off leaves out has steps of its own.
 shown=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' profiler-runtime/Cargo.toml | tr -d '",')
-PROFILER_FEATURES=$(printf 'profiler-runtime/%s,' $shown)profiler-shapes/half,profiler-shapes/ndarray,profiler-tests/cudarc
+PROFILER_FEATURES=$(printf 'profiler-runtime/%s,' $shown)profiler-tests/cudarc
 export PROFILER_FEATURES
 built=${CARGO_TARGET_DIR:-$PWD/target}
 

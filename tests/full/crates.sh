@@ -20,16 +20,20 @@ for folder in "${folders[@]}"; do
   packages+=(-p "$(sed -n 's/^name = "\(.*\)"/\1/p' "$folder/Cargo.toml" | head -1)")
 done
 
-# shown FOLDER: the features that docs.rs shows of a crate, as arguments of cargo.
+# listed FOLDER: the features of a crate that docs.rs shows, by commas.
+listed() {
+  sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' "$1/Cargo.toml" | tr -d '" '
+}
+
+# shown FOLDER: the same as arguments of cargo; all features of a crate without a list.
 shown() {
   local list
-  list=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' "$1/Cargo.toml" | tr -d '" ')
+  list=$(listed "$1")
   if [[ $list ]]; then echo "--features $list"; else echo --all-features; fi
 }
 
-# Without those that would build candle once more.
-features=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' profiler-runtime/Cargo.toml |
-  tr -d '" ' | tr ',' '\n' | grep -v candle | sed 's|^|profiler-runtime/|' | paste -sd,)
+# The runtime's without those that would build candle once more.
+features=$(listed profiler-runtime | tr ',' '\n' | grep -v candle | sed 's|^|profiler-runtime/|' | paste -sd,)
 
 needs() {
   echo "skipped: it needs $*"

@@ -47,8 +47,7 @@ fn describe(folder: &Path, flags: &str) {
     let docs = manifest.split("[package.metadata.docs.rs]").nth(1).unwrap();
     let list = docs.split("features = [").nth(1).unwrap().split(']').next().unwrap();
     let features = list.split(',').map(|name| format!("profiler-runtime/{}", name.trim().trim_matches('"')));
-    let features = features.chain(["profiler-shapes/half".to_owned(), "profiler-shapes/ndarray".to_owned()]);
-    let features = features.chain(["profiler-tests/cudarc".to_owned()]).collect::<Vec<_>>().join(",");
+    let features = features.collect::<Vec<_>>().join(",");
     let output = Command::new(env!("CARGO"))
         .args(["doc", "--workspace", "--no-deps", "--features", &features])
         .current_dir(workspace())
