@@ -1,9 +1,9 @@
 //! Time from stopping a session with very many ops to its operator table, on one core.
 //!
 //! The session has `profiler: none` and a performance report, so nothing else is written. The time
-//! consists of decoding the stream twice, grouping, and writing a few hundred bytes, which is an upper bound
-//! for `key_averages`. Each row is the minimum of three rounds. The table is linear if the time per
-//! op does not grow with their number.
+//! consists of decoding the stream twice, grouping, and writing a few hundred bytes, which is an
+//! upper bound for `key_averages`. Each row is the minimum of three rounds. The table is linear if
+//! the time per op does not grow with their number.
 
 use std::time::{Duration, Instant};
 

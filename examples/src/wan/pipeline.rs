@@ -99,8 +99,8 @@ impl Pipeline {
     /// Does the first part of [`Pipeline::generate`]: everything up to the latents, `[T, z, h, w]`.
     ///
     /// This process makes one of the two predictions of each step if there is a `split` and the
-    /// request is guided. The other process must be given the same request and picture, and arrives at the same
-    /// latents.
+    /// request is guided. The other process must be given the same request and picture, and arrives
+    /// at the same latents.
     ///
     /// # Errors
     /// As [`Pipeline::generate`], and if the other process gives up.

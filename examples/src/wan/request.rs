@@ -30,7 +30,8 @@ pub enum Expert {
 pub struct Request {
     /// Description of the video.
     pub prompt: String,
-    /// Description of anything that the video should not show; used only if `guidance_scale` is above 1.
+    /// Description of anything that the video should not show; used only if `guidance_scale` is
+    /// above 1.
     pub negative_prompt: String,
     /// Height in pixels, a multiple of 16.
     pub height: usize,

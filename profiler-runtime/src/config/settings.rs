@@ -102,9 +102,9 @@ settings! {
         /// range, for Nsight Systems) or `none` (only the timings that `perf_dump_path` and
         /// `pipeline_profiler` configure).
         profiler: Profiler = Profiler::None, OMNI;
-        /// Output folder. Required when `profiler` is `torch` and an error otherwise; the other kinds
-        /// use `output_dir`. `~` is expanded, a relative path is made absolute, and a URI such as
-        /// `s3://bucket` is kept.
+        /// Output folder. Required when `profiler` is `torch` and an error otherwise; the other
+        /// kinds use `output_dir`. `~` is expanded, a relative path is made absolute, and a URI
+        /// such as `s3://bucket` is kept.
         torch_profiler_dir: Option<PathBuf> = None, OMNI => torch_profiler_dir;
         /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`, `.pftrace` becomes
         /// `.pftrace.gz`.
@@ -141,8 +141,8 @@ settings! {
         /// if one of these is above 0.
         active_iterations: u64 = 1, in 1..=ITERATIONS, OMNI;
 
-        /// Recorded activities when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA`
-        /// (GPU work). With `CUDA` alone there are no ranges in traces and tables. `XPU` is
+        /// Recorded activities when `profiler` is `torch`: `CPU` (the ranges of the program) and
+        /// `CUDA` (GPU work). With `CUDA` alone there are no ranges in traces and tables. `XPU` is
         /// accepted, but Intel GPUs are not supported.
         torch_profiler_activities: Activities = Activities::default(), NEEDS_TORCH, Upstream("vLLM #57460");
         /// Output folder. When `profiler` is `torch`, another name of `torch_profiler_dir`; when it

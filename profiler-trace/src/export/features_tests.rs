@@ -1,5 +1,5 @@
-//! Artifacts that a session lacks because a feature is off, which the manifest names. Holds with every set of
-//! features, and is run with few of them.
+//! Artifacts that a session lacks because a feature is off, which the manifest names. Holds with
+//! every set of features, and is run with few of them.
 
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, MemoryLog, Trace};

@@ -17,8 +17,8 @@ pub enum GroupBy {
     /// The name and input shapes. Without `torch_profiler_record_shapes`, the same as
     /// [`Name`](Self::Name).
     InputShapes,
-    /// The name and the given number of innermost stack frames. Without `torch_profiler_with_stack`,
-    /// the same as [`Name`](Self::Name).
+    /// The name and the given number of innermost stack frames. Without
+    /// `torch_profiler_with_stack`, the same as [`Name`](Self::Name).
     Stack(usize),
 }
 
