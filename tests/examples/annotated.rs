@@ -6,13 +6,12 @@
 //! one `vae.decode` with three `conv3d`; and one `text_encoder` that is polled first on the main
 //! thread, then on a worker.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
+use profiler_tests::tasks::{poll, second_poll};
 
 #[profiled_op("attention")]
 fn attention() {
@@ -43,8 +42,7 @@ fn decode() {
 #[profiled_stage("text_encoder")]
 async fn encode() {
     work();
-    let mut again = false;
-    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    second_poll().await;
     work();
 }
 
@@ -52,17 +50,13 @@ fn work() {
     thread::sleep(Duration::from_millis(1));
 }
 
-fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
-}
-
 fn main() {
     let mut encoder = pin!(encode());
-    let mut ready = poll(encoder.as_mut());
+    let mut ready = poll(encoder.as_mut()).is_ready();
     thread::scope(|scope| {
         let worker = |number| thread::Builder::new().name(format!("decoder {number}")).spawn_scoped(scope, decode);
         let workers = [worker(1), worker(2)];
-        scope.spawn(|| ready = ready || poll(encoder.as_mut()));
+        scope.spawn(|| ready = ready || poll(encoder.as_mut()).is_ready());
         (0..4).for_each(denoise_step);
         drop(workers);
     });

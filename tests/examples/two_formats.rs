@@ -10,19 +10,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use libloading::{Library, Symbol};
 use profiler_runtime::config::{CudaApiNames, TraceFormat};
 use profiler_runtime::memory::ProfilingAllocator;
 use profiler_runtime::{
     ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, request, stage, start_profile_with, step,
     stop_profile,
 };
+use profiler_tests::gpu::{Device, try_make_context};
+use profiler_tests::tasks::{poll, second_poll};
 
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
@@ -49,20 +48,14 @@ fn denoise_step(step: u64, x: &[f32]) -> f32 {
 
 #[profiled_stage("text_encoder")]
 async fn encode() {
-    let mut again = false;
-    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    second_poll().await;
 }
 
 /// Holds a guard while its future waits.
 #[profiled_stage("prefetch")]
 async fn prefetch() {
     let _held = stage!("held over an await");
-    let mut again = false;
-    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    second_poll().await;
 }
 
 /// Records guards that end in another order than they began, unusual names, ranges of no length,
@@ -85,55 +78,33 @@ fn oddities() {
 /// Runs GPU work through the doubles of CUDA's libraries, if they are present: overlapping kernels,
 /// copies, a graph, waits.
 fn gpu_work() {
-    let Some(path) = std::env::var_os("PROFILER_CUPTI_LIB") else { return };
-    // SAFETY: the double's functions have these signatures; names are static.
-    unsafe {
-        let double = Library::new(path).unwrap();
-        let kernel: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u64, u32)> =
-            double.get(b"double_kernel\0").unwrap();
-        let graph: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u32)> = double.get(b"double_graph\0").unwrap();
-        let copy: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_copy\0").unwrap();
-        let fill: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_fill\0").unwrap();
-        let memory: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_memory\0").unwrap();
-        let wait: Symbol<'_, unsafe extern "C" fn(u32)> = double.get(b"double_wait\0").unwrap();
-        for index in 0..3u64 {
-            let _step = step!("gpu_step", index);
-            let _stage = stage!("transformer");
-            memory(1, 0x1000 * (index + 1), 512);
-            fill(7, 4096, 2_000);
-            {
-                let _op = op!("attention");
-                kernel(c"_Z6vecAddPfS_S_i".as_ptr().cast(), 7, 20_000, 0);
-                kernel(c"softmax".as_ptr().cast(), 13, 30_000, 1);
-            }
-            graph(c"graph_node".as_ptr().cast(), 7, 4);
-            copy(9, 1 << 20, 10_000);
+    if std::env::var_os("PROFILER_CUPTI_LIB").is_none() {
+        return;
+    }
+    let device = Device::open();
+    for index in 0..3u64 {
+        let _step = step!("gpu_step", index);
+        let _stage = stage!("transformer");
+        device.memory(1, 0x1000 * (index + 1), 512);
+        device.fill(7, 4096, 2_000);
+        {
+            let _op = op!("attention");
+            device.kernel(c"_Z6vecAddPfS_S_i", 7, 20_000);
+            device.runtime_kernel(c"softmax", 13, 30_000);
         }
-        memory(2, 0x1000, 512);
-        wait(7);
-        thread::scope(|scope| {
-            scope.spawn(|| kernel(c"of_nobody".as_ptr().cast(), 21, 5_000, 0));
-        });
+        device.graph(c"graph_node".as_ptr(), 7, 4);
+        device.copy(9, 1 << 20, 10_000);
     }
-}
-
-/// Creates a context, as a program's first use of CUDA does.
-fn make_context() {
-    // SAFETY: these are CUDA's signatures; on a machine without CUDA nothing is called.
-    unsafe {
-        let Ok(library) = Library::new("libcuda.so.1") else { return };
-        let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = library.get(b"cuInit\0").unwrap();
-        let retain: Symbol<'_, unsafe extern "C" fn(*mut *mut u8, i32) -> i32> =
-            library.get(b"cuDevicePrimaryCtxRetain\0").unwrap();
-        let mut context = std::ptr::null_mut();
-        assert_eq!((init(0), retain(&mut context, 0)), (0, 0));
-        std::mem::forget(library);
-    }
+    device.memory(2, 0x1000, 512);
+    device.wait(7);
+    thread::scope(|scope| {
+        scope.spawn(|| device.kernel(c"of_nobody", 21, 5_000));
+    });
 }
 
 fn main() {
     let folder = std::env::args().nth(1).expect("the folder to write into");
-    make_context();
+    try_make_context();
     let names = match std::env::args().nth(2).as_deref() {
         None => CudaApiNames::Called,
         Some("runtime") => CudaApiNames::Runtime,
@@ -152,21 +123,21 @@ fn main() {
         .step_of(if is_called { "denoise_step" } else { "gpu_step" });
     start_profile_with(config).unwrap();
     let mut prefetch = pin!(prefetch());
-    assert!(!poll(prefetch.as_mut()));
+    assert!(!poll(prefetch.as_mut()).is_ready());
     thread::sleep(Duration::from_millis(1));
-    assert!(poll(prefetch.as_mut()));
+    assert!(poll(prefetch.as_mut()).is_ready());
     let mut encoders = [pin!(encode()), pin!(encode())];
-    encoders.iter_mut().for_each(|encoder| assert!(!poll(encoder.as_mut())));
+    encoders.iter_mut().for_each(|encoder| assert!(!poll(encoder.as_mut()).is_ready()));
     let [first, second] = &mut encoders;
     thread::scope(|scope| {
-        scope.spawn(|| assert!(poll(first.as_mut())));
+        scope.spawn(|| assert!(poll(first.as_mut()).is_ready()));
         thread::Builder::new().name("worker".into()).spawn_scoped(scope, || diffuse(&[1.0; 8])).unwrap();
     });
     {
         let _request = request("request \"7\"");
         assert!((0..4).all(|step| denoise_step(step, &[1.0; 32]) > 0.0));
     }
-    assert!(poll(second.as_mut()));
+    assert!(poll(second.as_mut()).is_ready());
     gpu_work();
     oddities();
     stop_profile().unwrap().wait().unwrap();

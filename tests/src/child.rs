@@ -1,7 +1,7 @@
 //! Runs a test in a process of its own: the test binary starts itself again for one ignored test.
 
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -42,6 +42,18 @@ pub fn child_of(name: &str) -> Command {
 /// Returns the path of the test `name` in the module of `test`.
 fn beside(test: &str, name: &str) -> String {
     test.rsplit_once("::").map_or_else(|| name.to_owned(), |(module, _)| format!("{module}::{name}"))
+}
+
+/// Runs the child, asserts that it succeeds, and returns its output.
+pub fn succeeded(command: &mut Command) -> Output {
+    let output = command.output().expect("the child runs");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
 }
 
 /// Removes the variables that the profiler obeys from the command's environment.

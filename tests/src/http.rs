@@ -1,5 +1,4 @@
-//! A client that sends what it is told to, byte by byte, and a controller that answers what it is
-//! told to.
+//! HTTP client that sends any bytes, and a controller with scripted answers.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,35 +13,35 @@ use profiler_runtime::job::{
 };
 use serde_json::Value;
 
-/// An answer.
+/// Response of a server.
 #[derive(Debug)]
 pub struct Reply {
-    /// Its status.
+    /// Status code.
     pub status: u16,
     head: String,
-    /// Its body, as bytes.
+    /// Body as bytes.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// The value of a header.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The body.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.head, String::from_utf8_lossy(&self.body)))
     }
 
-    /// `error.code`.
+    /// Returns `error.code`.
     pub fn code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("a code").to_owned()
     }
 
-    /// Status and `error.code`.
+    /// Returns the status and `error.code`.
     pub fn refusal(&self) -> (u16, String) {
         (self.status, self.code())
     }
@@ -57,7 +56,7 @@ pub fn send(address: SocketAddr, request: &[u8]) -> Reply {
     read(&mut stream)
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 pub fn read(stream: &mut TcpStream) -> Reply {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
@@ -75,7 +74,7 @@ pub fn read(stream: &mut TcpStream) -> Reply {
     Reply { status, head, body: bytes[end + 4..].to_vec() }
 }
 
-/// A request with these header lines beside the usual ones.
+/// Returns a request with these header lines added to the usual ones.
 pub fn request(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> Reply {
     let host = if headers.iter().any(|header| header.starts_with("Host:")) {
         String::new()
@@ -98,35 +97,35 @@ pub fn post(address: SocketAddr, path: &str, body: &str) -> Reply {
     request(address, &format!("POST {path}"), &[], body)
 }
 
-/// A listener on a free port of the loopback.
+/// Creates a listener on a free port of the loopback interface.
 pub fn listen(controller: Arc<dyn Controller>, options: HttpOptions) -> Server {
     Listener::bind("127.0.0.1:0", controller, options).expect("binds").spawn().expect("starts")
 }
 
-/// A call that a controller has seen.
+/// Call of a controller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// A start of these workers.
+    /// Start of the selected workers.
     Start(Selection),
-    /// A stop, which waits so long.
+    /// Stop, with its timeout.
     Stop(Selection, Duration),
 }
 
-/// A controller that answers what it is told to.
+/// Controller with scripted answers.
 #[derive(Debug)]
 pub struct Scripted {
-    /// Its answer to a start.
+    /// Answer to a start.
     pub start: Result<Report, ControlError>,
-    /// Its answer to a stop.
+    /// Answer to a stop.
     pub stop: Result<Report, ControlError>,
     /// Folder of every session.
     pub folder: Option<PathBuf>,
-    /// What it was called for.
+    /// Calls that it received.
     pub calls: Mutex<Vec<Call>>,
 }
 
 impl Scripted {
-    /// Whatever is asked works.
+    /// Creates a controller whose calls all succeed.
     pub fn content() -> Self {
         Self {
             start: Ok(report(&[WorkerState::Recording])),
@@ -167,7 +166,7 @@ impl Controller for Scripted {
     }
 }
 
-/// A report with a worker in each of these states.
+/// Returns a report with one worker per state.
 pub fn report(states: &[WorkerState]) -> Report {
     let workers = states.iter().zip(0..).map(|(&state, rank)| {
         let name = format!("diffusion_rank_{rank}");
@@ -180,7 +179,7 @@ pub fn report(states: &[WorkerState]) -> Report {
     Report::new("a session", None, workers.collect())
 }
 
-/// An artifact that the first worker claims to have written.
+/// Adds an artifact to the first worker of a report.
 pub fn lists(mut report: Report, name: &str) -> Report {
     let artifact = WorkerArtifact::new(ArtifactKind::Trace, name, 2);
     report.workers[0].artifacts.push(artifact);

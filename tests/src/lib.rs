@@ -21,6 +21,7 @@ pub mod processes;
 pub mod sources;
 #[cfg(target_os = "linux")]
 pub mod spool;
+pub mod tasks;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,7 @@ use profiler_runtime::ProfilerConfig;
 use tempfile::TempDir;
 
 pub use artifacts::{Slice, Trace, manifest, stage_paths, timing};
-pub use child::{child_of, clean, in_child, input_ends};
+pub use child::{child_of, clean, in_child, input_ends, succeeded};
 pub use doubles::double;
 pub use logger::{Hold, held, report};
 #[cfg(target_os = "linux")]

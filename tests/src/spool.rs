@@ -1,4 +1,4 @@
-//! Children that record into a spool, and what is in their folders afterwards.
+//! Children that record into a spool, and readers of their folders.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +9,7 @@ use crate::{Bench, Trace, child_of, manifest};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::spool::{Recovered, recover};
 
-/// A configuration that the parent chose.
+/// Returns the configuration that the parent chose.
 pub fn config() -> ProfilerConfig {
     ProfilerConfig::from_json(&std::env::var("CONFIG").unwrap()).unwrap().config
 }
@@ -19,7 +19,7 @@ pub fn with_spool(bench: &Bench) -> serde_json::Value {
     serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "spool": true})
 }
 
-/// Runs a child with this configuration, and says by which signal it ended.
+/// Runs a child with this configuration. Returns the signal that ended it, if one did.
 pub fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
     let mut child = child_of(name);
     child.env("CONFIG", config.to_string()).env("ENDING", ending).stdout(Stdio::null()).stderr(Stdio::null());
@@ -40,7 +40,7 @@ pub fn spool_files(folder: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with(".spool")).collect()
 }
 
-/// The trace of the only session in `base`, which was recovered.
+/// Recovers the only session in `base` and returns its trace.
 pub fn recovered(base: &Path) -> Trace {
     let Recovered { sessions, running, failed, .. } = recover(base).unwrap();
     assert!(sessions.len() == 1 && running.is_empty() && failed.is_empty(), "{running:?} {failed:?}");

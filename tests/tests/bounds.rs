@@ -49,7 +49,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    /// In place, as the system's allocator does with what is large.
+    /// Reallocates in place, as the system's allocator does with large blocks.
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let more = size as i64 - layout.size() as i64;
         PEAK.fetch_max(LIVE.fetch_add(more, Ordering::Relaxed) + more, Ordering::Relaxed);
@@ -327,7 +327,7 @@ fn export_of(tasks: u64, live: Live, form: impl FnOnce(ProfilerConfig) -> Profil
     PEAK.load(Ordering::Relaxed) - before
 }
 
-/// As many tasks fill the buffers of every writer, and all requests are kept that ever are.
+/// Number of tasks that fills the buffers of every writer and the list of requests.
 const FEW: u64 = 20_000;
 
 /// Demands few bytes of each of so many tasks, of what `added` tells for a number of them.

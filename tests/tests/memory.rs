@@ -15,7 +15,7 @@ use std::thread;
 
 use profiler_runtime::memory::{Device, ProfilingAllocator, record_alloc, record_free};
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
-use profiler_tests::{Bench, Trace, child_of, in_child, stage_paths, timing, unpickle};
+use profiler_tests::{Bench, Trace, child_of, in_child, stage_paths, succeeded, timing, unpickle};
 use serde_json::Value;
 
 #[global_allocator]
@@ -132,11 +132,10 @@ fn the_totals_are_exact_over_threads_that_come_and_go() {
 
 #[test]
 fn a_stage_has_its_bytes_its_peak_and_its_growth() {
-    let output = child_of("bytes_of_a_stage").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    succeeded(&mut child_of("bytes_of_a_stage"));
 }
 
-/// Where no other test allocates.
+/// The test runs in a process in which no other test allocates.
 #[test]
 #[ignore = "run by the test above, as a process of its own"]
 fn bytes_of_a_stage() {

@@ -21,7 +21,7 @@ const CHUNKS: u64 = 31;
 
 #[derive(Arbitrary, Debug, Default)]
 struct Spool {
-    /// Whether the usual first lines are missing. Other inputs get further in the recovery.
+    /// True if the usual first lines are missing. Other inputs get further in the recovery.
     bare: bool,
     options: u8,
     /// Addresses of a call stack.

@@ -1,4 +1,4 @@
-//! With recording off, all functions still exist, and a program runs as without the profiler.
+//! All functions still exist with recording off, and a program runs as without the profiler.
 
 use std::path::Path;
 

@@ -1,18 +1,18 @@
-//! A machine with a GPU, made of the doubles: a child process finds them where it would find
-//! NVIDIA's libraries.
+//! Simulated machine with a GPU: a child process finds the doubles where it would find NVIDIA's
+//! libraries.
 
 pub mod streams;
 
 use std::ffi::{CStr, c_char};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use crate::{child_of, double};
 use libloading::{Library, Symbol};
 
-/// A child that runs the ignored test `name` on a machine with a driver, and logs every call that
-/// matters.
+/// Creates a command that runs the ignored test `name` on a machine with a driver. The doubles log
+/// the calls that tests check.
 pub fn machine(name: &str, folder: &Path) -> Command {
     let libraries = folder.join("libraries");
     fs::create_dir_all(&libraries).unwrap();
@@ -34,50 +34,44 @@ pub fn machine(name: &str, folder: &Path) -> Command {
     command
 }
 
-/// Where the child writes.
+/// Returns the folder into which the child writes.
 pub fn perf() -> PathBuf {
     PathBuf::from(std::env::var_os("FOLDER").unwrap())
 }
 
-/// What the child printed, if it succeeded.
-pub fn succeeded(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
-}
-
-/// The calls in a log of the doubles.
+/// Returns the calls in a log of the doubles.
 pub fn calls(folder: &Path, log: &str) -> Vec<String> {
     fs::read_to_string(folder.join(log)).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The session's folder of a child that ran one.
+/// Returns the folder of the child's only session.
 pub fn session(folder: &Path) -> PathBuf {
     let mut sessions: Vec<_> = fs::read_dir(folder.join("perf")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(sessions.len(), 1);
     sessions.remove(0)
 }
 
-/// Gives device 0 a context, as a program's first use of CUDA does.
+/// Creates a context on device 0, as a program's first use of CUDA does.
 pub fn make_context() {
-    // SAFETY: the double's functions have CUDA's signatures.
+    assert!(try_make_context(), "there is no libcuda");
+}
+
+/// Creates a context on device 0; returns false on a machine without libcuda.
+pub fn try_make_context() -> bool {
+    // SAFETY: the functions of libcuda, and of its double, have these signatures.
     unsafe {
-        let library = Library::new("libcuda.so.1").unwrap();
+        let Ok(library) = Library::new("libcuda.so.1") else { return false };
         let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = library.get(b"cuInit\0").unwrap();
         let retain: Symbol<'_, unsafe extern "C" fn(*mut *mut u8, i32) -> i32> =
             library.get(b"cuDevicePrimaryCtxRetain\0").unwrap();
         let mut context = std::ptr::null_mut();
         assert_eq!((init(0), retain(&mut context, 0)), (0, 0));
         std::mem::forget(library);
+        true
     }
 }
 
-/// The device behind the double of CUPTI.
+/// Handle of the simulated device, whose activities the double of CUPTI reports.
 #[derive(Debug)]
 pub struct Device(Library);
 
@@ -94,44 +88,45 @@ macro_rules! launches {
 }
 
 impl Device {
-    /// Opens the double, which the profiler of this process finds too.
+    /// Opens the same double that the profiler of this process finds.
     pub fn open() -> Self {
         // SAFETY: the double's constructors do nothing.
         Self(unsafe { Library::new(std::env::var_os("PROFILER_CUPTI_LIB").unwrap()) }.unwrap())
     }
 
-    /// Through the driver API.
+    /// Launches a kernel through the driver API.
     pub fn kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
         self.launch(name.as_ptr(), stream, duration, 0);
     }
 
-    /// Through the runtime API.
+    /// Launches a kernel through the runtime API.
     pub fn runtime_kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
         self.launch(name.as_ptr(), stream, duration, 1);
     }
 
     launches! {
-        /// Through the API that `runtime` says: 0 for the driver's, 1 for the runtime's.
+        /// Launches a kernel through the driver API if `runtime` is 0, through the runtime API if
+        /// it is 1.
         launch(name: *const c_char, stream: u32, duration: u64, runtime: u32) = b"double_kernel\0";
-        /// Where kernels run from now on.
+        /// Selects the device of the next kernels.
         choose(device: u32) = b"double_choose_device\0";
-        /// One call, many kernels.
+        /// Launches a graph of many kernels in one call.
         graph(name: *const c_char, stream: u32, kernels: u32) = b"double_graph\0";
-        /// Still runs at the flush.
+        /// Launches a kernel that still runs at the flush.
         unfinished(name: *const c_char, stream: u32) = b"double_unfinished\0";
-        /// From the host to the device.
+        /// Copies from the host to the device.
         copy(stream: u32, bytes: u64, duration: u64) = b"double_copy\0";
-        /// To another device.
+        /// Copies to another device.
         peer_copy(stream: u32, bytes: u64, duration: u64) = b"double_peer_copy\0";
         /// Sets memory.
         fill(stream: u32, bytes: u64, duration: u64) = b"double_fill\0";
-        /// An allocation or its release, as CUPTI numbers them.
+        /// Allocates or releases memory; `operation` is CUPTI's number.
         memory(operation: u32, address: u64, bytes: u64) = b"double_memory\0";
-        /// For a stream, with noise around.
+        /// Waits for a stream, between calls that are ignored.
         wait(stream: u32) = b"double_wait\0";
-        /// For others to wait for.
+        /// Records an event for which others wait.
         record_event(stream: u32, event: u32) = b"double_record_event\0";
-        /// The host waits if `stream` is `u32::MAX`.
+        /// Makes a stream wait for an event, or the host if `stream` is `u32::MAX`.
         wait_for_event(stream: u32, event: u32) = b"double_wait_for_event\0";
     }
 }

@@ -1,5 +1,5 @@
-//! What first uses allocate: a thread's first range and a site's are no surprise in a program that
-//! watches its latency.
+//! Allocations of first uses: a program that watches its latency must not be surprised by the first
+//! range of a thread or a site.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,9 +7,9 @@ use std::thread;
 use super::COUNT;
 use profiler_runtime::shape::{Dtype, ShapeWriter, Shaped};
 use profiler_runtime::{op, profiled_stage, stage, start_profile_with, step, stop_profile};
-use profiler_tests::{Bench, child_of, in_child};
+use profiler_tests::{Bench, child_of, in_child, succeeded};
 
-/// How often this thread allocates in `work`.
+/// Returns the number of allocations of this thread in `work`.
 fn allocations(work: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     work();
@@ -28,7 +28,7 @@ impl Shaped for Tensor {
     }
 }
 
-/// As many sites as numbers are named.
+/// Expands to one site per number.
 macro_rules! sites {
     ($($number:literal)*) => {
         [$({
@@ -50,8 +50,8 @@ fn sites() -> Vec<fn()> {
     sites!("1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19" "20").to_vec()
 }
 
-/// What the first and the second range of each of so many new threads allocate; they run at the
-/// same time.
+/// Returns the numbers of allocations of the first and the second range of each of `count` new
+/// threads, which run at the same time.
 fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
     let ready = Barrier::new(count);
     thread::scope(|scope| {
@@ -69,8 +69,7 @@ fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
 
 #[test]
 fn first_uses_allocate_only_while_recording_and_at_most_once() {
-    let output = child_of("first_uses").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeded(&mut child_of("first_uses"));
 }
 
 /// One program, because off is a state of the process: before its first session.

@@ -1,5 +1,5 @@
-//! How the recorder uses the program's allocator, and that it copes with an allocator that fails or
-//! is annotated itself.
+//! The recorder's use of the program's allocator, and its behaviour when the allocator fails or is
+//! annotated itself.
 //!
 //! A binary of its own, because a program has one allocator. This allocator does what the modules
 //! here need, and only counts unless a test tells it to do more.
@@ -16,7 +16,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
-    /// How often this thread asked for memory.
+    /// Number of this thread's allocations.
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 

@@ -27,7 +27,7 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 static FAILED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// Whether this thread's allocations may fail.
+    /// True if this thread's allocations may fail.
     static FAILS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -113,7 +113,7 @@ fn everything(round: usize, with_futures: bool) -> [u64; 2] {
     [6 + 7 + 6, 4]
 }
 
-/// What a configuration asks for beside ranges.
+/// Change of a configuration that makes it record more than ranges.
 type Ask = fn(ProfilerConfig) -> ProfilerConfig;
 
 const ASKS: [(&str, Ask); 8] = [

@@ -3,8 +3,8 @@
 //! the same site nested in itself, on several threads, cut by start and stop, recovered from a
 //! spool.
 //!
-//! `PROFILER_TESTS_CASES` plays that many programs instead of some hundred, `PROFILER_TESTS_SEED`
-//! those of one seed.
+//! `PROFILER_TESTS_CASES` plays that many programs instead of the usual number,
+//! `PROFILER_TESTS_SEED` those of one seed.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;

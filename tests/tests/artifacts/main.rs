@@ -1,5 +1,5 @@
-//! What sessions write, as a program sees it: files and their names, traces, tables, call stacks,
-//! and readers of all of them.
+//! Artifacts of sessions, as a program sees them: files and their names, traces, tables, call
+//! stacks, and readers of all of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use flate2::bufread::GzDecoder;
 use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::{ProfilerConfig, op, request, stage, start_profile_with, step, stop_profile};
-use profiler_tests::{Bench, Trace, child_of, in_child, timing};
+use profiler_tests::{Bench, Trace, child_of, in_child, succeeded, timing};
 use serde_json::{Value, json};
 
 /// Two calls of a stage, and three steps with an op each, inside a request.
@@ -152,8 +152,7 @@ fn a_lost_folder_costs_the_artifacts_not_the_program() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_costs_only_the_file_that_does_not_fit() {
-    let output = child_of("full_disk").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    succeeded(&mut child_of("full_disk"));
 }
 
 #[test]
@@ -188,8 +187,7 @@ fn full_disk() {
 #[test]
 #[cfg(target_os = "linux")]
 fn exporting_a_million_ranges_takes_constant_memory() {
-    let output = child_of("records_a_million_ranges").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    succeeded(&mut child_of("records_a_million_ranges"));
 }
 
 #[test]

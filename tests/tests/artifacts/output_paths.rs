@@ -56,7 +56,7 @@ fn report(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)))
 }
 
-/// Why the performance report is not there.
+/// Returns the reason for which the performance report is missing.
 fn reason(manifest: &Manifest) -> &str {
     assert!(manifest.artifact(ArtifactKind::PerfDump).is_none(), "{manifest:?}");
     let name = |missing: &&profiler_runtime::artifacts::MissingArtifact| missing.name.contains("here");

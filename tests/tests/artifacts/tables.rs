@@ -2,10 +2,8 @@
 //! trace.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use profiler_runtime::{
     ExportHandle, ProfilerConfig, flops, op, profiled_op, profiled_stage, profiled_step, stage, start_profile_with,
     stop_profile,
 };
+use profiler_tests::tasks::finish;
 use profiler_tests::{Bench, Trace, child_of, in_child};
 
 /// The columns of vLLM-Omni's workbook, in its order.
@@ -81,8 +80,7 @@ async fn decode() {
 fn pipeline() {
     let other = thread::spawn(|| diffuse(2));
     diffuse(3);
-    let mut future = pin!(decode());
-    while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
+    finish(decode());
     let outer = stage!("outer");
     let inner = stage!("inner");
     drop(op!("inside"));

@@ -1,4 +1,4 @@
-//! What a configuration says: every field, every rule, every message.
+//! Every field, every rule and every message of a configuration.
 //!
 //! The cases are tables, so that a field without a case is seen by `every_field_has_cases`.
 

@@ -1,4 +1,4 @@
-//! What a configuration says, and where it comes from.
+//! The configuration and its sources.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

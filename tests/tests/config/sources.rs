@@ -1,4 +1,4 @@
-//! Where a configuration comes from: text, files in three formats, and the environment.
+//! Sources of a configuration: text, files in three formats, and the environment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

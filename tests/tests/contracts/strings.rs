@@ -13,9 +13,9 @@ use clap::CommandFactory;
 use profiler_runtime::config::ProfilerArgs;
 use profiler_runtime::http::HttpOptions;
 use profiler_runtime::job::{ControlError, WorkerState};
-use profiler_tests::gpu::{machine, session, succeeded};
+use profiler_tests::gpu::{machine, session};
 use profiler_tests::http::{Scripted, get, listen, lists, post, report};
-use profiler_tests::in_child;
+use profiler_tests::{in_child, succeeded};
 use serde_json::Value;
 
 #[test]
@@ -151,7 +151,7 @@ fn words_for_cases_are_still_those_that_programs_match() {
     hold("cases", kept("cases").unwrap_or(of_arms).into_iter().filter(|word| all.contains(word)));
 }
 
-/// What a job's report says of its workers; serde makes the words of the names.
+/// A job's report names its workers in fixed words, which serde derives from the variants' names.
 #[test]
 fn states_and_codes_of_workers_are_those_that_programs_match() {
     let words = scan::words();

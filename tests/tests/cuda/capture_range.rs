@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use profiler_runtime::{ProfilerConfig, next_step, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{calls, machine, make_context, perf, succeeded};
-use profiler_tests::{in_child, timing};
+use profiler_tests::gpu::{calls, machine, make_context, perf};
+use profiler_tests::{in_child, succeeded, timing};
 use tempfile::tempdir;
 
 fn iterations(count: usize) {

@@ -8,8 +8,8 @@ use profiler_runtime::config::GpuTiming;
 use profiler_runtime::cuda::{ReportedSlice, op_on, stage_on};
 use profiler_runtime::{ProfilerConfig, stage_on, start_profile_with, stop_profile};
 use profiler_tests::gpu::streams::{Cuda, Stream};
-use profiler_tests::gpu::{machine, perf, session, succeeded};
-use profiler_tests::{Trace, in_child, timing};
+use profiler_tests::gpu::{machine, perf, session};
+use profiler_tests::{Trace, in_child, succeeded, timing};
 use tempfile::tempdir;
 
 #[test]

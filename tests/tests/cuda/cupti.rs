@@ -5,8 +5,8 @@
 
 use profiler_runtime::config::CudaApiNames;
 use profiler_runtime::{ProfilerConfig, next_step, op, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session, succeeded};
-use profiler_tests::{Trace, in_child, manifest, timing};
+use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session};
+use profiler_tests::{Trace, in_child, manifest, succeeded, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -101,7 +101,7 @@ fn kernels_belong_to_the_innermost_of_guards_in_any_order() {
     assert_eq!(["a", "outer", "b", "c"].map(of), [Some(1), Some(0), Some(3), Some(1)]);
 }
 
-/// What a pipeline leaves behind.
+/// Results of a pipeline.
 struct Ran {
     folder: TempDir,
     trace: Trace,

@@ -4,8 +4,8 @@
 
 use profiler_runtime::config::Activities;
 use profiler_runtime::{ProfilerConfig, profiled_stage, start_profile_with, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
-use profiler_tests::{Trace, in_child};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session};
+use profiler_tests::{Trace, in_child, succeeded};
 use tempfile::tempdir;
 
 #[profiled_stage("transformer")]

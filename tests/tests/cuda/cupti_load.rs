@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session, succeeded};
-use profiler_tests::{Trace, in_child, timing};
+use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session};
+use profiler_tests::{Trace, in_child, succeeded, timing};
 use serde_json::Value;
 use tempfile::tempdir;
 

@@ -4,8 +4,8 @@
 use std::fs;
 
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
-use profiler_tests::{in_child, stage_paths, timing, unpickle};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session};
+use profiler_tests::{in_child, stage_paths, succeeded, timing, unpickle};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 

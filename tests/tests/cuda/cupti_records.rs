@@ -8,8 +8,8 @@ use std::ptr;
 
 use libloading::{Library, Symbol};
 use profiler_runtime::{ProfilerConfig, op, start_profile_with, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, succeeded};
-use profiler_tests::in_child;
+use profiler_tests::gpu::{Device, machine, make_context, perf};
+use profiler_tests::{in_child, succeeded};
 use tempfile::tempdir;
 
 /// One of everything, and more kernels than are kept.

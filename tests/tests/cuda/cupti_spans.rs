@@ -4,8 +4,8 @@
 use std::ffi::CStr;
 
 use profiler_runtime::{ProfilerConfig, op, profiled_stage, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
-use profiler_tests::{Slice, Trace, in_child};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session};
+use profiler_tests::{Slice, Trace, in_child, succeeded};
 use tempfile::tempdir;
 
 #[profiled_stage("task")]
@@ -56,7 +56,7 @@ fn nested() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// From the first begin to the last end.
+/// Returns the time from the first begin to the last end.
 fn hull(slices: &[Slice]) -> (f64, f64) {
     let begin = slices.iter().map(|slice| slice.begin).fold(f64::MAX, f64::min);
     (begin, slices.iter().map(|slice| slice.end).fold(0.0, f64::max))

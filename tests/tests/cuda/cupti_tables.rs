@@ -12,8 +12,8 @@ use calamine::{Data, Reader, Xlsx, open_workbook};
 use profiler_runtime::artifacts::{GroupBy, KeyAverage, SortBy};
 use profiler_runtime::config::PrintSummary;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, session, succeeded};
-use profiler_tests::{Trace, in_child, manifest};
+use profiler_tests::gpu::{Device, machine, make_context, perf, session};
+use profiler_tests::{Trace, in_child, manifest, succeeded};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -66,13 +66,13 @@ fn pipeline() {
     }
 }
 
-/// Whether two times are the same but for what is rounded when an op's begin and end are put on the
-/// ranges' clock.
+/// Returns whether two times are equal up to the rounding of an op's begin and end to the ranges'
+/// clock.
 fn near(found: u64, expected: u64) -> bool {
     found.abs_diff(expected) <= 12
 }
 
-/// Of each name: GPU time of its own and in all, and whether it is the GPU's own row.
+/// Rows of the operator table: name, own GPU time, total GPU time, and true for the GPU's own rows.
 const TIMES: [(&str, u64, u64, bool); 10] = [
     ("attention", ATTENTION, ATTENTION, false),
     ("transformer", 7_500, 7_500 + ATTENTION, false),
@@ -115,7 +115,7 @@ fn check_library(table: &profiler_runtime::artifacts::KeyAverages) {
     assert_eq!((kernel.cuda_memory, kernel.self_cpu_memory), (None, None));
 }
 
-/// What a pipeline leaves behind.
+/// Results of a pipeline.
 struct Ran {
     _folder: TempDir,
     session: PathBuf,

@@ -1,11 +1,11 @@
-//! What `doctor` says on machines that have everything, or lack something. Each is a process of its
-//! own.
+//! Findings of `doctor` on machines that have everything, or lack something. Each machine is a
+//! process of its own.
 
 #![allow(clippy::print_stdout)]
 
 use profiler_runtime::{ProfilerConfig, doctor, stage, start_profile_with, stop_profile};
-use profiler_tests::gpu::{calls, machine, succeeded};
-use profiler_tests::in_child;
+use profiler_tests::gpu::{calls, machine};
+use profiler_tests::{in_child, succeeded};
 use tempfile::tempdir;
 
 #[test]

@@ -11,8 +11,8 @@ use profiler_runtime::cuda::op_on;
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, stage_on, start_profile_with, step_on, stop_profile};
 use profiler_tests::gpu::streams::Cuda;
-use profiler_tests::gpu::{calls, machine, perf, session, succeeded};
-use profiler_tests::{Trace, in_child, manifest, timing};
+use profiler_tests::gpu::{calls, machine, perf, session};
+use profiler_tests::{Trace, in_child, manifest, succeeded, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -61,7 +61,7 @@ fn program() {
     assert_eq!(cuda.events(), open, "a range that outlives its session is left alone");
 }
 
-/// What a program left behind.
+/// Results of a program.
 struct Ran {
     folder: TempDir,
     printed: String,
@@ -259,7 +259,7 @@ fn each_device_has_its_own_events_whatever_is_current() {
     assert_eq!((device("on_zero"), device("on_one")), (Some(0), Some(1)));
 }
 
-/// What is recovered of a program that was killed after its story.
+/// Runs a program that is killed after its story, and recovers its session.
 fn run_killed(scenario: &str, variables: &[(&str, &str)]) -> Ran {
     let folder = tempdir().unwrap();
     let mut command = machine("program", folder.path());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::system_support::{What, child, set};
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
-use profiler_tests::{Bench, Trace, in_child, manifest};
+use profiler_tests::{Bench, Trace, in_child, manifest, succeeded};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -69,8 +69,7 @@ fn is_right(trace: &Trace, name: &str, took: Duration) {
 
 fn run(name: &str) {
     let bench = Bench::alone();
-    let output = child(name).env("FOLDER", bench.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeded(child(name).env("FOLDER", bench.path()));
 }
 
 #[test]

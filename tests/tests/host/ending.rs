@@ -15,7 +15,7 @@ use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 use serde_json::json;
 
 const RANGES: usize = 10_000;
-/// What a crash may keep the process from ending is short, and machines are busy.
+/// Number of ranges before a crash: few, because a crash delays the end only briefly.
 const RANGES_BEFORE_A_CRASH: usize = 500;
 
 /// A program that records and then ends in the way that `ENDING` names.
@@ -153,7 +153,7 @@ fn exit_in_a_handler() -> ! {
     }
 }
 
-/// As daemons do; the numbers are those of the host's files then.
+/// Closes all descriptors and opens files with the same numbers, as daemons do.
 fn close_descriptors() {
     let log = std::env::var("HOST_LOG").unwrap();
     for number in 3..1024 {
@@ -355,8 +355,11 @@ fn sigquit_still_dumps_core() {
         let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
         let raise = move || {
             // SAFETY: the structure is complete. Where the limit cannot be raised, neither program
-            // dumps.
-            unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
+            // dumps. A shell's background jobs begin with the signal ignored.
+            unsafe {
+                libc::setrlimit(libc::RLIMIT_CORE, &raw const limit);
+                libc::signal(libc::SIGQUIT, libc::SIG_DFL);
+            }
             Ok(())
         };
         // SAFETY: a system call between fork and exec.

@@ -15,7 +15,7 @@ use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::memory::Device;
 use profiler_runtime::spool::recover;
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
-use profiler_tests::{Bench, in_child};
+use profiler_tests::{Bench, in_child, succeeded};
 
 fn folder() -> PathBuf {
     std::env::var_os("FOLDER").unwrap().into()
@@ -69,8 +69,7 @@ fn lacks_only_the_workbook(manifest: &Manifest, why: &str) {
 }
 
 fn run(name: &str, bench: &Bench) {
-    let output = child(name).env("FOLDER", bench.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeded(child(name).env("FOLDER", bench.path()));
 }
 
 #[test]

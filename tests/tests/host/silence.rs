@@ -38,7 +38,7 @@ fn program() {
     }
 }
 
-/// What the program writes to standard error under a configuration.
+/// Returns the program's standard error under a configuration.
 fn stderr(runs: &str, config: &str, change: impl FnOnce(&mut Command) -> &mut Command) -> String {
     let mut command = child_of("program");
     command.env("PROFILER_CONFIG", config).env("RUNS", runs);

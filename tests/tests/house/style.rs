@@ -3,7 +3,7 @@
 use profiler_tests::sources::{Page, committed, documented, product, workspace};
 
 const CRATES: [&str; 5] = ["profiler-macros", "profiler-core", "profiler-shapes", "profiler-trace", "profiler-runtime"];
-/// What programs have written, and is compared byte for byte.
+/// Folders with files that programs have written and that are compared byte for byte.
 const WRITTEN: [&str; 3] = ["tests/contracts/", "tests/fuzz/corpus/", "tests/golden/"];
 
 /// Lines that are still wrong; these numbers only fall. Those of code are macro calls whose

@@ -13,7 +13,7 @@ use profiler_tests::{Bench, Trace};
 
 static PROGRAMS: LazyLock<Programs> = LazyLock::new(Programs::build);
 
-/// How much larger the future of an `async fn` may be.
+/// Maximum number of bytes that the attribute may add to the future of an `async fn`.
 const ROOM: usize = 192;
 
 /// The body is in a closure or an async block, and the lint looks for it in the function.

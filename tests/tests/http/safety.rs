@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use profiler_runtime::http::{HttpError, HttpOptions, Listener, router, serve};
 use profiler_runtime::job::WorkerState;
 use profiler_tests::http::{Scripted, get, listen, lists, post, report, request, send};
-use profiler_tests::{child_of, in_child};
+use profiler_tests::{child_of, in_child, succeeded};
 
 const TOKEN: &str = "the-secret-token";
 
@@ -281,6 +281,5 @@ fn audited() {
 
 #[test]
 fn actions_and_kinds_of_refusals_are_audited_without_secrets() {
-    let output = child_of("audited").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    succeeded(&mut child_of("audited"));
 }

@@ -58,7 +58,7 @@ fn clients_in_every_wrong_order_get_one_session_at_most() {
     assert_eq!(whole as i64, starts, "every session that was started has its artifacts");
 }
 
-/// What a body selects, by other means; `None` if it is wrong.
+/// Returns the workers that a body selects, by other means; `None` if the body is invalid.
 fn expected(body: &[u8]) -> Option<Selection> {
     let text = std::str::from_utf8(body).ok()?;
     if text.trim_ascii().is_empty() {

@@ -148,7 +148,7 @@ fn a_body_that_asks_for_a_path_is_refused() {
     let bench = Bench::alone();
     let server = local(&bench);
     for (body, part) in [
-        (json!({"output_dir": "/etc"}), "a request names no path"),
+        (json!({"output_dir": "/etc"}), "a request cannot choose a path"),
         (json!({"profile_id": "../x"}), "is no plain name"),
         (json!({"profile_prefix": "a/b"}), "is no plain name"),
         (json!({"profile_id": ".."}), "is no plain name"),

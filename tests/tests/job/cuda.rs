@@ -4,8 +4,8 @@
 use crate::job_support::{LONG, Process, patient, until_recorded};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::job::{Controller, Coordinator, Selection};
-use profiler_tests::gpu::{calls, machine, make_context, succeeded};
-use profiler_tests::in_child;
+use profiler_tests::gpu::{calls, machine, make_context};
+use profiler_tests::{in_child, succeeded};
 
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]

@@ -14,7 +14,7 @@ use profiler_tests::{child_of, in_child};
 const CYCLES: usize = 1_000;
 /// After as many, whatever is allocated once is there.
 const SETTLED: usize = 200;
-/// What the allocator's own unrest may add, in KiB.
+/// Growth that the allocator's own fluctuation may cause, in KiB.
 const MOST_GROWTH: usize = 6 << 10;
 
 fn resident_kib() -> usize {

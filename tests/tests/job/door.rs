@@ -1,5 +1,5 @@
-//! Who may join a coordinator: one worker for each rank, with the token; whoever else knocks is
-//! refused and disturbs nobody.
+//! Admission to a coordinator: one worker for each rank, with the token. All others are refused and
+//! disturb nobody.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -41,7 +41,7 @@ fn hello() -> Value {
            "token": TOKEN})
 }
 
-/// What the coordinator answers to this line, until it closes the connection.
+/// Returns the coordinator's answer to this line, up to the end of the connection.
 fn answer(coordinator: &Coordinator, line: &[u8]) -> String {
     let mut stream = connect(coordinator);
     // It may have heard enough before the end.

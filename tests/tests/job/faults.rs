@@ -14,7 +14,7 @@ use profiler_tests::{child_of, in_child};
 
 use WorkerState::{Failed, Idle, Lost, Recording, Silent, Written};
 
-/// For those who are there, also on a busy machine.
+/// Time limit for workers that answer, long enough for a busy machine.
 const SHORT: Duration = Duration::from_secs(4);
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::job_support::{LONG, Place, Process, patient, states, until};
 use profiler_runtime::job::{self, Address, Controller, Coordinator, LocalController, Selection, WorkerState};
 use profiler_runtime::{ProfilerConfig, configure, profile_with};
-use profiler_tests::{child_of, in_child};
+use profiler_tests::{child_of, in_child, succeeded};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "an uncommon word";
@@ -67,8 +67,8 @@ fn with_a_double() -> (Place, Coordinator, Other) {
     (place, coordinator, worker)
 }
 
-/// What the coordinator reports of a session whose worker leaves, with its artifacts written, after
-/// `say` has answered the stop.
+/// Checks the coordinator's report of a session whose worker answers the stop by `say` and leaves
+/// with its artifacts written.
 fn leaves_at_the_stop(say: impl Fn(&mut Other, &Value) + Send) {
     let (_place, coordinator, mut worker) = with_a_double();
     std::thread::scope(|scope| {
@@ -139,7 +139,7 @@ fn start(place: &Place, id: u64, session: &str) -> Value {
     start_with(place, id, session, false)
 }
 
-/// With stacks the artifacts take longer: functions have to be named.
+/// Starts a session. With stacks its artifacts take longer, because functions must be named.
 fn start_with(place: &Place, id: u64, session: &str, stacks: bool) -> Value {
     let config = json!({"profiler": "torch", "torch_profiler_dir": place.perf(), "torch_profiler_with_stack": stacks});
     json!({"id": id, "request": "start", "session": session, "config": config})
@@ -210,6 +210,5 @@ fn installs() {
 
 #[test]
 fn a_trigger_stops_what_it_started_whatever_is_set_since() {
-    let output = child_of("installs").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    succeeded(&mut child_of("installs"));
 }

@@ -52,7 +52,7 @@ fn is_written(folder: &Path) -> bool {
     folder.join("manifest_rank0.json").exists()
 }
 
-/// Whether the process waits for SIGUSR2, which would kill it before.
+/// Returns whether the process waits for SIGUSR2, which would kill it before.
 #[cfg(target_os = "linux")]
 fn waits_for_signal(process: &Process) -> bool {
     const SIGUSR2: u32 = 12;

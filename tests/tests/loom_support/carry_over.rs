@@ -1,4 +1,4 @@
-//! What is left of overwritten entries: here, how many there were.
+//! Remains of overwritten entries: in this model, only their number.
 
 use super::entry::Entry;
 

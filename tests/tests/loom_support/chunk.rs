@@ -132,7 +132,7 @@ pub(super) fn is_scarce() -> bool {
     false
 }
 
-/// Whether everything that was taken has come back.
+/// Returns whether all chunks that were taken have been given back.
 pub fn is_unused() -> bool {
     IN_USE.get() == 0
 }

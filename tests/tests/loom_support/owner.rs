@@ -1,4 +1,4 @@
-//! Who a stream belongs to.
+//! Owner of a stream.
 
 #[derive(Clone, Debug)]
 pub struct StreamOwner {

@@ -1,4 +1,4 @@
-//! What a stream asks for ahead: there always is some.
+//! Chunks that a stream allocates ahead; in this model, one is always ready.
 
 use super::chunk::Chunk;
 use super::sync::Shared;

@@ -1,10 +1,10 @@
-//! Who reads streams: a stop, a dump, a sweep. Checks what it reads.
+//! Readers of streams: a stop, a dump, a sweep. They check the entries that they read.
 
 use super::registry;
 use super::segment::Run;
 use super::thread_stream::Stream;
 
-/// What a stop takes of a stream: how much was overwritten, and the rest.
+/// Part of a stream that a stop takes: the number of overwritten entries, and the rest.
 pub struct Held(u64, Vec<Run>);
 
 /// Takes what is there of every stream.
@@ -30,7 +30,7 @@ impl Held {
     }
 }
 
-/// Where every stream ends, overwritten entries included; reads all of it.
+/// Reads all streams. Returns the end of each, counting overwritten entries.
 pub fn read() -> Vec<u64> {
     hold().iter().map(Held::read).collect()
 }

@@ -1,4 +1,4 @@
-//! Who owns the streams, with the locks in the product's order: the streams', then one stream's.
+//! Owner of the streams, with the locks in the product's order: the list's, then one stream's.
 
 use loom::sync::{Arc, Mutex};
 use std::cell::RefCell;
@@ -47,8 +47,8 @@ pub fn each<R>(f: impl FnMut(&Arc<Stream>) -> R) -> Vec<R> {
     streams(|all| all.iter().map(f).collect())
 }
 
-/// What the product's `let_go` does: forgets what is before the positions, and the streams that are
-/// over.
+/// Discards the entries before the given positions, and the streams that have ended, as the
+/// product's `let_go` does.
 pub fn forget(marks: impl Fn(&Stream) -> (u64, u64)) -> usize {
     let gone: Vec<_> = streams(|all| {
         let marks: Vec<_> = all.iter().map(|stream| marks(stream)).collect();

@@ -1,4 +1,4 @@
-//! Where chunks come from: memory, or elsewhere.
+//! Sources of chunks: memory, or another store.
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;

@@ -34,7 +34,7 @@ fn program() {
     }
 }
 
-/// What the program writes to standard error with this library named as its tool.
+/// Returns the standard error of a program whose environment names this library as its tool.
 fn attached_to(library: &Path, tool: &str) -> String {
     let output = child_of("program").env("NVTX_INJECTION64_PATH", library).env("NVTX_TOOL", tool).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

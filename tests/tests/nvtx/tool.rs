@@ -1,17 +1,16 @@
-//! What a tool that is attached through NVTX is shown: each scenario is a process of its own, with
-//! the double `nvtx_tool` attached.
+//! Ranges that an attached NVTX tool is shown: each scenario is a process of its own, with the
+//! double `nvtx_tool` attached.
 
 #![allow(clippy::print_stderr)]
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Barrier;
-use std::task::{Context, Poll, Waker};
 
 use crate::nvtx_support::{Log, attached};
 use profiler_runtime::{
     ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, stage, start_profile_with, step, stop_profile,
 };
+use profiler_tests::tasks::{poll, second_poll};
 use profiler_tests::{Bench, Trace, in_child};
 use serde_json::json;
 
@@ -109,13 +108,8 @@ fn threads_that_race_for_the_first_range_attach_once() {
 #[profiled_stage("text_encoder")]
 async fn encode() {
     conv3d();
-    let mut yielded = false;
-    std::future::poll_fn(|_| if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    second_poll().await;
     conv3d();
-}
-
-fn poll_once(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> Poll<()> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[test]
@@ -125,12 +119,12 @@ fn a_future_on_two_threads_and_one_that_is_dropped() {
         return;
     }
     let mut future = pin!(encode());
-    assert!(poll_once(future.as_mut()).is_pending());
+    assert!(poll(future.as_mut()).is_pending());
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(poll_once(future.as_mut()).is_ready()));
+        scope.spawn(|| assert!(poll(future.as_mut()).is_ready()));
     });
     let mut dropped = Box::pin(encode());
-    assert!(poll_once(dropped.as_mut()).is_pending());
+    assert!(poll(dropped.as_mut()).is_pending());
 }
 
 #[test]
@@ -264,7 +258,7 @@ fn guards_in_any_order() {
     drop(_p);
     {
         let mut future = pin!(held_over_a_poll());
-        assert!(poll_once(future.as_mut()).is_pending());
+        assert!(poll(future.as_mut()).is_pending());
         drop(op!("conv3d"));
         std::mem::forget(op!("leaked"));
     }

@@ -3,10 +3,11 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 
 use profiler_runtime::{op, profiled_stage, profiled_step, start_profile_with, stop_profile};
+use profiler_tests::tasks::{finish, poll};
 use profiler_tests::{Bench, Slice, Trace};
 
 /// Pending so many times.
@@ -31,19 +32,6 @@ async fn decode(waits: u32) -> u32 {
     Pending(waits).await;
     drop(op!("after"));
     waits
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn finish<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = poll(future.as_mut()) {
-            return output;
-        }
-    }
 }
 
 /// The one life and the polls of an async stage.

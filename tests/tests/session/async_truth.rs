@@ -1,9 +1,9 @@
-//! What async code really took: waiting is no CPU time, lives that overlap count once, and what
-//! began before a session is marked. Every artifact of a session says the same.
+//! Times of async code: waiting is no CPU time, lives that overlap count once, and a life that
+//! began before the session is marked. Every artifact of a session says the same.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use profiler_runtime::artifacts::{ArtifactKind, GroupBy, Manifest};
 use profiler_runtime::{
     op, profiled_op, profiled_stage, profiled_step, request_scope, start_profile_with, stop_profile,
 };
+use profiler_tests::tasks::poll;
 use profiler_tests::{Bench, Slice, Trace, timing};
 use serde_json::Value;
 
@@ -33,10 +34,6 @@ impl Future for Wait {
 
 const fn wait(ms: u64) -> Wait {
     Wait { long: Duration::from_millis(ms), until: None }
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls about once a millisecond.

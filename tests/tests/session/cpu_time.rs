@@ -8,7 +8,7 @@ use profiler_runtime::artifacts::GroupBy;
 use profiler_runtime::{op, profiled_stage, profiled_step, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace};
 
-/// What this thread has computed, as its own clock tells.
+/// Returns the CPU time of this thread, by the thread's own clock.
 fn computed() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a place for the answer.

@@ -14,7 +14,7 @@ use profiler_runtime::{
 use profiler_tests::{Bench, Trace, timing};
 use serde_json::Value;
 
-/// What a session around `work` has left.
+/// Results of a session around `work`.
 struct Ran {
     trace: Trace,
     timing: Value,

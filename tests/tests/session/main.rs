@@ -1,4 +1,4 @@
-//! What a session records: ranges of every kind, from start to stop.
+//! Recordings of sessions: ranges of every kind, from start to stop.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

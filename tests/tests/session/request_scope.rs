@@ -23,7 +23,7 @@ async fn decode(chunks: u64) {
     }
 }
 
-/// What a handler does: it runs `encode` and one `decode`, in which `encode` runs `chunks` times.
+/// Handles a request: runs `encode` and one `decode`, in which `encode` runs `chunks` times.
 async fn handle(chunks: u64, together: Arc<Barrier>) {
     together.wait().await;
     encode();

@@ -1,5 +1,4 @@
-//! Which iterations a session records, from the outside: the indices of the steps that its trace
-//! shows.
+//! Iterations that a session records, seen from outside: the indices of the steps in its trace.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,11 +1,10 @@
 //! `stages`: only what the patterns name, and what runs inside it.
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use profiler_runtime::{op, profiled_stage, profiled_step, stage};
 use profiler_tests::Bench;
+use profiler_tests::tasks::poll;
 
 #[profiled_stage("vae.decode")]
 fn decode() {
@@ -84,10 +83,6 @@ async fn other() {
     drop(op!("foreign"));
     tokio::task::yield_now().await;
     drop(op!("foreign"));
-}
-
-fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// A17: what a future holds over `.await` is around nothing of the thread's other tasks.

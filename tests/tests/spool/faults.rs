@@ -13,7 +13,7 @@ use std::thread;
 use profiler_runtime::artifacts::Manifest;
 use profiler_runtime::{ProfilerConfig, profiled_op, start_profile_with, stop_profile};
 use profiler_tests::processes::{self, Ended};
-use profiler_tests::{Bench, child_of, in_child, manifest};
+use profiler_tests::{Bench, child_of, in_child, manifest, succeeded};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -75,8 +75,7 @@ fn records_into_a_file_that_is_cut_off() {
 #[test]
 fn a_spool_that_is_cut_off_costs_its_recording_only() {
     let bench = Bench::of_children();
-    let output = child("records_into_a_file_that_is_cut_off", bench.path()).output().unwrap();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    succeeded(&mut child("records_into_a_file_that_is_cut_off", bench.path()));
 }
 
 #[test]
@@ -208,8 +207,7 @@ fn has_a_handler_of_its_own() {
 #[test]
 fn the_hosts_own_handler_gets_its_faults() {
     let bench = Bench::of_children();
-    let output = child("has_a_handler_of_its_own", bench.path()).output().unwrap();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    succeeded(&mut child("has_a_handler_of_its_own", bench.path()));
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Drop for Storm {
     }
 }
 
-/// Whether the allocator runs its annotated part.
+/// True if the allocator runs its annotated part.
 pub(super) static ANNOTATED: AtomicBool = AtomicBool::new(false);
 
 #[profiled_op("alloc")]

@@ -1,8 +1,8 @@
-//! What a thread has done, in its own order: the truth about which range began and ended when.
+//! Log of a thread, in its own order: the truth about when each range began and ended.
 
 use profiler_runtime::site::Kind;
 
-/// What happened next on a thread.
+/// Event on a thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
     Begin(usize),
@@ -13,14 +13,14 @@ pub(crate) enum Event {
     Boundary,
 }
 
-/// What a range or a future is.
+/// Description of a range or a future.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) kind: Kind,
     pub(crate) name: &'static str,
-    /// What tells it from others of its name: a step's index or a request's id.
+    /// A step's index or a request's id, which distinguishes it from others of its name.
     pub(crate) id: Option<u64>,
-    /// Of a poll: the future.
+    /// The future, if this is a poll.
     pub(crate) task: Option<usize>,
 }
 

@@ -33,12 +33,12 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, seen: &T, right: &T) -> Ver
     if seen == right { Ok(()) } else { Err(format!("{what}\n  seen:  {seen:?}\n  right: {right:?}")) }
 }
 
-/// Whether a time with a unit is this many nanoseconds, to its last digit.
+/// Returns whether a time with a unit equals this many nanoseconds, to the last digit shown.
 pub(crate) fn near(text: &str, ns: u64) -> bool {
     off(text, ns) <= 0.510
 }
 
-/// By how many of its last digit's units a time with a unit is not this many nanoseconds.
+/// Returns the error of a time with a unit against nanoseconds, in units of its last digit.
 pub(crate) fn off(text: &str, ns: u64) -> f64 {
     let number = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[number.len()..] {
@@ -50,7 +50,7 @@ pub(crate) fn off(text: &str, ns: u64) -> f64 {
     number.parse::<f64>().map_or(f64::NAN, |number| (number * 1e3 - ns as f64 * 1e3 / unit).abs())
 }
 
-/// Whether all artifacts of all sessions of a program agree with what it did.
+/// Checks that all artifacts of all sessions of a program agree with its log.
 pub(crate) fn agree(played: &Played) -> Verdict {
     let all: Vec<_> = played.sessions.iter().map(|session| (session.from, session.to)).collect();
     for Session { stopped, from, to } in &played.sessions {

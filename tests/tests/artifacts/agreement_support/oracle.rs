@@ -1,5 +1,5 @@
-//! What is right: parents, self times and sums, computed from nothing but when each span began and
-//! ended and what was visible around it. No code of the profiler's, and about fifty lines.
+//! The oracle: parents, self times and sums, computed only from the begin and end of each span and
+//! from the spans that were visible around it. Uses no code of the profiler.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ pub(crate) struct Row {
     pub(crate) own: u64,
 }
 
-/// Where the rows of an operator table come from: kind, name, whether it is a future's.
+/// Key of a row of the operator table: kind, name, and whether the row is a future's.
 pub(crate) type RowKey = (Kind, String, bool);
 
 /// The innermost of the wanted spans that is open when this one begins *and* when it ends; of a

@@ -16,7 +16,7 @@ use super::program::{self, Block, Call, Op, SLOTS};
 
 type Boxed = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What a thread, its functions and its futures share.
+/// State that a thread shares with its functions and futures.
 #[derive(Clone, Default)]
 pub(crate) struct Player {
     log: Rc<RefCell<Log>>,
@@ -178,7 +178,7 @@ impl Player {
         }
     }
 
-    /// What was there is dropped, which may end ranges and so on.
+    /// Puts a future into a slot. Drops the slot's content, which may end ranges.
     fn put(&self, slot: usize, task: Option<Polled>) {
         let before = std::mem::replace(&mut self.tasks.borrow_mut()[slot], task);
         drop(before);

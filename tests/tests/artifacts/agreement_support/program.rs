@@ -38,7 +38,7 @@ pub(crate) enum Future {
     Scope,
 }
 
-/// What a thread, a function or a future does next.
+/// Next operation of a thread, a function or a future.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// `slot = guard`: the new one begins before the old one ends.
@@ -68,7 +68,7 @@ pub(crate) enum Op {
     Work(u64),
 }
 
-/// What happens between two phases, while all threads wait.
+/// Operation between two phases, while all threads wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Boundary {
     Nothing,
@@ -77,7 +77,7 @@ pub(crate) enum Boundary {
     Restart,
 }
 
-/// What sessions are asked for beside ranges.
+/// Options of the sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask {
     Plain,
@@ -92,7 +92,7 @@ pub(crate) struct Program {
     pub(crate) ask: Ask,
     /// The boundary before each phase.
     pub(crate) boundaries: Vec<Boundary>,
-    /// By thread and phase.
+    /// Operations by thread and phase.
     pub(crate) threads: Vec<Vec<Vec<Op>>>,
     /// The last session stops while the threads still hold what they hold.
     pub(crate) stops_early: bool,

@@ -11,8 +11,8 @@ use super::log::Log;
 use super::player::{Held, Player};
 use super::program::{Ask, Boundary, Op, Program};
 
-/// What a program leaves: the log of each thread, and the sessions with the boundaries at which
-/// they begin and end.
+/// Result of a program: the log of each thread, and the sessions with the boundaries at which they
+/// begin and end.
 pub(crate) struct Played {
     pub(crate) logs: Vec<Log>,
     pub(crate) sessions: Vec<Session>,

@@ -8,13 +8,13 @@ use super::log::{Event, Log, Told};
 /// Places in the order of a thread's events, for what does not end in the session.
 const NEVER: usize = usize::MAX;
 
-/// What a span is.
+/// Kind of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Sync,
-    /// Of this life.
+    /// Poll of this life.
     Poll(usize),
-    /// In polls of the session; `None` for one that has not ended in it, else whether it was ready.
+    /// Life of a future; `ready` is its outcome, `None` if it has not ended in the session.
     Life {
         ready: Option<bool>,
         is_older: bool,
@@ -30,8 +30,8 @@ pub(crate) struct Span {
     /// Places among the events of its thread.
     pub(crate) begun: usize,
     pub(crate) ended: usize,
-    /// What is open around it when it begins, outermost first; not what belongs to a future that is
-    /// not being polled.
+    /// Spans that are open around its begin, outermost first, without those of futures that are not
+    /// being polled.
     pub(crate) around: Vec<usize>,
     /// Nanoseconds since the Unix epoch, from the trace.
     pub(crate) begin: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Span {
     pub(crate) number: Option<u64>,
 }
 
-/// What a session has to show.
+/// Spans that a session must show.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
     pub(crate) spans: Vec<Span>,
@@ -81,7 +81,7 @@ impl Story {
         timed.collect()
     }
 
-    /// Of a session, from one boundary to another; `all` are all sessions.
+    /// Creates the story of the session between two boundaries; `all` are all sessions.
     pub(crate) fn of(logs: &[Log], session: (usize, usize), all: &[(usize, usize)]) -> Self {
         let mut story = Self::default();
         for (thread, log) in logs.iter().enumerate() {

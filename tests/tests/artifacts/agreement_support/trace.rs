@@ -149,7 +149,7 @@ fn take(span: &mut Span, slice: &Shown) -> Verdict {
     Ok(())
 }
 
-/// What happened later on a thread is not shown earlier.
+/// Checks that events of a thread are shown in the order in which they happened.
 fn in_order(story: &Story, thread: usize) -> Verdict {
     let mut moments: Vec<(usize, u64, &Span)> = Vec::new();
     for span in story.spans.iter().filter(|span| span.thread == thread) {

@@ -1,5 +1,5 @@
-//! What the artifacts of a session hold: names of files, of fields, of columns, and of what an
-//! event carries.
+//! Names in the artifacts of a session: of files, of fields, of columns, and of the arguments of
+//! events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

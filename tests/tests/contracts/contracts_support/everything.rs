@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::future::{Future, poll_fn};
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
 
 use profiler_runtime::config::TraceFormat;
 use profiler_runtime::memory::{Device as Memory, record_alloc, record_free};
@@ -16,6 +14,7 @@ use profiler_runtime::{
 };
 
 use profiler_tests::gpu::{Device, make_context, perf};
+use profiler_tests::tasks::{poll, second_poll};
 
 /// Returns the file of what was logged, beside the session.
 pub(crate) fn log_file() -> PathBuf {
@@ -66,34 +65,28 @@ fn denoise_step(step: u64, device: &Device) {
 
 #[profiled_stage("text_encoder")]
 async fn encode() {
-    let mut again = false;
-    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    second_poll().await;
 }
 
 /// A guard that is held while its future waits.
 #[profiled_stage("prefetch")]
 async fn prefetch() {
     let _held = stage!("held over an await");
-    let mut again = false;
-    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
-    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    second_poll().await;
 }
 
 fn work(device: &Device) {
     let mut first = pin!(encode());
     let mut second = pin!(encode());
     let mut held = pin!(prefetch());
-    assert!(!poll(held.as_mut()) && !poll(first.as_mut()) && !poll(second.as_mut()));
+    assert!(!poll(held.as_mut()).is_ready() && !poll(first.as_mut()).is_ready() && !poll(second.as_mut()).is_ready());
     std::thread::scope(|scope| {
-        scope.spawn(|| assert!(poll(second.as_mut())));
+        scope.spawn(|| assert!(poll(second.as_mut()).is_ready()));
         scope.spawn(|| assert!(diffuse(&[1.0; 8]) > 0.0));
     });
-    assert!(poll(first.as_mut()) && poll(held.as_mut()));
+    assert!(poll(first.as_mut()).is_ready() && poll(held.as_mut()).is_ready());
     let mut dropped = Box::pin(encode());
-    assert!(!poll(dropped.as_mut()));
+    assert!(!poll(dropped.as_mut()).is_ready());
     drop(dropped);
     {
         let _request = request("a request");

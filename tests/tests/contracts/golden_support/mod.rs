@@ -14,7 +14,7 @@ use profiler_tests::double;
 use profiler_tests::processes::{Ended, Outcome, run};
 use tempfile::TempDir;
 
-/// Where the program writes: the same name on every machine.
+/// Folder into which the program writes, with the same name on every machine.
 const OUT: &str = "/proc/self/cwd/out";
 /// Lines that are shown of a difference.
 const SHOWN: usize = 12;

@@ -42,7 +42,7 @@ pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// What is kept of the files in a folder.
+/// Returns the files of a folder in the form in which they are compared.
 pub(crate) fn artifacts(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = files(folder);
     let (mut kept, mut list) = (BTreeMap::new(), String::new());

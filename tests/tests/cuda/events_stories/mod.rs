@@ -1,4 +1,4 @@
-//! What the programs of `events.rs` do while a session records.
+//! Programs of `events.rs`, which run while a session records.
 
 use std::ptr;
 use std::time::Duration;

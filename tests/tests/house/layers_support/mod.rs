@@ -13,7 +13,7 @@ pub(crate) struct Crate {
     pub(crate) circles: &'static [(&'static [&'static str], &'static str)],
 }
 
-/// From the top down: a crate may use those behind it.
+/// Crates from the top down: a crate may use those after it.
 pub(crate) const CRATES: [Crate; 3] = [
     Crate {
         name: "profiler-runtime",

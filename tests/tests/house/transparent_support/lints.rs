@@ -1,4 +1,4 @@
-//! What rustc and clippy say about a program, as far as two programs can be compared by it.
+//! Lints of rustc and clippy for a program, in a form in which two programs can be compared.
 
 use std::fmt::{self, Display};
 

@@ -26,7 +26,7 @@ const COMPILER: &str = "rustc 1.95.";
 /// The two programs, built.
 pub(crate) struct Programs {
     pub(crate) sources: BTreeMap<String, Source>,
-    /// Whether clippy has looked at them.
+    /// True if clippy has checked them.
     pub(crate) with_clippy: bool,
     messages: Vec<Value>,
 }

@@ -23,7 +23,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 /// The variable with the folder in which a worker notes what it has recorded.
 const NOTES: &str = "NOTES";
 
-/// What a worker process does.
+/// Runs a worker process.
 pub(crate) fn work() {
     if !in_child() {
         return;
@@ -69,7 +69,7 @@ impl Place {
         self.0.path()
     }
 
-    /// Where the sessions go.
+    /// Returns the folder of the sessions.
     pub(crate) fn perf(&self) -> PathBuf {
         self.path().join("perf")
     }
@@ -84,14 +84,14 @@ impl Place {
         self.coordinator_with(patient())
     }
 
-    /// For the environment of a worker whose sessions should be [noted](Self::has_recorded).
+    /// Returns the variable that makes a worker [note](Self::has_recorded) its sessions.
     pub(crate) fn notes(&self) -> (&'static str, PathBuf) {
         let notes = self.path().join("notes");
         fs::create_dir_all(&notes).unwrap();
         (NOTES, notes)
     }
 
-    /// Whether an iteration of the session in this folder is recorded.
+    /// Returns whether an iteration of the session in this folder is recorded.
     pub(crate) fn has_recorded(&self, session: &Path) -> bool {
         self.notes().1.join(session.file_name().unwrap()).exists()
     }
@@ -173,7 +173,7 @@ pub(crate) fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
 }
 
-/// Whether the trace of a rank is whole, with steps in it.
+/// Returns whether the trace of a rank is complete and contains steps.
 pub(crate) fn is_whole(folder: &Path, rank: u32) -> bool {
     let manifest = read(&folder.join(format!("manifest_rank{rank}.json")));
     let trace = read(&folder.join(format!("trace_rank{rank}.json")));

@@ -13,10 +13,10 @@ use profiler_tests::gpu::{Device, machine, make_context, perf};
 
 /// The common session's name.
 pub(crate) const SESSION: &str = "job-7";
-/// How often a rank hands over to the other.
+/// Number of times that a rank hands over to the other.
 pub(crate) const TURNS: usize = 5;
 
-/// What each rank does: in turn, a step with a kernel; rank 0 begins.
+/// Runs a rank: the ranks take turns with a step that launches a kernel, and rank 0 begins.
 pub(crate) fn work() {
     let rank: usize = std::env::var("RANK").unwrap().parse().unwrap();
     make_context();

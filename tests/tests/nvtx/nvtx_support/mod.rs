@@ -25,7 +25,7 @@ impl Line {
         self["name"].as_str().unwrap()
     }
 
-    /// How many ranges of the same thread and domain are around it.
+    /// Returns the number of ranges of the same thread and domain around it.
     pub(crate) fn level(&self) -> i64 {
         self["level"].as_i64().unwrap()
     }
@@ -36,7 +36,7 @@ impl Line {
     }
 }
 
-/// What a tool was shown, in order.
+/// Calls that a tool received, in order.
 #[derive(Debug)]
 pub(crate) struct Log {
     /// Its lines.
@@ -64,7 +64,7 @@ impl Log {
         self.lines.iter().filter(move |line| line["op"] == op)
     }
 
-    /// How many there were.
+    /// Returns the number of calls of one function.
     pub(crate) fn count(&self, op: &str) -> usize {
         self.of(op).count()
     }
