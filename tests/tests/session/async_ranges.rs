@@ -2,7 +2,7 @@
 //! whichever thread polls.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
 
