@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// Returns the number of a new task: unique in the process and never 0.
-fn next_task() -> u64 {
+pub(crate) fn next_task() -> u64 {
     static BLOCKS: AtomicU64 = AtomicU64::new(0);
     let (next, end) = NUMBERS.get();
     let (next, end) = if next < end {

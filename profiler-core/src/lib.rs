@@ -105,6 +105,10 @@ pub mod site;
 pub mod small_vec;
 #[cfg(feature = "std")]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
+pub mod span;
+#[cfg(feature = "std")]
+#[doc(hidden)]
 pub mod stream;
 #[cfg(all(test, feature = "std"))]
 mod tests;

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 use crate::call::{Call, describe_open};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
@@ -178,6 +179,25 @@ impl Range {
         self.is_plain() || self.word & 1 != 0
     }
 
+    /// Returns the ticks of the begin in this thread's stream, if it is there.
+    pub(crate) fn begin_ticks(&self) -> Option<u64> {
+        let word = if self.is_plain() { self.word } else { recorded_word(self.word >> 1)? };
+        let now = clock::ticks();
+        Some(Entry::end_of_guard(word, now).begin_before(now))
+    }
+
+    /// Ends the range and returns the ticks of its end.
+    pub(crate) fn end(self) -> u64 {
+        let ticks = clock::ticks();
+        let this = ManuallyDrop::new(self);
+        if this.is_plain() {
+            buffer::append(true, || Entry::end_of_guard(this.word, ticks));
+        } else if this.word != 0 {
+            end_full(this.word >> 1, ticks);
+        }
+        ticks
+    }
+
     const fn is_plain(&self) -> bool {
         // CAST: only for the sign.
         (self.word as i64) < 0
@@ -346,19 +366,25 @@ impl Drop for Range {
             let entry = Entry::end_of_guard(self.word, clock::fast_ticks());
             buffer::append(true, || entry);
         } else {
-            end_full(self.word >> 1);
+            end_full(self.word >> 1, clock::ticks());
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn end_full(key: u64) {
-    let ticks = clock::ticks();
+fn end_full(key: u64, ticks: u64) {
     let held = HELD.try_with(|held| held.try_borrow_mut().ok().and_then(|mut held| held.end(key)));
     if let Ok(Some((held, _))) = held {
         held.end(ticks, key);
     }
+}
+
+/// Returns the word that an open guard with out-of-line work keeps for its end; `None` if its begin
+/// is not in the stream.
+fn recorded_word(key: u64) -> Option<u64> {
+    let word = HELD.try_with(|held| Some(held.try_borrow_mut().ok()?.get_mut(key)?.recorded)).ok().flatten();
+    word.filter(|word| *word != 0)
 }
 
 /// Begins a stage whose name is known only at run time. While something records, the name is

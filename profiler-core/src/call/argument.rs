@@ -22,6 +22,12 @@ pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&
     names
 }
 
+/// Returns whether the trace itself writes an argument of this name.
+#[cfg(feature = "std")]
+pub(crate) const fn is_reserved(name: &str) -> bool {
+    is_among(name, RESERVED, RESERVED.len())
+}
+
 /// Returns the name without the `r#` of a raw identifier.
 const fn unraw(name: &'static str) -> &'static str {
     match name.as_bytes() {

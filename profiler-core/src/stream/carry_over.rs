@@ -124,7 +124,7 @@ impl Carry {
                 }
                 self.end(entry);
             }
-            Some(Tag::TaskEnd) => self.consume(Tag::Task),
+            Some(Tag::TaskEnd | Tag::EarlierPoll) => self.consume(Tag::Task),
             Some(Tag::Block) => self.allocate(entry),
             Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),
             Some(Tag::StepMark | Tag::Measured | Tag::MeasuredAt) => {}

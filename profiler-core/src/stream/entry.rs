@@ -91,6 +91,9 @@ tags! {
     MeasuredAt = 13;
     /// The thread's CPU clock at the begin or end of this site that follows; value: nanoseconds.
     CpuTime = 14;
+    /// Poll of the preceding `Task` that was recorded as an ordinary range: the ticks of its begin
+    /// and its length in ticks, as an [`Entry::pair`].
+    EarlierPoll = 15;
 }
 
 /// Argument of [`Tag::Task`]: the begin that follows is the task's first poll.

@@ -142,7 +142,7 @@ impl Record {
         self.busy_ns += slice.duration();
         self.polls = self.polls.saturating_add(1);
         self.end = self.end.max(slice.end);
-        slice.begin < self.begin || self.polls == 1
+        slice.begin < self.begin || self.site == 0
     }
 }
 
@@ -232,7 +232,8 @@ impl Tasks {
             let (around, request) =
                 [slice.stage_around, slice.request].map(|key| Short::new(short(key, |task| self.rank(task)))).into();
             let record = &mut self.records[at];
-            (record.begin, record.site, record.around, record.request) = (slice.begin, number, around, request);
+            (record.site, record.around, record.request) = (number, around, request);
+            record.begin = record.begin.min(slice.begin);
             self.set_site(number as usize, slice.site);
         }
         if slice.stage_children_ns > 0 {
@@ -261,6 +262,17 @@ impl Tasks {
             self.sites.resize(number + 1, &UNPOLLED);
         }
         self.sites[number] = site;
+    }
+
+    /// Adds a poll that was recorded as an ordinary range, from begin to end. Its stages are not
+    /// among the task's.
+    pub(super) fn add_earlier_poll(&mut self, poll: Poll, (begin, end): (u64, u64)) {
+        let Some(rank) = self.rank(poll.task) else { return };
+        let record = &mut self.records[rank as usize];
+        record.flags |= if poll.first { BEGAN } else { 0 };
+        record.busy_ns += end - begin;
+        record.polls = record.polls.saturating_add(1);
+        (record.begin, record.end) = (record.begin.min(begin), record.end.max(end));
     }
 
     /// Records the end of a task.

@@ -145,6 +145,7 @@ impl Crossings {
                         search.end_task(task);
                     }
                 }
+                Some(Tag::EarlierPoll) => next_task = None,
                 _ => {}
             }
         }

@@ -14,6 +14,8 @@ pub(in crate::model) enum Event<'a> {
     Slice(&'a Slice),
     /// A task ended.
     TaskEnd { task: u64, at: u64, completed: bool },
+    /// A poll, from begin to end, is in the recording as an ordinary range.
+    EarlierPoll { poll: Poll, times: (u64, u64), at: u64 },
     /// A bare `next_step()` was called.
     StepMark(u64),
     /// A range started; emitted only if [`Nodes::REPORTS_BEGINS`].

@@ -194,6 +194,14 @@ impl<'a> Decoder<'a> {
                     }
                     self.unreadable += 1;
                 }
+                Some(Tag::EarlierPoll) => {
+                    if let Some((_, poll)) = self.next_call.task.take() {
+                        let (begin, end) = (entry.value(), entry.value().saturating_add(entry.second()));
+                        let times = (self.timeline.ns(begin), self.timeline.ns(end));
+                        return Some(Event::EarlierPoll { poll, times, at: self.now });
+                    }
+                    self.unreadable += 1;
+                }
                 Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value()))),
                 Some(Tag::Task) => {
                     let poll = Poll { task: entry.value(), first: entry.argument() == FIRST_POLL };

@@ -131,7 +131,7 @@ impl<'a> ThreadSource<'a> {
             Event::Begin(slice) => (slice.begin, begin(slice)),
             Event::Slice(slice) => (slice.end, end(slice)),
             Event::TaskEnd { task, at, .. } => (at, Some(MemoryEvent::End { call: Call::Task(task), at })),
-            Event::StepMark(at) => (at, None),
+            Event::StepMark(at) | Event::EarlierPoll { at, .. } => (at, None),
         })
     }
 }

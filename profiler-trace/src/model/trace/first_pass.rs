@@ -102,6 +102,7 @@ impl FirstPass {
         while let Some(event) = decoder.next(&mut TreeNodes { stages: &mut self.stages, tasks: &mut self.tasks }) {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
+                Event::EarlierPoll { poll, times, .. } => self.tasks.add_earlier_poll(poll, times),
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {

@@ -50,7 +50,9 @@ impl EdgeWalk<'_> {
             let edge = match *event {
                 Event::Begin(slice) => Edge { slice, is_begin: true },
                 Event::Slice(slice) => Edge { slice, is_begin: false },
-                Event::TaskEnd { .. } | Event::StepMark(_) | Event::Allocation(_) => return false,
+                Event::TaskEnd { .. } | Event::EarlierPoll { .. } | Event::StepMark(_) | Event::Allocation(_) => {
+                    return false;
+                }
             };
             enough(edge)
         })

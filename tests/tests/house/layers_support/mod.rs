@@ -49,6 +49,7 @@ pub(crate) const CRATES: [Crate; 3] = [
             "block_macros",
             "returned",
             "request",
+            "span",
             "range",
             "future",
             "overhead",
