@@ -33,6 +33,11 @@ pub mod nvidia {}
 #[doc = include_str!("../docs/recorder.md")]
 pub mod recorder {}
 
+#[doc = "[configuration]: crate::_documentation::configuration"]
+#[doc = ""]
+#[doc = include_str!("../docs/spans.md")]
+pub mod spans {}
+
 #[doc = "[control]: crate::_documentation::control"]
 #[doc = ""]
 #[doc = include_str!("../docs/upstream.md")]

@@ -38,6 +38,7 @@
 //! | [memory](_documentation::memory) | [`memory::ProfilingAllocator`], snapshots, peaks per stage |
 //! | [nvidia](_documentation::nvidia) | kernels by CUPTI, GPU time by CUDA events ([`cuda`]), Nsight Systems |
 //! | [recorder](_documentation::recorder) | flight recorder, spool, how a process may end, [`spool::recover`], losses |
+//! | [spans](_documentation::spans) | code that nobody annotated: `profiler-tracing` records `tracing` spans |
 //! | [upstream](_documentation::upstream) | coming from vLLM-Omni, SGLang or `torch.profiler` |
 //! | [versions](_documentation::versions) | what semantic versioning covers, and what it does not |
 //!
@@ -112,6 +113,13 @@ pub mod gpu {
     pub use crate::collect::gpu::source::{Capture, Component, Finding, Source, Wanted};
     pub use profiler_core::{gate, hooks::correlation, stream::registry::Log};
     pub use profiler_trace::records::{gpu as records, unavailable::Unavailable};
+}
+
+/// Items for a layer that turns spans of the `tracing` crate into ranges. Not covered by semantic
+/// versioning.
+#[doc(hidden)]
+pub mod spans {
+    pub use crate::collect::spans::{rules, set_check, version};
 }
 
 /// Memory in profiles: the program's allocator, and what frameworks report of devices.

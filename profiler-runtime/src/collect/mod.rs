@@ -10,6 +10,8 @@ mod allocator;
 pub(crate) mod cuda;
 pub(crate) mod gpu;
 pub(crate) mod nvtx;
+#[forbid(unsafe_code)]
+pub(crate) mod spans;
 pub(crate) mod spool;
 #[cfg(feature = "stacks")]
 pub(crate) mod stacks;

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Texts,
     /// A list of some of these words; null means "not set".
     Words(&'static [&'static str]),
+    /// An object whose values are some of these words.
+    Table(&'static [&'static str]),
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::Path => "a path, as a string".into(),
             Self::Texts => "a list of strings".into(),
             Self::Words(words) => format!("a list of {}", list(words)),
+            Self::Table(words) => format!("an object whose values are {}", list(words)),
         }
     }
 
@@ -67,6 +70,11 @@ impl Kind {
                 let word = Self::Choice(words);
                 let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string() || !word.accepts(item));
                 wrong.map(|(at, item)| word.mismatch(&format!("{path}[{at}]"), item)).collect()
+            }
+            (Self::Table(words), Value::Object(rows)) => {
+                let word = Self::Choice(words);
+                let wrong = rows.iter().filter(|(_, value)| !value.is_string() || !word.accepts(value));
+                wrong.map(|(key, value)| word.mismatch(&format!("{path}.{key}"), value)).collect()
             }
             (Self::Text | Self::Path, Value::String(text)) if text.contains('\0') => vec![nul(path)],
             _ if self.accepts(value) => Vec::new(),
@@ -92,6 +100,8 @@ impl Kind {
             Self::Texts | Self::Words(_) => {
                 Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect())
             }
+            Self::Table(_) if trimmed.starts_with('{') => serde_json::from_str(trimmed).ok(),
+            Self::Table(_) => table(trimmed),
             Self::Choice(_) | Self::Text | Self::Path => None,
         };
         fitting.unwrap_or_else(|| Value::from(text))
@@ -108,6 +118,7 @@ impl Kind {
             Self::Text | Self::Path => value.is_null() || value.is_string(),
             Self::Texts => value.is_array(),
             Self::Words(_) => value.is_array() || value.is_null(),
+            Self::Table(_) => value.is_object(),
         }
     }
 
@@ -119,13 +130,20 @@ impl Kind {
                 return nearest(text?, words.iter().copied()).map(|word| format!("did you mean `{word}`?"));
             }
             Self::Texts | Self::Words(_) => return Some(format!("write [{}]", Value::from(text?))),
-            Self::Text | Self::Path => return None,
+            Self::Text | Self::Path | Self::Table(_) => return None,
             Self::Flag => boolean(text.unwrap_or(&value.to_string()))?.to_string(),
             Self::Whole { .. } => text?.trim().parse::<u64>().ok()?.to_string(),
             Self::Seconds => text?.trim().parse().ok().filter(|number: &f64| number.is_finite())?.to_string(),
         };
         Some(format!("write {unquoted}, without quotes"))
     }
+}
+
+/// Parses `key=word` pairs between commas.
+fn table(text: &str) -> Option<Value> {
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| pair.rsplit_once('=').map(|(key, word)| (key.trim().to_owned(), word.trim().into())));
+    pairs.collect::<Option<_>>().map(Value::Object)
 }
 
 /// Lists words as a sentence does: `"a", "b" or "c"`.

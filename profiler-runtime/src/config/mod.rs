@@ -40,6 +40,7 @@ mod rules;
 mod select;
 mod settings;
 mod source;
+mod spans;
 mod table;
 mod trace_name;
 mod upstream;
@@ -59,6 +60,7 @@ pub(crate) use pattern::nearest;
 #[doc(inline)]
 pub use profiler_trace::model::{CudaApiNames, TraceFormat};
 pub use settings::ProfilerConfig;
+pub use spans::{SpanKind, SpanLevel, SpanRules};
 #[cfg(any(feature = "http", feature = "clap"))]
 pub(crate) use upstream::UpstreamName;
 #[cfg(feature = "http")]

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::choice::{Activities, GpuTiming, PrintSummary, Profiler};
 use super::kind::Kind;
+use super::spans::SpanRules;
 use super::table::{argument, convert, settings};
 use super::value::Setting;
 use profiler_trace::model::{CudaApiNames, ExportOptions, TraceFormat};
@@ -244,6 +245,12 @@ settings! {
         pipeline_profiler: bool = false => pipeline_profiler;
         /// Stages that `pipeline_profiler` times, as names or patterns.
         pipeline_targets: Vec<String> = default_targets(), While("pipeline_profiler") => pipeline_targets;
+        /// Kinds of the ranges that spans of the `tracing` crate become, by the beginning of their
+        /// target or of target and name, such as `{"tei::queue": "stage", "hyper=info": "op"}`; a
+        /// level after `=` is the most detailed that is recorded. Spans of candle, burn and cubecl
+        /// are ops, those of tower-http requests, those of hyper and tokio off, and all others
+        /// stages. For programs with a layer of `profiler-tracing`.
+        tracing: SpanRules = SpanRules::default();
         /// Start and stop sessions with the signal SIGUSR2. `profile_from_env`, and a server's
         /// `router_from_env` and `serve`, wait for the signal; `profile_from_env` then does not
         /// start a session at once.

@@ -21,9 +21,9 @@ use super::gpu::Gpu;
 use super::place::{self, Names};
 use super::status::Status;
 use super::{ending, timer};
-use crate::collect::nvtx;
 use crate::collect::spool::journal::JournalLine;
-use crate::config::ParsedConfig;
+use crate::collect::{nvtx, spans};
+use crate::config::{ParsedConfig, Warning};
 use crate::error::Error;
 use crate::logging::{self, HeldMessages};
 use crate::os::shutdown::Ending;
@@ -66,13 +66,16 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 ///
 /// Returns an error if a session is active, the folder cannot be written to, or the thread for a
 /// time limit cannot be started.
-pub(crate) fn start(parsed: ParsedConfig, assigned: Option<AssignedSession>) -> Result<ExportHandle, Error> {
+pub(crate) fn start(mut parsed: ParsedConfig, assigned: Option<AssignedSession>) -> Result<ExportHandle, Error> {
     let _own = ledger::own();
     pinned::pin_this_library();
     steps::listen(step_ended);
     // Before the lock is taken, because this loads a library and may log.
     nvtx::attach();
     let gpu = Gpu::prepare(&parsed.config);
+    // Asks the program's own filters, too.
+    let unseen = spans::prepare(&parsed.config.tracing);
+    parsed.warnings.extend(unseen.into_iter().map(|message| Warning { path: "tracing".into(), message }));
     let mut slot = lock();
     if let Some(active) = &slot.active {
         return Err(Error::AlreadyActive { session: active.session().clone() });

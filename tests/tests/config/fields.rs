@@ -40,6 +40,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("torch_profiler_activities", json!(["CPU"]), json!("CPU"), Some(json!(["TPU"]))),
         ("nvtx", json!(false), json!("no"), None),
         ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
+        ("tracing", json!({"candle_nn": "op", "hyper=info": "off"}), json!("op"), Some(json!({"candle_nn": "ops"}))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),
     ];
     for flag in [
