@@ -51,7 +51,7 @@ step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
 # In a folder of its own: of a folder that it knows, cargo would build each crate with what it has
 # kept of an earlier packing.
 step "packages" cargo package --target-dir "$log/packages" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes \
-  -p profiler-trace -p profiler-runtime
+  -p profiler-trace -p profiler-runtime -p profiler-tracing
 rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-* "$log/packages"
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"

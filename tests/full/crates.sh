@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export CARGO_TERM_COLOR=never
 target=${CARGO_TARGET_DIR:-$PWD/target}
-folders=(profiler-macros profiler-core profiler-shapes profiler-trace profiler-runtime)
+folders=(profiler-macros profiler-core profiler-shapes profiler-trace profiler-runtime profiler-tracing)
 packages=()
 for folder in "${folders[@]}"; do
   packages+=(-p "$(sed -n 's/^name = "\(.*\)"/\1/p' "$folder/Cargo.toml" | head -1)")

@@ -29,12 +29,13 @@ use serde_json::Value;
 const FORMAT: u64 = 57;
 /// Published crates, with the modules that count: rustdoc leaves out what hidden modules export
 /// again, unless it describes hidden items too.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
     ("profiler_core", &[]),
     ("profiler_runtime", &[]),
     ("profiler_runtime_macros", &[]),
     ("profiler_shapes", &[]),
     ("profiler_trace", &["profiler_trace::artifacts", "profiler_trace::merge"]),
+    ("profiler_tracing", &[]),
 ];
 
 /// Describes every crate as JSON. Only nightly's rustdoc does, so that this one is told to be one;

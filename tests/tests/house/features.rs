@@ -9,8 +9,14 @@ use profiler_tests::sources::workspace;
 use serde_json::Value;
 
 /// The crates that people depend on.
-const CRATES: [&str; 5] =
-    ["profiler-core", "profiler-runtime", "profiler-runtime-macros", "profiler-shapes", "profiler-trace"];
+const CRATES: [&str; 6] = [
+    "profiler-core",
+    "profiler-runtime",
+    "profiler-runtime-macros",
+    "profiler-shapes",
+    "profiler-trace",
+    "profiler-tracing",
+];
 /// Needs a library to build that a machine may not have.
 const NOT_EVERYWHERE: &str = "nvtx-sdk";
 

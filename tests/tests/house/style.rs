@@ -2,7 +2,8 @@
 
 use profiler_tests::sources::{Page, committed, documented, product, workspace};
 
-const CRATES: [&str; 5] = ["profiler-macros", "profiler-core", "profiler-shapes", "profiler-trace", "profiler-runtime"];
+const CRATES: [&str; 6] =
+    ["profiler-macros", "profiler-core", "profiler-shapes", "profiler-trace", "profiler-runtime", "profiler-tracing"];
 /// Folders with files that programs have written and that are compared byte for byte.
 const WRITTEN: [&str; 3] = ["tests/contracts/", "tests/fuzz/corpus/", "tests/golden/"];
 
