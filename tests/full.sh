@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 steps=(features deny msrv minimal semver docsrs wasm systems disk-tmpfs disk-btrfs disk-fuse
-  disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
+  disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate unpatched soak)
 
 allowed=,
 chosen=()
@@ -35,6 +35,7 @@ run() {
     gpu-doubles) bash tests/gpu/run.sh doubles "$results/gpu" ;;
     miri | tsan | asan | valgrind | fuzz) bash tests/proofs.sh "$1" ;;
     annotate) bash tests/annotate/run.sh ;;
+    unpatched) bash tests/unpatched/run.sh ;;
     soak) cargo run --release -p profiler-tests --example soak -- "${PROFILER_SOAK_MINUTES:-60}" ;;
   esac
 }

@@ -39,7 +39,7 @@ impl Subject for Fastrace {
 }
 
 /// Reporter that counts spans.
-struct Counting(Arc<AtomicU64>);
+pub(super) struct Counting(pub(super) Arc<AtomicU64>);
 
 impl Reporter for Counting {
     fn report(&mut self, spans: Vec<SpanRecord>) {
@@ -48,7 +48,7 @@ impl Reporter for Counting {
 }
 
 /// Number of reported spans.
-struct Reported(Arc<AtomicU64>);
+pub(super) struct Reported(pub(super) Arc<AtomicU64>);
 
 impl Recording for Reported {
     fn finish(self: Box<Self>) -> Result<Box<dyn Kept>> {
@@ -69,7 +69,7 @@ fn nested(depth: u32, x: u64) -> u64 {
     if depth <= 1 { work(x) } else { nested(depth - 1, x) }
 }
 
-fn in_roots(spans: u64, children: impl Fn(u64)) {
+pub(super) fn in_roots(spans: u64, children: impl Fn(u64)) {
     workload::in_units(spans, |unit| {
         let root = Span::root("request", SpanContext::random());
         let _local = root.set_local_parent();

@@ -4,11 +4,15 @@ mod bare;
 #[cfg(feature = "peers")]
 mod fastrace;
 #[cfg(feature = "peers")]
+mod fastrace_tracing;
+#[cfg(feature = "peers")]
 mod hotpath;
 mod lower_bound;
 pub(crate) mod ours;
 mod ours_kept;
 mod ours_on_stream;
+#[cfg(feature = "peers")]
+mod ours_tracing;
 mod packet_file;
 #[cfg(feature = "peers")]
 mod puffin;
@@ -45,6 +49,12 @@ pub(crate) fn all() -> Vec<&'static dyn Subject> {
         &hotpath::Hotpath,
         #[cfg(feature = "peers")]
         &fastrace::Fastrace,
+        #[cfg(feature = "peers")]
+        &ours_tracing::SUBSCRIBER,
+        #[cfg(feature = "peers")]
+        &ours_tracing::LAYER,
+        #[cfg(feature = "peers")]
+        &fastrace_tracing::FastraceTracing,
         #[cfg(feature = "peers")]
         &tracing_chrome::TracingChrome,
     ]

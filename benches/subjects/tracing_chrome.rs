@@ -54,20 +54,20 @@ impl Recording for Writing {
 
 #[tracing::instrument(name = "bench.span", skip_all)]
 #[inline(never)]
-fn span(x: u64) -> u64 {
+pub(super) fn span(x: u64) -> u64 {
     work(x)
 }
 
 #[tracing::instrument(name = "bench.nested", skip_all)]
 #[inline(never)]
-fn nested(depth: u32, x: u64) -> u64 {
+pub(super) fn nested(depth: u32, x: u64) -> u64 {
     if depth <= 1 { work(x) } else { nested(depth - 1, x) }
 }
 
-fn flat(spans: u64) {
+pub(super) fn flat(spans: u64) {
     workload::in_units(spans, |unit| workload::flat(unit, span));
 }
 
-fn deep(spans: u64) {
+pub(super) fn deep(spans: u64) {
     workload::in_units(spans, |unit| workload::nested(unit, nested));
 }
