@@ -1,10 +1,14 @@
 //! Block forms of the attributes: macros that return a guard for a part of a function.
+//!
+//! They pass their tokens to the macro crate, which reads the options as it reads an attribute's.
+//! What depends on the features of this crate, the site and the guard, is written here.
 
 /// Begins a stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
 ///
-/// Integer arguments, as in `stage!("prefill", args(tokens = ids.len(), layers = 32))`, appear in
-/// the trace as `args.tokens` and `args.layers`. They are computed only while the stage is
-/// recorded.
+/// The options are those of [`profiled_stage`](crate::profiled_stage), in any order after the name:
+/// `stage!("prefill", args(tokens = ids.len(), layers = 32))`. The name is a literal or another
+/// constant, as in `stage!(concat!(module_path!(), "::decode"))`; for one that is known at run time
+/// there is [`stage`](fn@crate::stage).
 ///
 /// The guard stays on its thread, so a spawned task must not hold it across an `.await`: see
 /// [`Range`](crate::Range#in-async-code).
@@ -13,45 +17,24 @@
 /// load, two branches and a word for the guard: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
-    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
-        $crate::__profiler_block!(Stage, $name, [$($($arguments)+)?])
-    };
+    ($($option:tt)*) => { $crate::__private::block!($crate, Stage, [$($option)*]) };
 }
 
-/// Begins a step that lasts until the guard drops: `let _step = step!("denoise");`. Takes an
-/// optional index and integer arguments as in [`stage!`]: `step!("decode", i, args(tokens = n))`.
-/// In async code see [`Range`](crate::Range#in-async-code).
+/// Begins a step that lasts until the guard drops: `let _step = step!("denoise");`. An expression
+/// after the name is the step's index: `step!("decode", i, args(tokens = n))`, or `index = i`. See
+/// [`stage!`].
 #[macro_export]
 macro_rules! step {
-    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
-        $crate::__profiler_block!(Step, $name, [$($($arguments)+)?])
-    };
-    ($name:literal, $index:expr $(, args($($arguments:tt)+))? $(,)?) => {
-        $crate::__profiler_block!(Step, $name, [$($($arguments)+)?], |call| call.index($index))
-    };
+    ($($option:tt)*) => { $crate::__private::block!($crate, Step, [$($option)*]) };
 }
 
 /// Begins an op that lasts until the guard drops: `let _op = op!("matmul");`. Takes the shapes of
-/// its inputs, `op!("matmul", shapes(a, b))`, and its FLOPs,
-/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`.
-///
-/// Shapes and FLOPs are computed only while they are recorded. FLOPs are computed in the types of
-/// their operands: write `2 * m as u64 * …` if those are small (the attribute computes in 128
-/// bits). Integer arguments as in [`stage!`] come last. In async code see
-/// [`Range`](crate::Range#in-async-code).
+/// its inputs, `op!("matmul", shapes(a, b))`, and its FLOPs, which are computed as
+/// [`profiled_op`](crate::profiled_op) computes them: `op!("matmul", flops = 2 * m * n * k)`. See
+/// [`stage!`].
 #[macro_export]
 macro_rules! op {
-    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
-        $crate::__profiler_block!(Op, $name, [$($($arguments)+)?])
-    };
-    (
-        $name:literal $(, shapes($($input:expr),+ $(,)?))? $(, flops = $flops:expr)? $(, args($($arguments:tt)+))? $(,)?
-    ) => {
-        $crate::__profiler_block!(Op, $name, [$($($arguments)+)?], |call| {
-            $(if call.wants_shapes() { $(call.shape(&$input);)+ })?
-            $(if call.wants_flops() { call.flops($flops); })?
-        })
-    };
+    ($($option:tt)*) => { $crate::__private::block!($crate, Op, [$($option)*]) };
 }
 
 /// Declares a site and adds it to the list of all sites.
@@ -67,7 +50,7 @@ macro_rules! __profiler_site {
             ::core::line!(),
             ::core::module_path!(),
         )
-        $(.with_arguments(&const { $crate::__private::check_names([$($argument),*]) }))?;
+        $(.with_arguments(&[$($argument),*]))?;
         $crate::__private::inventory::submit! { $crate::__private::Registered(&$site) }
     };
 }
@@ -84,33 +67,18 @@ macro_rules! __profiler_site_reference {
     }};
 }
 
-/// Checks the name and creates the guard of a site, with its arguments and the rest of the call's
-/// description.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __profiler_block {
-    ($kind:ident, $name:literal, [$($key:ident = $value:expr),* $(,)?] $(, |$call:ident| $describe:expr)?) => {{
-        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
-        $crate::__profiler_guard!($kind, $name, [$($key = $value),*] $(, |$call| $describe)?)
-    }};
-}
-
+/// Creates the guard of a block macro's site, with the description of the call.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_guard {
-    ($kind:ident, $name:literal, []) => {{
-        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+    ($kind:ident, $name:expr, [$($argument:expr),*]) => {{
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name, [$($argument),*]);
         $crate::__private::Range::enter(&__PROFILER_SITE)
     }};
-    ($kind:ident, $name:literal, [$($key:ident = $value:expr),*] $(, |$call:ident| $describe:expr)?) => {{
-        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name, [$(::core::stringify!($key)),*]);
-        $crate::__private::Range::enter_described(&__PROFILER_SITE, |__profiler_call: &mut $crate::__private::Call| {
-            $(let $call = &mut *__profiler_call; $describe;)?
-            if __profiler_call.is_recorded() {
-                __profiler_call.arguments([$($crate::__private::integer($value)),*]);
-            }
-        })
+    ($kind:ident, $name:expr, [$($argument:expr),*], $describe:expr) => {{
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name, [$($argument),*]);
+        $crate::__private::Range::enter_described(&__PROFILER_SITE, $describe)
     }};
 }
 
@@ -118,12 +86,12 @@ macro_rules! __profiler_guard {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_guard {
-    ($kind:ident, $name:literal, [$($key:ident = $value:expr),*] $(, |$call:ident| $describe:expr)?) => {{
-        const _: &[&str] = &$crate::__private::check_names([$(::core::stringify!($key)),*]);
-        let _ = |__profiler_call: &mut $crate::__private::Call| {
-            $(let $call = &mut *__profiler_call; $describe;)?
-            __profiler_call.arguments([$($crate::__private::integer($value)),*]);
-        };
+    ($kind:ident, $name:expr, [$($argument:expr),*]) => {{
+        const _: &str = $name;
         $crate::__private::Range::nothing()
+    }};
+    ($kind:ident, $name:expr, [$($argument:expr),*], $describe:expr) => {{
+        const _: &str = $name;
+        $crate::__private::Range::described($describe)
     }};
 }

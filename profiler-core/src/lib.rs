@@ -74,6 +74,8 @@ pub mod ledger;
 #[cfg(feature = "std")]
 #[forbid(unsafe_code)]
 pub mod memory;
+#[forbid(unsafe_code)]
+mod name;
 #[cfg(not(feature = "std"))]
 mod off;
 #[cfg(feature = "std")]
@@ -159,12 +161,12 @@ pub mod __private {
 
     #[cfg(feature = "std")]
     pub use inventory;
+    pub use profiler_runtime_macros::core_block as block;
 
     #[cfg(feature = "std")]
     pub use crate::__profiler_site as site_static;
     #[cfg(feature = "std")]
     pub use crate::__profiler_site_reference as site;
-    pub use crate::call::argument::check_names;
     pub use crate::call::count::{Count, IntoCount, count, whole};
     #[cfg(feature = "std")]
     pub use crate::call::shape_writer::{LISTS_DIMS, MAX_DIMS};
@@ -174,6 +176,7 @@ pub mod __private {
     pub use crate::future::{Instrumented, describe_async, instrument, instrument_call};
     pub use crate::integer::{Integer, IntoInteger, integer};
     pub use crate::kind::Kind;
+    pub use crate::name::check_name;
     #[cfg(not(feature = "std"))]
     pub use crate::off::{Call, Range};
     #[cfg(feature = "std")]

@@ -5,7 +5,7 @@
 //! [`Range`]. A span that is a future is also a task, whose enters are its polls. Whether it is one
 //! shows only when it is entered again: [`add_earlier_poll`] then adds the first enter to the task.
 
-use crate::call::{Call, argument};
+use crate::call::Call;
 use crate::future;
 use crate::integer::Integer;
 use crate::kind::Kind;
@@ -57,9 +57,12 @@ fn is_admitted(site: &'static Site, gate: u32) -> bool {
     gate & gate::FILTER == 0 || site.kind() == Kind::Request || select::admits(site)
 }
 
+/// Names of arguments that the trace itself writes.
+const RESERVED: &[&str] = profiler_runtime_macros::core_reserved_names!();
+
 /// Returns whether the trace itself writes an argument of this name, so that a field must not.
-pub const fn is_reserved(name: &str) -> bool {
-    argument::is_reserved(name)
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// Returns the number of a new task.

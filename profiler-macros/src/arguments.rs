@@ -1,4 +1,4 @@
-//! Parses an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
+//! Parses the arguments of an attribute or a block macro: `"name", key = value, key(values…), key(name = value, …)`.
 //!
 //! The parser does not interpret option names; [`crate::options`] does. It reports a syntax error
 //! and skips to the next comma, so that the arguments after the error are still checked.
@@ -13,9 +13,10 @@ use syn::{Expr, Token, parenthesized, token};
 
 use crate::expand::generated_at;
 use crate::fragment;
+use crate::kind::{self, Form};
 use crate::mistakes::Mistakes;
 
-/// One argument of an attribute.
+/// One argument of an attribute or a block macro.
 pub(crate) enum Argument {
     /// `"name"`, or another expression without a key.
     Positional(Value),
@@ -51,6 +52,11 @@ impl ToTokens for Value {
 }
 
 impl Value {
+    /// Returns an identifier as a value.
+    pub(crate) fn of_ident(ident: &Ident) -> Self {
+        Self { expression: syn::parse_quote!(#ident), tokens: ident.to_token_stream() }
+    }
+
     /// Returns `&value`, with parentheses if `&` would bind only to a part of the value.
     pub(crate) fn borrowed(&self) -> TokenStream {
         match &self.expression {
@@ -67,12 +73,16 @@ impl Value {
     }
 }
 
-/// Parses the arguments between the attribute's parentheses.
-pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Argument> {
+/// Parses the arguments between the parentheses of an attribute or a macro.
+pub(crate) fn read(form: Form, tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Argument> {
     let all = |input: ParseStream<'_>| {
         let mut arguments = Vec::new();
         while !input.is_empty() {
-            match argument(input) {
+            let parsed = match form.takes_expression(arguments.len()) {
+                true if !is_option(input) => input.parse().map(Argument::Positional),
+                _ => argument(input),
+            };
+            match parsed {
                 Ok(argument) => arguments.push(argument),
                 Err(error) => {
                     mistakes.add(error);
@@ -123,6 +133,27 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Argument> {
         return input.call(Ident::parse_any).map(Argument::Bare);
     }
     input.parse().map(Argument::Positional)
+}
+
+/// Returns whether an option comes next, rather than an expression that may begin as one does.
+fn is_option(input: ParseStream<'_>) -> bool {
+    if is_assignment(input) {
+        return true;
+    }
+    let ahead = input.fork();
+    match ahead.call(Ident::parse_any) {
+        Ok(name) if ahead.peek(token::Paren) => {
+            let names_a_value = |input: ParseStream<'_>| {
+                let listed;
+                parenthesized!(listed in input);
+                let named = is_assignment(&listed);
+                listed.parse::<TokenStream>()?;
+                syn::Result::Ok(named)
+            };
+            kind::is_option(&name) || names_a_value(&ahead).unwrap_or(false)
+        }
+        _ => false,
+    }
 }
 
 /// Returns whether `name =` comes next.

@@ -21,7 +21,8 @@ use crate::parameters::Moved;
 impl Annotated {
     /// Returns the function that replaces the user's.
     pub(crate) fn expand(&self) -> TokenStream {
-        let Self { kind, name, krate, function, .. } = self;
+        let Self { kind, krate, function, .. } = self;
+        let name = self.name.expression(krate);
         let Function { before, after, inner_attributes, .. } = function;
         let kind = Ident::new(kind.variant(), Span::mixed_site());
         let (parameters, timed) = self.timed();
@@ -128,7 +129,7 @@ impl Description {
     }
 
     /// Returns the names of the user-defined arguments, if there are any.
-    fn names(&self) -> Option<TokenStream> {
+    pub(crate) fn names(&self) -> Option<TokenStream> {
         let names = self.arguments.iter().map(|(name, _)| name);
         (!self.arguments.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> , [#(#names),*]))
     }

@@ -1,8 +1,9 @@
 //! Attribute macros of [`profiler-runtime`](https://docs.rs/profiler-runtime). Use them through its
 //! re-exports.
 //!
-//! An attribute is parsed (`arguments`, `function`), checked (`options`, `model`) and expanded
-//! (`expand`, `future`, `parameters`). The profiler's logic is in the runtime: the expansion is a
+//! An attribute is parsed (`arguments`, `function`), checked (`options`, `name`, `model`) and
+//! expanded (`expand`, `future`, `parameters`). `block` does the same for `stage!`, `step!` and
+//! `op!`. The profiler's logic is in the runtime: the expansion is a
 //! few statements that declare the site and pass the body to the runtime.
 //!
 //! # Where the attributes go
@@ -57,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod block;
 mod count;
 mod expand;
 mod flow;
@@ -66,6 +68,7 @@ mod future;
 mod kind;
 mod mistakes;
 mod model;
+mod name;
 mod nearest;
 mod options;
 mod parameters;
@@ -202,8 +205,15 @@ pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStrea
     apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Expands to a slice of the names that a user-defined argument must not have, for
-/// `profiler-core`'s block macros.
+/// Expands `profiler-core`'s block macros.
+#[doc(hidden)]
+#[proc_macro]
+pub fn core_block(tokens: TokenStream) -> TokenStream {
+    block::expand(tokens.into()).into()
+}
+
+/// Expands to a slice of the names that a user-defined argument must not have, for spans whose
+/// fields become arguments at run time.
 #[doc(hidden)]
 #[proc_macro]
 pub fn core_reserved_names(_: TokenStream) -> TokenStream {

@@ -1,4 +1,4 @@
-//! Collects the mistakes in one use of an attribute, so that all are reported at once.
+//! Collects the mistakes in one use of an attribute or a block macro, so that all are reported at once.
 //!
 //! Parsing and checking add mistakes and continue. [`Mistakes::finish`] is the only way to a model,
 //! so that no mistake can be forgotten.
@@ -25,6 +25,10 @@ impl Mistakes {
             None => self.errors = Some(error),
             Some(errors) => errors.combine(error),
         }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.errors.is_none()
     }
 
     /// Returns `model` if there are no mistakes, else a `compile_error!` for each. `model` is

@@ -8,15 +8,16 @@ use syn::{LitStr, Path};
 use crate::arguments;
 use crate::flow::{self, Flow};
 use crate::function::{self, Function};
-use crate::kind::Kind;
+use crate::kind::{Form, Kind};
 use crate::mistakes::Mistakes;
+use crate::name::Name;
 use crate::options::{self, Description, Options};
 use crate::root::Root;
 
 /// An annotated function.
 pub(crate) struct Annotated {
     pub(crate) kind: Kind,
-    pub(crate) name: LitStr,
+    pub(crate) name: Name,
     /// Path of the runtime.
     pub(crate) krate: Path,
     pub(crate) description: Description,
@@ -29,8 +30,9 @@ impl Annotated {
     /// for each mistake as the error.
     pub(crate) fn read(kind: Kind, root: Root, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut mistakes = Mistakes::default();
-        let arguments = arguments::read(tokens.clone(), &mut mistakes);
-        let options = options::read(kind, arguments, &mut mistakes);
+        let form = Form::Attribute(kind);
+        let arguments = arguments::read(form, tokens.clone(), &mut mistakes);
+        let options = options::read(form, arguments, &mut mistakes);
         let function = function::read(kind, item, tokens, &mut mistakes);
         if let Some(function) = &function {
             check(kind, function, &mut mistakes);
@@ -47,7 +49,7 @@ impl Annotated {
         let own_name = || LitStr::new(&function.opening.name.unraw().to_string(), Span::mixed_site());
         Self {
             kind,
-            name: name.unwrap_or_else(own_name),
+            name: name.unwrap_or_else(|| Name::Literal(own_name())),
             krate: krate.unwrap_or_else(|| root.path()),
             description,
             flow: Flow::new(&function, value.is_some()),

@@ -1,4 +1,4 @@
-//! Interprets an attribute's arguments: the name, the description of a call, and the path of the
+//! Interprets the arguments of an attribute or a block macro: the name, the description of a call, and the path of the
 //! runtime.
 //!
 //! Each argument is checked on its own and all mistakes are reported. This module does not look at
@@ -6,18 +6,19 @@
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
-use syn::{Expr, ExprLit, Lit, LitStr, Path};
+use syn::{Expr, Path};
 
 use crate::arguments::{Argument, Value};
-use crate::kind::{Kind, form};
+use crate::kind::{Form, form};
 use crate::mistakes::Mistakes;
+use crate::name::{self, Name};
 use crate::nearest::nearest;
 
-/// The options of one attribute.
+/// The options of one attribute or block macro.
 #[derive(Default)]
 pub(crate) struct Options {
     /// Name of the site; the function's own name if absent.
-    pub(crate) name: Option<LitStr>,
+    pub(crate) name: Option<Name>,
     pub(crate) description: Description,
     /// The option `value`: the return value is no future.
     pub(crate) value: Option<Ident>,
@@ -80,8 +81,8 @@ pub(crate) const RESERVED: [&str; 30] = [
 ];
 
 /// Interprets the arguments.
-pub(crate) fn read(kind: Kind, arguments: Vec<Argument>, mistakes: &mut Mistakes) -> Options {
-    let mut reader = Reader { kind, mistakes, seen: Vec::new(), options: Options::default() };
+pub(crate) fn read(form: Form, arguments: Vec<Argument>, mistakes: &mut Mistakes) -> Options {
+    let mut reader = Reader { form, mistakes, seen: Vec::new(), options: Options::default() };
     for (position, argument) in arguments.into_iter().enumerate() {
         reader.take(position, argument);
     }
@@ -89,7 +90,7 @@ pub(crate) fn read(kind: Kind, arguments: Vec<Argument>, mistakes: &mut Mistakes
 }
 
 struct Reader<'a> {
-    kind: Kind,
+    form: Form,
     mistakes: &'a mut Mistakes,
     seen: Vec<String>,
     options: Options,
@@ -98,8 +99,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn take(&mut self, position: usize, argument: Argument) {
         match argument {
-            Argument::Positional(value) => self.positional(position, &value),
-            Argument::Bare(key) => self.bare(&key),
+            Argument::Positional(value) => self.positional(position, value),
+            Argument::Bare(key) => self.bare(position, &key),
             Argument::Assigned(key, value) if self.admits(&key) => self.assigned(&key, value),
             Argument::Listed(key, values) if self.admits(&key) => self.listed(&key, values),
             Argument::Named(key, values) if self.admits(&key) => self.named(&key, values),
@@ -107,30 +108,35 @@ impl Reader<'_> {
         }
     }
 
-    fn positional(&mut self, position: usize, value: &Value) {
-        if position > 0 && string(&value.expression).is_some() {
-            let example = self.kind.written_with("\"…\", …");
+    fn positional(&mut self, position: usize, value: Value) {
+        if position > 0 && self.form.takes_expression(position) {
+            self.seen.push("index".to_owned());
+            self.options.description.index = Some(value);
+        } else if position > 0 && name::string(&value.expression).is_some() {
+            let example = self.form.written_with("\"…\", …");
             self.mistakes.at(value, format!("the name comes first, as in `{example}`"));
         } else {
             self.seen.push("name".to_owned());
-            self.name(&value.expression);
+            self.name(value);
         }
     }
 
     /// Reads a key without a value. Only the key `value` is complete without one; an unknown key
-    /// may be a name without its quotes.
-    fn bare(&mut self, key: &Ident) {
+    /// may be a constant, or a name without its quotes.
+    fn bare(&mut self, position: usize, key: &Ident) {
         let text = key.to_string();
-        if Kind::taking(&text).is_some() {
+        if position == 0 && name::is_constant(key) {
+            self.positional(position, Value::of_ident(key));
+        } else if self.form.taking(&text).is_some() {
             if text == "value" && self.admits(key) {
                 self.options.value = Some(key.clone());
             } else if text != "value" && self.admits(key) {
                 self.mistakes.at(key, format!("`{text}` needs a value: write `{}`", form(&text)));
             }
-        } else if nearest(&text, self.kind.options()).is_some() {
+        } else if self.form.is_block() || nearest(&text, self.form.options()).is_some() {
             self.admits(key);
         } else {
-            let example = self.kind.written_with(&format!("\"{text}\""));
+            let example = self.form.written_with(&format!("\"{text}\""));
             self.mistakes.at(
                 key,
                 format!("unknown option `{text}`: if it is meant as the name, put it in quotes, as in `{example}`"),
@@ -146,17 +152,17 @@ impl Reader<'_> {
             self.mistakes.at(key, format!("`{text}` is given twice: keep one of them"));
             return false;
         }
-        if self.kind.options().any(|option| option == text) {
+        if self.form.options().any(|option| option == text) {
             self.seen.push(text);
             return true;
         }
-        let (attribute, takes) = (self.kind.attribute(), self.kind.options_phrase());
-        let sentence = if let Some(other) = Kind::taking(&text) {
-            format!("`{text}` is an option of `{}`: `{attribute}` takes {takes}", other.attribute())
-        } else if let Some(near) = nearest(&text, self.kind.options()) {
+        let (written, takes) = (self.form.written(), self.form.options_phrase());
+        let sentence = if let Some(other) = self.form.taking(&text) {
+            format!("`{text}` is an option of `{}`: `{written}` takes {takes}", other.written())
+        } else if let Some(near) = nearest(&text, self.form.options()) {
             format!("unknown option `{text}`: did you mean `{near}`?")
         } else {
-            format!("unknown option `{text}`: `{attribute}` takes {takes}")
+            format!("unknown option `{text}`: `{written}` takes {takes}")
         };
         self.mistakes.at(key, sentence);
         false
@@ -164,7 +170,7 @@ impl Reader<'_> {
 
     fn assigned(&mut self, key: &Ident, value: Value) {
         match key.to_string().as_str() {
-            "name" => self.name(&value.expression),
+            "name" => self.name(value),
             "flops" => self.options.description.flops = Some(value),
             "index" => self.options.description.index = Some(value),
             "crate" => self.krate(value.expression),
@@ -208,19 +214,11 @@ impl Reader<'_> {
         self.mistakes.at(key, format!("`{key}` is written `{}`", form(&key.to_string())));
     }
 
-    fn name(&mut self, value: &Expr) {
-        let Some(name) = string(value) else {
-            let example = self.kind.written_with("\"…\"");
-            self.mistakes.at(value, format!("the name must be a string literal, as in `{example}`"));
-            return;
-        };
-        let text = name.value();
-        if text.trim().is_empty() {
-            self.mistakes.at(value, "the name is empty: write one, or leave it out to use the function's own");
-        } else if text.contains('\0') {
-            self.mistakes.at(value, "the name contains a NUL, at which NVTX would cut it off: remove the `\\0`");
+    fn name(&mut self, value: Value) {
+        match Name::read(self.form, value) {
+            Ok(name) => self.options.name = Some(name),
+            Err(error) => self.mistakes.add(error),
         }
-        self.options.name = Some(name.clone());
     }
 
     fn krate(&mut self, value: Expr) {
@@ -232,15 +230,5 @@ impl Reader<'_> {
             }
             other => self.mistakes.at(other, format!("the crate must be a path, as in `{}`", form("crate"))),
         }
-    }
-}
-
-/// Returns the value if it is a string literal, possibly in the invisible delimiters of a macro's
-/// fragment.
-fn string(value: &Expr) -> Option<&LitStr> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(literal), attrs }) if attrs.is_empty() => Some(literal),
-        Expr::Group(group) => string(&group.expr),
-        _ => None,
     }
 }

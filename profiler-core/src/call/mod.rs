@@ -1,7 +1,6 @@
 //! Descriptions of calls: shapes, FLOPs, indices and user-defined arguments, with the conversions
 //! that they need.
 
-pub(crate) mod argument;
 pub(crate) mod count;
 #[cfg(feature = "std")]
 mod describe;

@@ -105,7 +105,7 @@ fn a_future_of_a_hidden_type_is_known_by_its_name() {
 
 #[test]
 fn the_name_is_the_given_one_or_the_functions_own() {
-    let name = |arguments| model(Kind::Stage, tokens(arguments), tokens("fn r#match() {}")).name.value();
+    let name = |arguments| model(Kind::Stage, tokens(arguments), tokens("fn r#match() {}")).name.text();
     assert_eq!(name(""), "match");
     assert_eq!(name("\"vae.decode\""), "vae.decode");
     assert_eq!(name("crate = renamed, name = r\"a\\b\""), "a\\b");
@@ -129,6 +129,6 @@ fn a_fragment_of_a_macro_comes_in_invisible_delimiters() {
     let body = invisible(tokens("{ 1 }"));
     let item = invisible(quote!(fn f() -> u32 #body));
     let model = model(Kind::Stage, quote!(#name), quote!(#item));
-    assert_eq!(model.name.value(), "vae");
+    assert_eq!(model.name.text(), "vae");
     assert_eq!(model.function.body.to_string(), "{ 1 }");
 }

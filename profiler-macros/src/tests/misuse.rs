@@ -50,6 +50,11 @@ fn every_option_is_checked() {
         of(Kind::Step, "flops = 1"),
         "`flops` is an option of `#[profiled_op]`: `#[profiled_step]` takes `name`, `index`, `args`, `value` and `crate`"
     );
+    assert_eq!(
+        of(Kind::Stage, "42"),
+        "the name must be a string literal or a constant, as in `#[profiled_stage(\"…\")]`"
+    );
+    assert!(of(Kind::Stage, "name = self::name()").ends_with("with `let _stage = profiler_runtime::stage(…);`"));
     assert!(of(Kind::Op, "\"a\\0b\"").starts_with("the name contains a NUL"));
     assert_eq!(of(Kind::Op, "flops"), "`flops` needs a value: write `flops = 2 * m * n * k`");
     assert_eq!(of(Kind::Op, "shapes"), "`shapes` needs a value: write `shapes(x, self.weight)`");

@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod blocks;
 mod expansion;
 mod flows;
 mod misuse;

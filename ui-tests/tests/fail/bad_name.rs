@@ -2,8 +2,6 @@
 
 use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
 
-const NAME: &str = "vae";
-
 #[profiled_stage("")]
 fn empty() {}
 
@@ -16,8 +14,8 @@ fn nul() {}
 #[profiled_op(42)]
 fn number() {}
 
-#[profiled_op(name = NAME)]
-fn constant() {}
+#[profiled_op(name = name())]
+fn call() {}
 
 #[profiled_stage(b"bytes")]
 fn bytes() {}
@@ -33,9 +31,8 @@ fn main() {
     blank();
     nul();
     number();
-    constant();
+    call();
     bytes();
     without_quotes();
     late();
-    let _ = NAME;
 }
