@@ -387,9 +387,9 @@ fn recorded_word(key: u64) -> Option<u64> {
     word.filter(|word| *word != 0)
 }
 
-/// Begins a stage whose name is known only at run time. While something records, the name is
-/// interned under a lock; a process interns at most 4,096 names. A name longer than 256 bytes is
-/// truncated and ends in `…`.
+/// Begins a stage whose name is known only at run time. A name that the process has not used before
+/// is interned under a lock while something records; afterwards it costs a hash and a comparison. A
+/// process interns at most 4,096 names. A name longer than 256 bytes is truncated and ends in `…`.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }
@@ -404,10 +404,31 @@ pub fn step(name: &str) -> Range {
     dynamic(Kind::Step, name)
 }
 
+/// Begins a stage whose name lives as long as the program, as a value in a table does. After its
+/// first use the name costs a look-up by its address; otherwise as [`stage`](fn@stage).
+pub fn stage_static(name: &'static str) -> Range {
+    of_site(|| site::static_site(Kind::Stage, name))
+}
+
+/// Begins an op whose name lives as long as the program; see [`stage_static`].
+pub fn op_static(name: &'static str) -> Range {
+    of_site(|| site::static_site(Kind::Op, name))
+}
+
+/// Begins a step whose name lives as long as the program; see [`stage_static`].
+pub fn step_static(name: &'static str) -> Range {
+    of_site(|| site::static_site(Kind::Step, name))
+}
+
 fn dynamic(kind: Kind, name: &str) -> Range {
+    of_site(|| site::dynamic_site(kind, name))
+}
+
+#[inline]
+fn of_site(site: impl FnOnce() -> &'static Site) -> Range {
     match gate::load() {
         0 => Range::nothing(),
         gate if ledger::is_own() => Range::refused(gate),
-        _ => Range::enter(site::dynamic_site(kind, name)),
+        _ => Range::enter(site()),
     }
 }

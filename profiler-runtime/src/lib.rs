@@ -152,7 +152,9 @@ pub use control::{
 };
 pub use error::Error;
 #[doc(inline)]
-pub use profiler_core::{Range, current_request, op, request, request_scope, shape, stage, step};
+pub use profiler_core::{
+    Range, current_request, op, op_static, request, request_scope, shape, stage, stage_static, step, step_static,
+};
 pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
 #[doc(inline)]
 pub use profiler_trace::{artifacts, merge};

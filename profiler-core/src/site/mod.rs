@@ -8,6 +8,7 @@
 mod numbered;
 #[doc(hidden)]
 pub mod pinned;
+mod table;
 
 pub use crate::kind::Kind;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use numbered::Numbered;
+use table::Table;
 
 use crate::label;
 use crate::ledger;
@@ -247,14 +249,64 @@ fn interned() -> MutexGuard<'static, Interned> {
     INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the site of a run-time name, one per kind and name. Takes a lock, so keep the result for
-/// code that runs often.
-#[doc(hidden)]
-pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
-    label::with_truncated(name, |name| intern(kind, name))
+/// Interned sites by their names, for readers without the lock. A forked child keeps its parent's.
+static BY_NAME: Table<Site> = Table::new();
+
+/// Sites of the names that [`static_site`] was given.
+static BY_ADDRESS: Table<Addressed> = Table::new();
+
+/// A name at its address, and its site, whose own name may lie elsewhere.
+struct Addressed {
+    name: &'static str,
+    site: &'static Site,
 }
 
-fn intern(kind: Kind, name: &str) -> &'static Site {
+/// Returns the site of a run-time name, one per kind and name. Takes a lock the first time only.
+#[doc(hidden)]
+pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+    label::with_truncated(name, |name| {
+        let hash = table::hash(kind as u64, name.as_bytes());
+        let known = BY_NAME.find(hash, |site| site.kind == kind && site.name == name);
+        known.unwrap_or_else(|| intern(kind, name, hash))
+    })
+}
+
+/// Returns the site of a name that lives as long as the program, which is known by its address and
+/// length after the first time.
+#[doc(hidden)]
+#[inline]
+pub fn static_site(kind: Kind, name: &'static str) -> &'static Site {
+    let hash = table::hash_of_address(kind as u64, name);
+    let known = BY_ADDRESS.find(hash, |known| ptr::eq(known.name, name) && known.site.kind == kind);
+    known.map_or_else(|| find_and_remember(kind, name, hash), |known| known.site)
+}
+
+#[cold]
+#[inline(never)]
+fn find_and_remember(kind: Kind, name: &'static str, hash: usize) -> &'static Site {
+    let site = dynamic_site(kind, name);
+    // The sites of names without one of their own are not remembered, so that each name is counted.
+    if !site.is_overflow() {
+        let _own = ledger::own();
+        // Another library must not be loaded at this address.
+        if let Some(first) = name.as_bytes().first() {
+            pinned::pin(first);
+        }
+        // SAFETY: the layout's size is not zero.
+        let memory = NonNull::new(unsafe { alloc(Layout::new::<Addressed>()) });
+        if let Some(memory) = memory.map(NonNull::cast::<Addressed>) {
+            // SAFETY: the memory is new, and has the layout of the value.
+            unsafe {
+                memory.write(Addressed { name, site });
+                BY_ADDRESS.add(hash, memory.as_ref());
+            }
+        }
+    }
+    site
+}
+
+#[cold]
+fn intern(kind: Kind, name: &str, hash: usize) -> &'static Site {
     let _own = ledger::own();
     let mut interned = interned();
     if let Some(known) = interned.sites.get(&(kind, name)) {
@@ -266,6 +318,7 @@ fn intern(kind: Kind, name: &str) -> &'static Site {
         return overflow(kind);
     };
     interned.sites.insert((kind, site.name), site);
+    BY_NAME.add(hash, site);
     site
 }
 
@@ -321,6 +374,8 @@ impl Interned {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     /// G8: iteration ends when sites were entered twice.
@@ -333,5 +388,29 @@ mod tests {
             assert!((1 + count..10).contains(&found), "{found}");
         }
         assert_eq!(until_repeat(SITES.iter()).count(), 3);
+    }
+
+    #[test]
+    fn a_known_name_is_found_without_the_lock() {
+        const NAME: &str = "found without the lock";
+        let long = "x".repeat(1000);
+        let all = move || [dynamic_site(Kind::Op, NAME), dynamic_site(Kind::Op, &long), static_site(Kind::Op, NAME)];
+        let first = all();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let lock = interned();
+        std::thread::spawn(move || sender.send(all()));
+        let again = receiver.recv_timeout(std::time::Duration::from_secs(20));
+        drop(lock);
+        let again = again.expect("a known name needs no lock");
+        assert!(std::iter::zip(first, again).all(|(first, again)| ptr::eq(first, again)));
+        assert!(ptr::eq(first[0], first[2]), "one site per kind and name");
+        assert!(!ptr::eq(first[0], static_site(Kind::Stage, NAME)));
+    }
+
+    #[test]
+    fn equal_names_at_two_addresses_have_one_site() {
+        let copy: &'static str = String::from("at two addresses").leak();
+        assert!(ptr::eq(static_site(Kind::Step, "at two addresses"), static_site(Kind::Step, copy)));
+        assert_eq!(static_site(Kind::Step, copy).name(), copy);
     }
 }
