@@ -147,7 +147,8 @@ pub mod site {
 #[cfg(not(feature = "std"))]
 pub use off::{Range, op, op_static, stage, stage_static, step, step_static};
 pub use profiler_runtime_macros::{
-    core_profiled_op as profiled_op, core_profiled_stage as profiled_stage, core_profiled_step as profiled_step,
+    core_profiled_all as profiled_all, core_profiled_op as profiled_op, core_profiled_stage as profiled_stage,
+    core_profiled_step as profiled_step,
 };
 #[cfg(feature = "std")]
 pub use range::{Range, op, op_static, stage, stage_static, step, step_static};

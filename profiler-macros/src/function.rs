@@ -143,7 +143,7 @@ fn safety(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// Removes the invisible delimiters around an item that is a macro's fragment.
-fn flattened(item: TokenStream) -> TokenStream {
+pub(crate) fn flattened(item: TokenStream) -> TokenStream {
     let mut trees = item.clone().into_iter();
     match (trees.next(), trees.next()) {
         (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => flattened(group.stream()),
@@ -153,7 +153,7 @@ fn flattened(item: TokenStream) -> TokenStream {
 
 /// Returns the tree if it is a group in braces. A `$body:block` has invisible delimiters around the
 /// braces.
-fn braces(tree: TokenTree) -> Option<Group> {
+pub(crate) fn braces(tree: TokenTree) -> Option<Group> {
     match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
@@ -163,7 +163,7 @@ fn braces(tree: TokenTree) -> Option<Group> {
     }
 }
 
-fn item_keyword(head: &[TokenTree]) -> Option<Ident> {
+pub(crate) fn item_keyword(head: &[TokenTree]) -> Option<Ident> {
     let mut idents = head.iter().enumerate().filter_map(|(at, tree)| match tree {
         TokenTree::Ident(ident) => Some((at, ident)),
         _ => None,
@@ -176,7 +176,7 @@ fn item_keyword(head: &[TokenTree]) -> Option<Ident> {
     found.or_else(|| idents.find(|(_, ident)| *ident == "extern")).map(|(_, ident)| ident.clone())
 }
 
-fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
+pub(crate) fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
     let mut trees = head.iter().skip_while(|tree| !matches!(tree, TokenTree::Ident(ident) if ident == keyword));
     match trees.nth(1) {
         Some(TokenTree::Ident(name)) => Some(name.clone()),
@@ -210,11 +210,11 @@ fn output(after: &[TokenTree]) -> &[TokenTree] {
     if begins { after.get(2..end).unwrap_or_default() } else { &[] }
 }
 
-fn is_ident(tree: &TokenTree, name: &str) -> bool {
+pub(crate) fn is_ident(tree: &TokenTree, name: &str) -> bool {
     matches!(tree, TokenTree::Ident(ident) if ident == name)
 }
 
-fn is_punct(tree: &TokenTree, sign: char) -> bool {
+pub(crate) fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 

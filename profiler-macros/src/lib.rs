@@ -57,6 +57,7 @@
 
 #![forbid(unsafe_code)]
 
+mod all;
 mod arguments;
 mod block;
 mod count;
@@ -185,6 +186,55 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// Times every function of an `impl`, a trait or an inline module: each gets `#[profiled_op]`, or
+/// the attribute of another kind, with the name `prefix.function`.
+///
+/// ```
+/// # extern crate profiler_core as profiler_runtime;
+/// use profiler_runtime::profiled_all;
+///
+/// struct UNet;
+///
+/// #[profiled_all(prefix = "unet", except("new"))]
+/// impl UNet {
+///     fn new() -> Self {
+///         Self
+///     }
+///     fn forward(&self, x: f32) -> f32 {
+///         self.block(x) + 1.0
+///     }
+///     fn block(&self, x: f32) -> f32 {
+///         x * 2.0
+///     }
+/// }
+/// # assert_eq!(UNet::new().forward(1.0), 3.0);
+/// ```
+///
+/// | option | means |
+/// |---|---|
+/// | `op`, `stage` or `step` | the kind of the ranges; `op` without it |
+/// | `prefix = "…"` | what the names begin with; without it, the name of the type, the trait or the module. `""` leaves it out |
+/// | `only("forward*", …)` | the functions that are timed: `*` is any letters, `?` is one |
+/// | `except("new", …)` | functions that are not timed |
+/// | `nested` | modules inside the module are searched too |
+/// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
+///
+/// A function with an attribute of the profiler keeps it. A `const fn` and a method without a body
+/// stay as they are. In a module the methods of its `impl` blocks and traits are timed too, as
+/// `module.Type.method`. A pattern that matches no function is an error.
+///
+/// Costs what the attributes cost, for each function; nothing without the feature `enable`.
+#[proc_macro_attribute]
+pub fn profiled_all(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    all::apply(Root::Runtime, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// Times functions as [`profiled_all`] does, for a library that depends on `profiler-core`.
+#[proc_macro_attribute]
+pub fn core_profiled_all(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    all::apply(Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
 /// Times a function as [`profiled_stage`] does, for a library that depends on `profiler-core`.

@@ -155,7 +155,7 @@ pub use error::Error;
 pub use profiler_core::{
     Range, current_request, op, op_static, request, request_scope, shape, stage, stage_static, step, step_static,
 };
-pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
+pub use profiler_runtime_macros::{profiled_all, profiled_op, profiled_stage, profiled_step};
 #[doc(inline)]
 pub use profiler_trace::{artifacts, merge};
 #[doc(inline)]

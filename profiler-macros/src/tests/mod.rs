@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod all;
 mod blocks;
 mod expansion;
 mod flows;
