@@ -193,11 +193,11 @@ impl<T: Send + Sync> Deref for PerProcess<T> {
     }
 }
 
-/// Allocates zeroed memory that is never freed, from the program's allocator or, if that fails,
-/// from the system.
+/// Allocates zeroed memory that is never freed, from the system or, if that fails, from the
+/// program's allocator, which a signal handler that records may have interrupted.
 pub(crate) fn alloc_leaked(layout: Layout) -> Option<NonNull<u8>> {
     // SAFETY: every caller passes a layout of non-zero size.
-    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| map_pages(layout.size()))
+    map_pages(layout.size()).or_else(|| NonNull::new(unsafe { alloc_zeroed(layout) }))
 }
 
 /// Maps zeroed pages from the kernel.

@@ -217,6 +217,9 @@ impl Range {
             buffer::move_on();
         }
         let gate = tool::probed_gate(gate);
+        if gate & (gate::RECORD | gate::STEPS | gate::NVTX) == 0 {
+            return Self::nothing();
+        }
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
         if site.number() == 0 || !has_room(is_step) {
             return Held::new(site).count_loss(gate);

@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::process::{PerProcess, alloc_leaked};
 
-/// Sites per page. With [`PAGES`] pages the list holds four million sites.
-const PAGE: usize = 128;
-const PAGES: usize = 32_768;
+/// Sites per page, which is one page of memory. With [`PAGES`] pages the list holds four million
+/// sites.
+const PAGE: usize = 512;
+const PAGES: usize = 8_192;
 
 type Page<T> = [AtomicPtr<T>; PAGE];
 

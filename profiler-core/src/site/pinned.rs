@@ -18,8 +18,8 @@ pub fn pin_this_library() {
     pin(&ANCHOR);
 }
 
-/// Pins the library that contains a static. Takes the dynamic linker's lock, so it is called only
-/// at first use.
+/// Pins the library that contains a static. Takes the dynamic linker's lock and may allocate, so it
+/// is called only at first use.
 #[cfg(all(unix, not(miri)))]
 pub(crate) fn pin<T>(of_library: &'static T) {
     let address: *const c_void = std::ptr::from_ref(of_library).cast();
@@ -27,11 +27,29 @@ pub(crate) fn pin<T>(of_library: &'static T) {
     let mut library: libc::Dl_info = unsafe { std::mem::zeroed() };
     // SAFETY: any address may be looked up; the result is written to a local variable.
     let is_found = unsafe { libc::dladdr(address, &raw mut library) } != 0;
-    if is_found && !library.dli_fname.is_null() && is_new(library.dli_fbase.addr()) {
+    let base = library.dli_fbase.addr();
+    if is_found && !library.dli_fname.is_null() && !is_program(base) && is_new(base) {
         // SAFETY: the name is the linker's own string. `RTLD_NOLOAD` loads nothing, so no code
-        // runs. For the main program, which is never unloaded, the call may fail.
+        // runs.
         unsafe { libc::dlopen(library.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
     }
+}
+
+/// Returns whether the main program, which is never unloaded, is at `base`.
+///
+/// `dlopen` allocates, even if nothing is loaded. A site's first range may be in a signal handler
+/// that has interrupted `malloc`, so the call must be left out where it has no effect.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn is_program(base: usize) -> bool {
+    // SAFETY: reads a word that the kernel has passed to the process.
+    let headers = unsafe { libc::getauxval(libc::AT_PHDR) };
+    // CAST: an address. The program headers are in the first page, after the file's header.
+    headers as usize & !0xfff == base
+}
+
+#[cfg(all(unix, not(target_os = "linux"), not(miri)))]
+const fn is_program(_base: usize) -> bool {
+    false
 }
 
 #[cfg(not(all(unix, not(miri))))]
