@@ -1,4 +1,5 @@
-//! Parses the arguments of an attribute or a block macro: `"name", key = value, key(values…), key(name = value, …)`.
+//! Parses the arguments of an attribute or a block macro:
+//! `"name", key = value, key(values…), key(name = value, …)`.
 //!
 //! The parser does not interpret option names; [`crate::options`] does. It reports a syntax error
 //! and skips to the next comma, so that the arguments after the error are still checked.

@@ -61,7 +61,7 @@ impl Kind {
     }
 }
 
-/// How a range is written.
+/// Syntax of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// An attribute on a function.

@@ -1,4 +1,5 @@
-//! Collects the mistakes in one use of an attribute or a block macro, so that all are reported at once.
+//! Collects the mistakes in one use of an attribute or a block macro, so that all are reported at
+//! once.
 //!
 //! Parsing and checking add mistakes and continue. [`Mistakes::finish`] is the only way to a model,
 //! so that no mistake can be forgotten.

@@ -1,8 +1,8 @@
 //! The name of a site: a literal, or an expression that the compiler evaluates.
 //!
-//! A literal is checked here, at its span. A constant is checked by the runtime's `check_name` while
-//! the program compiles. An expression that is recognizably no constant is reported here, because
-//! the compiler's own error does not say which function takes a name at run time.
+//! A literal is checked here, at its span. A constant is checked by the runtime's `check_name`
+//! while the program compiles. An expression that is recognizably no constant is reported here,
+//! because the compiler's own error does not say which function takes a name at run time.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote_spanned};

@@ -1,5 +1,5 @@
-//! Interprets the arguments of an attribute or a block macro: the name, the description of a call, and the path of the
-//! runtime.
+//! Interprets the arguments of an attribute or a block macro: the name, the description of a call,
+//! and the path of the runtime.
 //!
 //! Each argument is checked on its own and all mistakes are reported. This module does not look at
 //! the function.

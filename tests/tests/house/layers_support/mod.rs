@@ -70,6 +70,7 @@ pub(crate) const CRATES: [Crate; 3] = [
             "device",
             "integer",
             "kind",
+            "name",
         ],
         may_be_unsafe: &["clock", "small_vec", "hooks", "off", "process", "returned", "site", "stream"],
         rising: &[("off", "call", "by nature: the same names, without streams")],
