@@ -41,7 +41,7 @@ const PLAIN: Guarded = Guarded {
     mark: MARK,
 };
 
-static ALL: [Guarded; 8] = [
+static ALL: [Guarded; 10] = [
     Guarded { name: "ours-nvtx", title: "**ours**, NVTX attached", machine: Machine::Nvtx, ..PLAIN },
     Guarded { name: "ours-cupti", title: "**ours**, CUPTI", machine: Machine::Cupti, ..PLAIN },
     Guarded {
@@ -50,6 +50,8 @@ static ALL: [Guarded; 8] = [
         change: |config| config.torch_profiler_with_stack(true),
         ..PLAIN
     },
+    Guarded { name: "ours-named", title: "**ours**, a name known at run time", work: |_| Some(work::named), ..PLAIN },
+    Guarded { name: "ours-static", title: "**ours**, a static name", work: |_| Some(work::of_static_name), ..PLAIN },
     Guarded { name: "ours-step", title: "**ours**, `step!`", work: |_| Some(work::steps), ..PLAIN },
     Guarded {
         name: "ours-on-gpu",

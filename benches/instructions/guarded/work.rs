@@ -23,6 +23,29 @@ pub(super) fn stages(spans: u64) {
     workload::in_units(spans, |unit| workload::flat(unit, stage));
 }
 
+/// Name of the spans, as a value that the compiler does not know.
+static NAME: &str = "bench.span";
+
+#[inline(never)]
+fn stage_of_a_name(x: u64) -> u64 {
+    let _stage = profiler_runtime::stage(black_box(NAME));
+    work(x)
+}
+
+pub(super) fn named(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, stage_of_a_name));
+}
+
+#[inline(never)]
+fn stage_of_a_static_name(x: u64) -> u64 {
+    let _stage = profiler_runtime::stage_static(black_box(NAME));
+    work(x)
+}
+
+pub(super) fn of_static_name(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, stage_of_a_static_name));
+}
+
 #[inline(never)]
 fn one_step(x: u64) -> u64 {
     let _step = step!("bench.step");
