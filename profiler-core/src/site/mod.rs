@@ -252,6 +252,8 @@ fn interned() -> MutexGuard<'static, Interned> {
 /// Interned sites by their names, for readers without the lock. A forked child keeps its parent's.
 static BY_NAME: Table<Site> = Table::new();
 
+const _: () = assert!(table::SLOTS >= 2 * MAX_DYNAMIC, "the table has room for every name");
+
 /// Sites of the names that [`static_site`] was given.
 static BY_ADDRESS: Table<Addressed> = Table::new();
 

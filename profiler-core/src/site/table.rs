@@ -8,10 +8,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::MAX_DYNAMIC;
-
-/// Number of slots, at least twice the number of names, so that most names are found at once.
-const SLOTS: usize = (2 * MAX_DYNAMIC).next_power_of_two();
+/// Number of slots: twice the number of names, so that most names are found at once.
+pub(super) const SLOTS: usize = 8192;
 /// Slots that are searched. An entry for which they are all taken is left to the interner.
 const PROBES: usize = 16;
 
