@@ -6,5 +6,6 @@ mod flow;
 mod limits;
 mod router;
 mod safety;
+mod service;
 mod storm;
 mod upstream;

@@ -23,9 +23,18 @@ const MAX_CHARS: usize = 300;
 /// The address of the client, if the server knows it.
 pub(super) type Peer = Option<SocketAddr>;
 
-/// Returns the client's address.
+/// Address of the client, as an extension of a request to a [`ControlService`]. A server that knows
+/// it inserts it; [`ControlService::for_client`] does so for a connection.
+///
+/// [`ControlService`]: super::ControlService
+/// [`ControlService::for_client`]: super::ControlService::for_client
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub SocketAddr);
+
+/// Returns the client's address, as axum or the server around the service tells it.
 pub(super) fn peer(request: &Request) -> Peer {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
+    let told = request.extensions().get::<ClientAddress>().map(|client| client.0);
+    told.or_else(|| request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0))
 }
 
 /// Logs an action that was carried out or attempted.

@@ -19,6 +19,17 @@
 //! let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
 //! ```
 //!
+//! Any other server mounts [`service`], a `tower::Service`; in hyper, for each connection:
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use profiler_runtime::{http, job::LocalController};
+//! # let address: std::net::SocketAddr = ([127, 0, 0, 1], 1).into();
+//! let control = http::service(Arc::new(LocalController::new()), http::HttpOptions::from_env());
+//! // To `hyper_util::service::TowerToHyperService`:
+//! let for_connection = control.for_client(address);
+//! ```
+//!
 //! # Requests
 //!
 //! ```text
@@ -105,6 +116,7 @@ mod query;
 mod response;
 mod routes;
 mod runtime;
+mod service;
 mod sessions;
 mod slots;
 mod wishes;
@@ -117,8 +129,10 @@ use axum::Router;
 use guard::AppState;
 use runtime::{Controller, LocalController, configured, logging, trigger};
 
+pub use audit::ClientAddress;
 pub use listener::{HttpError, Listener, Server};
 pub use options::HttpOptions;
+pub use service::{ControlBody, ControlFuture, ControlService};
 
 /// Creates the routes for `controller`. They exist whether or not a profiler is configured; if none
 /// is, a start returns 409.
@@ -126,6 +140,16 @@ pub use options::HttpOptions;
 /// Needs a tokio runtime: controllers block, so they run on its blocking threads.
 pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
     routes::router(AppState::new(controller, options, None))
+}
+
+/// Creates the endpoints for `controller` as a `tower::Service` over the types of `http` and
+/// `http-body` 1, which hyper, warp and axum of any version that uses them can mount.
+///
+/// Without a token the client's address must be known: [`ControlService::for_client`] tells it for
+/// a connection, the extension [`ClientAddress`] for a request. Needs a tokio runtime, as
+/// [`router`] does.
+pub fn service(controller: Arc<dyn Controller>, options: HttpOptions) -> ControlService {
+    ControlService::new(controller, options)
 }
 
 /// Creates the [`router`] for this process with [`HttpOptions::from_env`], if
