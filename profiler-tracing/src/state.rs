@@ -1,6 +1,7 @@
 //! States of spans that may be futures, or have fields: a table of a fixed size without locks.
 //!
-//! A span that finds no room has no life and no arguments, and its enters are recorded all the same.
+//! A span that finds no room has no life and no arguments, and its enters are recorded all the
+//! same.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -130,8 +131,8 @@ impl State {
     /// Takes the state for a span with one handle. Returns false if it is taken.
     #[inline]
     fn take(&self, span: u64, callsite: &Callsite) -> bool {
-        // ORDERING: sees what `close` has stored; a thread that enters the span got its id from this
-        // one.
+        // ORDERING: sees what `close` has stored; a thread that enters the span got its id from
+        // this one.
         let is_free = self.span.compare_exchange(0, span, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if is_free {
             self.callsite.store(callsite.number, Ordering::Relaxed);
