@@ -1,24 +1,24 @@
-//! Memory of a recording is bounded: by threads that have ended, by names, and by what clients
-//! send.
+//! Bounds of a recording's memory: threads that have ended, names, and texts that clients send.
 //!
-//! A binary of its own, because its allocator counts the bytes of the whole process.
+//! A separate binary, because its allocator counts the bytes of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread::{self, Builder, JoinHandle};
 
 use profiler_runtime::config::TraceFormat;
 use profiler_runtime::{
     ProfilerConfig, profiled_stage, request, request_scope, stage, start_profile_with, stop_profile,
 };
+use profiler_tests::tasks::{finish, poll};
 use profiler_tests::{Bench, Trace, manifest, timing};
 #[cfg(target_os = "linux")]
 use {
@@ -26,16 +26,16 @@ use {
     profiler_tests::{child_of, in_child},
 };
 
-/// Counts what is allocated.
+/// Allocator that counts bytes and allocations.
 struct Counting;
 
-/// Bytes that are allocated.
+/// Number of bytes that are allocated.
 static LIVE: AtomicI64 = AtomicI64::new(0);
-/// The most that there were since it was last set.
+/// Highest number of allocated bytes since it was last set.
 static PEAK: AtomicI64 = AtomicI64::new(0);
 
 thread_local! {
-    /// Allocations of this thread.
+    /// Number of this thread's allocations.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -75,8 +75,8 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     Builder::new().stack_size(64 << 10).spawn(run).unwrap()
 }
 
-/// Records `threads` that end at once, with three ranges each; how many ranges are in the trace,
-/// and what was lost.
+/// Records three ranges on each of `threads` threads, which end at once. Returns the number of
+/// ranges in the trace, and that of lost ranges.
 fn record_ended(bench: &Bench, config: ProfilerConfig, threads: usize) -> (usize, u64) {
     start_profile_with(config).unwrap();
     for _ in 0..threads / 10 {
@@ -85,7 +85,7 @@ fn record_ended(bench: &Bench, config: ProfilerConfig, threads: usize) -> (usize
     }
     let stopped = stop_profile().unwrap();
     let lost = stopped.wait().unwrap().ranges_lost;
-    // As text: a hundred thousand threads are many values.
+    // Reads the trace as text, because a hundred thousand threads are many values.
     let trace = std::fs::read_to_string(stopped.folder().unwrap().join("trace_rank0.json")).unwrap();
     let ranges = trace.lines().filter(|line| line.contains(r#""name":"work""#) && line.contains(r#""ph":"X""#)).count();
     drop((trace, stopped));
@@ -94,8 +94,8 @@ fn record_ended(bench: &Bench, config: ProfilerConfig, threads: usize) -> (usize
     (ranges, lost)
 }
 
-/// B7, G4: an ended thread keeps what it has used, so that a small budget is enough for many, and
-/// nothing stays of it.
+/// B7, G4: an ended thread keeps only the memory that it used, so that a small budget is enough for
+/// many, and nothing stays of it.
 #[test]
 fn nothing_stays_of_a_hundred_thousand_ended_threads() {
     const THREADS: usize = 100_000;
@@ -108,8 +108,7 @@ fn nothing_stays_of_a_hundred_thousand_ended_threads() {
     assert!(grown < 50_000, "{grown} bytes stay");
 }
 
-/// G4: nothing stays of threads whose ranges are gone, whether they end before the stop or after
-/// it.
+/// G4: nothing stays of threads whose ranges are gone, whether they end before or after the stop.
 #[test]
 fn nothing_stays_of_threads_that_are_gone() {
     let bench = Bench::alone();
@@ -141,7 +140,7 @@ fn nothing_stays_of_threads_that_are_gone() {
     assert!(grown < 50_000, "{grown} bytes stay");
 }
 
-/// G4: under its lock, a stop does little for each thread.
+/// G4: a stop does little work for each thread under its lock.
 #[test]
 fn a_stop_does_little_for_each_thread() {
     const THREADS: u64 = 1000;
@@ -171,7 +170,7 @@ fn a_stop_does_little_for_each_thread() {
     assert_eq!(Trace::read(stopped.folder().unwrap()).count("work"), THREADS as usize);
 }
 
-/// B7: the losses of many threads are a few lines, whose sum is right.
+/// B7: the losses of many threads take a few lines, and their sum is right.
 #[test]
 fn losses_of_many_threads_are_few_lines() {
     let bench = Bench::alone();
@@ -187,8 +186,8 @@ fn losses_of_many_threads_are_few_lines() {
     assert_eq!(sum + trace.count("work") as u64, 1500 * 200);
 }
 
-/// G16: what a client or a program chooses at run time is cut at a stated length, at a character,
-/// with a mark.
+/// G16: texts that a client or a program chooses at run time are cut at a stated length, at a
+/// character, with a mark.
 #[test]
 fn texts_have_a_longest_length() {
     let bench = Bench::alone();
@@ -215,8 +214,8 @@ fn texts_have_a_longest_length() {
     assert!(manifest(folder).to_string().len() < 100_000);
 }
 
-/// G4: for a look at how long a stop takes:
-/// `cargo test --release --test bounds -- --ignored --nocapture stop`.
+/// G4: the time of a stop is printed by `cargo test --release --test bounds -- --ignored
+/// --nocapture stop`.
 #[test]
 #[ignore = "needs 20,000 threads; prints a time"]
 #[cfg(target_os = "linux")]
@@ -233,7 +232,8 @@ fn time_of_a_stop_with_20000_threads() {
     }
     for _ in 0..20_000 {
         // The standard library's threads need more mappings than the system has.
-        // SAFETY: zero is a valid attribute before it is set up, and the function fits.
+        // SAFETY: zeroed attributes may be initialised, and the function has the required
+        // signature.
         unsafe {
             let (mut attributes, mut thread) = (std::mem::zeroed(), 0);
             libc::pthread_attr_init(&raw mut attributes);
@@ -264,7 +264,7 @@ async fn part() {
     std::hint::black_box(());
 }
 
-/// Waits so often before it is ready.
+/// Future that is ready at this poll, counted from 1.
 struct Waits(u32);
 
 impl Future for Waits {
@@ -288,34 +288,27 @@ async fn stream_of(items: u64) {
     }
 }
 
-/// Polls a future until it is ready.
-fn drive(future: impl Future) {
-    let mut future = pin!(future);
-    while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
-}
-
 type Live = fn(u64);
 
-/// Ways in which many tasks live, each with so many.
+/// Ways in which many tasks live, with functions that run so many.
 const LIVES: [(&str, Live); 5] = [
-    ("one after the other", |tasks| (0..tasks).for_each(|_| drive(part()))),
-    ("handlers of four", |tasks| (0..tasks / 5).for_each(|_| drive(handler()))),
+    ("one after the other", |tasks| (0..tasks).for_each(|_| finish(part()))),
+    ("handlers of four", |tasks| (0..tasks / 5).for_each(|_| finish(handler()))),
     ("all at once", |tasks| {
         let mut all: Vec<_> = (0..tasks).map(|_| Box::pin(waiter())).collect();
-        let mut context = Context::from_waker(Waker::noop());
         for _ in 0..3 {
-            all.iter_mut().for_each(|each| _ = each.as_mut().poll(&mut context));
+            all.iter_mut().for_each(|each| _ = poll(each.as_mut()));
         }
     }),
-    ("items of a stream", |tasks| drive(stream_of(tasks - 1))),
+    ("items of a stream", |tasks| finish(stream_of(tasks - 1))),
     ("in requests", |tasks| {
         for request in 0..tasks / 10 {
-            drive(request_scope(format!("request {request}"), stream_of(8)));
+            finish(request_scope(format!("request {request}"), stream_of(8)));
         }
     }),
 ];
 
-/// Bytes that the export of so many tasks adds to what is allocated.
+/// Returns the bytes that the export of these tasks adds to the allocated ones.
 fn export_of(tasks: u64, live: Live, form: impl FnOnce(ProfilerConfig) -> ProfilerConfig) -> i64 {
     let bench = Bench::alone();
     start_profile_with(form(bench.config().max_buffer_mb(2000))).unwrap();
@@ -330,7 +323,7 @@ fn export_of(tasks: u64, live: Live, form: impl FnOnce(ProfilerConfig) -> Profil
 /// Number of tasks that fills the buffers of every writer and the list of requests.
 const FEW: u64 = 20_000;
 
-/// Demands few bytes of each of so many tasks, of what `added` tells for a number of them.
+/// Asserts that each task adds few bytes; `added` returns the bytes of a number of tasks.
 fn demand_few_bytes(tasks: u64, what: &str, added: impl Fn(u64) -> i64) {
     let few = added(FEW);
     let added = added(tasks);
@@ -339,13 +332,13 @@ fn demand_few_bytes(tasks: u64, what: &str, added: impl Fn(u64) -> i64) {
     assert!(a_task <= 64.0, "{what}: {a_task:.1} bytes a task");
 }
 
-/// Demands them of an export of tasks that live in this way, as a trace of this form.
+/// Asserts that an export of tasks that live in this way, to a trace of this form, adds few bytes.
 fn demand_of_export(tasks: u64, (lives, live): (&str, Live), (form, zipped): (TraceFormat, bool)) {
     let form_of = |config: ProfilerConfig| config.trace_format(form).torch_profiler_use_gzip(zipped);
     demand_few_bytes(tasks, &format!("{lives}, {form:?}, gzip {zipped}"), |tasks| export_of(tasks, live, form_of));
 }
 
-/// Records so many tasks into a spool, and dies.
+/// Records tasks into a spool, and dies.
 #[test]
 #[ignore = "run by the next test, as a process of its own"]
 #[cfg(target_os = "linux")]
@@ -357,11 +350,11 @@ fn tasks_in_a_spool() {
     let variable = |name| std::env::var(name).unwrap();
     let (_, live) = LIVES.into_iter().find(|(lives, _)| *lives == variable("LIVES")).unwrap();
     live(variable("TASKS").parse().unwrap());
-    // SAFETY: ends this process.
+    // SAFETY: the call only ends this process.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }
 
-/// Returns the bytes that the recovery of so many tasks adds to what is allocated.
+/// Returns the bytes that the recovery of these tasks adds to the allocated ones.
 #[cfg(target_os = "linux")]
 fn recovery_of(tasks: u64, lives: &str) -> i64 {
     let bench = Bench::alone();
@@ -384,12 +377,12 @@ const OTHERS: [(TraceFormat, bool); 2] = [(TraceFormat::Chrome, true), (TraceFor
 #[test]
 fn an_export_needs_few_bytes_for_a_task() {
     LIVES.into_iter().for_each(|lives| demand_of_export(60_000, lives, CHROME));
-    // Where rows are as many as tasks, a writer has most to remember.
+    // A writer has most to remember if there are as many rows as tasks.
     OTHERS.into_iter().for_each(|form| demand_of_export(60_000, LIVES[2], form));
 }
 
-/// G1: the same for a million:
-/// `cargo test --release --test bounds -- --ignored --nocapture million`.
+/// G1: the same holds for a million tasks: `cargo test --release --test bounds -- --ignored
+/// --nocapture million`.
 #[test]
 #[ignore = "takes minutes without `--release`; prints the bytes"]
 fn an_export_of_a_million_tasks_adds_64_mb() {
@@ -398,7 +391,7 @@ fn an_export_of_a_million_tasks_adds_64_mb() {
     }
 }
 
-/// G1: the same for what a killed process has left.
+/// G1: the same holds for the recovery of a killed process.
 #[test]
 #[ignore = "takes minutes without `--release`; prints the bytes"]
 #[cfg(target_os = "linux")]

@@ -1,8 +1,8 @@
 //! Models of the buffer hand-over: every order in which threads can take turns (up to a number of
 //! preemptions), and every value that a relaxed load may see.
 //!
-//! The files under test are the product's own; see `loom_support`. A binary of its own, because
-//! they are compiled into it, with loom's types.
+//! The files under test are the product's own; see `loom_support`. A separate binary, because they
+//! are compiled into it with loom's types.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +16,7 @@ use loom_support::appender::Writer;
 use loom_support::reader::{hold, is_one_behind, marks, read, take};
 use loom_support::{chunk, registry, ring, store};
 
-/// Checks every order with so many preemptions, for a few seconds at most.
+/// Checks every order with at most so many preemptions, for ten seconds at most.
 fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
@@ -67,7 +67,7 @@ fn what_a_reader_holds_stays_while_the_ring_overwrites_it() {
         writer.append_many(3);
         let reader = thread::spawn(|| {
             let held = hold();
-            // Whatever the owner does now.
+            // The owner may do anything now.
             thread::yield_now();
             assert!(held[0].read() >= 3);
         });
@@ -102,7 +102,7 @@ fn a_thread_that_ends_is_swept_wholly_or_not_at_all() {
             writer.append_many(3);
             writer.finish()
         });
-        // A session begins: what it forgets now, it must not be asked for.
+        // A session begins: it may never be asked for the entries that it forgets now.
         let before = Mutex::new((0, 0));
         registry::forget(|stream| {
             let now = marks(stream);
@@ -157,7 +157,8 @@ fn what_one_stop_takes_the_next_one_does_not() {
     });
 }
 
-/// Its last chunk is replaced by a smaller copy, which a reader may be at.
+/// The end of a thread replaces its last chunk by a smaller copy, while a reader may be at the
+/// chunk.
 #[test]
 fn a_thread_that_ends_is_read_whole_while_its_chunk_is_copied() {
     model(4, 9, false, || {
@@ -181,8 +182,8 @@ fn a_thread_that_ends_is_read_whole_while_its_chunk_is_copied() {
     });
 }
 
-/// Chunks come from a spool from now on. A stream that is not behind when it is asked never is
-/// again: its owner places no chunk that it took before.
+/// When chunks come from a spool, a stream that is once not behind never is again: its owner places
+/// no chunk that it took before.
 #[test]
 fn an_owner_that_grows_during_a_move_is_known_or_not_behind() {
     model(4, 9, false, || {
@@ -191,7 +192,7 @@ fn an_owner_that_grows_during_a_move_is_known_or_not_behind() {
             store::switch();
             is_one_behind()
         });
-        // Of the first chunk: the next one would come from the new place.
+        // Fills only the first chunk: the next one would come from the new place.
         writer.append_many(2);
         let was_behind = mover.join().unwrap();
         assert!(was_behind || !is_one_behind(), "a chunk of the place before was placed after the move");

@@ -1,8 +1,7 @@
-//! More names at run time than are kept apart: what is merged is a counted loss, shown wherever
+//! More names at run time than are kept apart: merged names are a counted loss, shown wherever
 //! losses are.
 //!
-//! A binary of its own, because a process keeps its names: whatever else it tests would find no
-//! room.
+//! A separate binary, because a process keeps its names: other tests would find no room.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -31,7 +30,8 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// B10: names are a process's, so this is the only test here.
+/// B10: merged names are a counted loss with one warning. Names belong to the process, so this is
+/// the only test here.
 #[test]
 fn merged_names_are_a_counted_loss_with_one_warning() {
     log::set_logger(&Logger).unwrap();

@@ -1,6 +1,8 @@
-//! Memory of a program that has the allocator: totals, peaks, stages, and the files that show them.
+//! Memory of a program that uses the profiler's allocator: totals, peaks, stages, and the files
+//! that show them.
 //!
-//! A binary of its own, because its sessions hold whatever other tests allocate beside them.
+//! A separate binary, because its sessions also count the allocations of tests that run beside
+//! them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,7 +29,7 @@ fn with_memory(bench: &Bench) -> ProfilerConfig {
     bench.config().torch_profiler_with_memory(true)
 }
 
-/// `[memory]` events in the file's order: `(bytes, total, address)` of one device.
+/// Returns the `[memory]` events of one device in the file's order: `(bytes, total, address)`.
 fn events(trace: &Trace, device: i64) -> Vec<(i64, i64, u64)> {
     let all = trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "[memory]");
     all.filter(|event| event["args"]["Device Id"] == device)
@@ -90,7 +92,7 @@ fn the_totals_are_exact_over_threads_that_come_and_go() {
                     .spawn(move || {
                         thread_local!(static KEPT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
                         KEPT.with_borrow_mut(|kept| kept.resize(1000 + number, 0));
-                        // Every other thread runs a range.
+                        // Runs a range on every other thread.
                         let _range = (number % 2 == 0).then(|| stage("worker"));
                         for bytes in 1..200 {
                             send.send(vec![0; bytes]).unwrap();
@@ -100,7 +102,7 @@ fn the_totals_are_exact_over_threads_that_come_and_go() {
             })
             .collect();
         drop(send);
-        // Freed by another thread than the one that allocated it.
+        // Frees on another thread than the one that allocated.
         assert_eq!(receive.into_iter().count(), 24 * 199);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let stopped = stop_profile().unwrap();
@@ -135,7 +137,7 @@ fn a_stage_has_its_bytes_its_peak_and_its_growth() {
     succeeded(&mut child_of("bytes_of_a_stage"));
 }
 
-/// The test runs in a process in which no other test allocates.
+/// Runs in a process in which no other test allocates.
 #[test]
 #[ignore = "run by the test above, as a process of its own"]
 fn bytes_of_a_stage() {
@@ -160,14 +162,14 @@ fn bytes_of_a_stage() {
     drop(kept);
     let device = device_of(&timing(stopped.folder().unwrap()), "cpu");
     let bytes = |path: &str, key: &str| stage_of(&device, path)[key].as_u64().unwrap() as usize;
-    // A thread of the profiler's that begins or ends meanwhile gives a few bytes back.
+    // A thread of the profiler that begins or ends meanwhile frees a few bytes.
     let near = |found: usize, wanted: usize| {
         assert!(found.abs_diff(wanted) < 64 << 10, "{found} bytes, {wanted} wanted: {device:#}");
     };
     near(bytes("outer/load", "peak_growth_bytes"), 8 * MIB);
     near(bytes("outer/compute", "peak_growth_bytes"), 32 * MIB);
     near(bytes("outer", "peak_growth_bytes"), 40 * MIB);
-    // Stages inside are included.
+    // The stage includes those inside it.
     near(bytes("outer", "allocated_bytes"), 40 * MIB);
     near(bytes("outer", "allocated_bytes") - bytes("outer", "freed_bytes"), 8 * MIB);
     assert!(bytes("outer/compute", "peak_bytes") >= 40 * MIB - (64 << 10), "of the whole process");
@@ -196,7 +198,7 @@ fn an_allocation_that_fails_is_an_event_and_changes_no_total() {
     let bench = Bench::alone();
     let layout = Layout::from_size_align(1 << 50, 1).unwrap();
     start_profile_with(with_memory(&bench)).unwrap();
-    // SAFETY: the size is not 0; a block that was allocated after all is freed.
+    // SAFETY: the size is not 0. The block is freed if it was allocated after all.
     unsafe {
         let block = black_box(alloc(layout));
         if !block.is_null() {
@@ -300,7 +302,7 @@ fn allocations_without_room_are_counted_and_cost_no_range() {
     assert_totals_have_no_gap(&events(&trace, -1));
 }
 
-/// A12: everything that was recorded is in the estimate of what recording cost.
+/// A12: the estimated cost of recording includes everything that was recorded.
 #[test]
 fn the_estimate_has_allocations_shapes_and_stacks() {
     let bench = Bench::alone();

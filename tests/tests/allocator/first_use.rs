@@ -45,7 +45,7 @@ macro_rules! sites {
     };
 }
 
-/// Four sites each.
+/// Returns functions with four sites each.
 fn sites() -> Vec<fn()> {
     sites!("1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19" "20").to_vec()
 }
@@ -58,7 +58,7 @@ fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
         let one = || {
             ready.wait();
             let counts = (allocations(known), allocations(known));
-            // None ends before all have begun.
+            // No thread ends before all have begun.
             ready.wait();
             counts
         };
@@ -72,7 +72,7 @@ fn first_uses_allocate_only_while_recording_and_at_most_once() {
     succeeded(&mut child_of("first_uses"));
 }
 
-/// One program, because off is a state of the process: before its first session.
+/// Measures before and during the first session of the process, and so needs a separate process.
 #[test]
 #[ignore = "run by the test above, as a process of its own"]
 fn first_uses() {
@@ -91,10 +91,11 @@ fn first_uses() {
     for threads in [1, 30] {
         let counts = of_new_threads(threads);
         assert!(counts.iter().all(|(first, second)| *first <= 1 && *second == 0), "{threads} threads: {counts:?}");
-        // A thread that has recorded long enough makes ready what new threads need.
+        // A thread that has recorded for long prepares what new threads need.
         (0..5_000).for_each(|_| known());
     }
-    // A new thread, because the next chunk of one that has recorded for long comes at any time.
+    // Uses a new thread, because a thread that has recorded for long may need its next chunk at any
+    // time.
     let on_new_thread = || {
         known();
         sites().iter().map(|site| (allocations(site), allocations(site))).collect()

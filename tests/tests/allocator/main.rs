@@ -1,8 +1,8 @@
 //! The recorder's use of the program's allocator, and its behaviour when the allocator fails or is
 //! annotated itself.
 //!
-//! A binary of its own, because a program has one allocator. This allocator does what the modules
-//! here need, and only counts unless a test tells it to do more.
+//! A separate binary, because a program has one allocator. It only counts, unless a test of these
+//! modules makes it do more.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,8 +1,8 @@
-//! Recording while the program's allocator refuses memory: the program goes on, and what is missing
-//! is counted.
+//! Recording while the program's allocator refuses memory: the program goes on, and lost ranges are
+//! counted.
 //!
-//! Each program is a process of its own, so that it meets every first use without memory. The
-//! allocator fails only while a thread is in calls of the profiler's.
+//! Each program is a separate process, so that it meets every first use without memory. The
+//! allocator fails only while a thread is in calls of the profiler.
 
 #![allow(clippy::print_stdout)]
 
@@ -11,18 +11,18 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use profiler_runtime::memory::{Device, record_alloc, record_free};
 use profiler_runtime::{
     ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step,
 };
-use profiler_tests::{Bench, Trace, child_of, in_child};
+use profiler_tests::tasks::poll;
+use profiler_tests::{Bench, Trace, child_of, in_child, succeeded};
 
-/// Every n-th allocation fails.
+/// Interval of failures: every n-th allocation fails.
 static EVERY: AtomicU64 = AtomicU64::new(1);
-/// Allocations that might have failed, and those that did.
+/// Number of allocations that might have failed, and of those that did.
 static ASKED: AtomicU64 = AtomicU64::new(0);
 static FAILED: AtomicU64 = AtomicU64::new(0);
 
@@ -41,8 +41,8 @@ pub(super) fn fails() -> bool {
     true
 }
 
-/// Runs what is the program's own, in the middle of the profiler's.
-fn of_the_program<R>(run: impl FnOnce() -> R) -> R {
+/// Runs the program's own code inside a call of the profiler: its allocations do not fail.
+fn without_failures<R>(run: impl FnOnce() -> R) -> R {
     let failed = FAILS.replace(false);
     let result = run();
     FAILS.set(failed);
@@ -69,15 +69,14 @@ async fn awaited() {
 
 #[profiled_stage("boxed")]
 fn boxed() -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    of_the_program(|| Box::pin(async {}) as _)
+    without_failures(|| Box::pin(async {}) as _)
 }
 
-fn finish(future: impl Future<Output = ()>) {
-    let mut future = pin!(future);
-    assert_eq!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+fn finish_at_once(future: impl Future<Output = ()>) {
+    assert!(poll(pin!(future)).is_ready());
 }
 
-/// Guards of a thread that are open at once, more than have room without memory.
+/// Opens more guards at once than there is room for without memory.
 fn nested(depth: u32) {
     if depth > 0 {
         let _request = request("nested");
@@ -86,11 +85,11 @@ fn nested(depth: u32) {
     }
 }
 
-/// Names that found no memory.
+/// Name of ranges whose own name found no memory.
 const OVERFLOW: &str = "(too many dynamic names)";
 const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
-/// Records each kind of range; how many ranges that were of functions and guards, and how many
+/// Records each kind of range. Returns the number of ranges of functions and guards, and that of
 /// polls.
 fn everything(round: usize, with_futures: bool) -> [u64; 2] {
     work();
@@ -106,10 +105,10 @@ fn everything(round: usize, with_futures: bool) -> [u64; 2] {
     if !with_futures {
         return [6 + 7 + 6, 0];
     }
-    finish(awaited());
-    finish(awaited());
-    finish(boxed());
-    finish(request_scope("scope", async {}));
+    finish_at_once(awaited());
+    finish_at_once(awaited());
+    finish_at_once(boxed());
+    finish_at_once(request_scope("scope", async {}));
     [6 + 7 + 6, 4]
 }
 
@@ -127,12 +126,12 @@ const ASKS: [(&str, Ask); 8] = [
     ("a ring", |config| config.ring(true).max_buffer_mb(1)),
 ];
 
-/// Threads that record everything without memory, up to their ends.
+/// Records everything without memory on three threads, up to their ends.
 fn record(with_futures: bool) -> [u64; 2] {
     let one = move || {
         FAILS.set(true);
         let mut done = [0; 2];
-        // Over the ends of two chunks, and of a ring's memory.
+        // Enough rounds to pass the ends of two chunks, and of a ring's memory.
         for round in 0..if with_futures { 100 } else { 1000 } {
             let [ranges, polls] = everything(round, with_futures);
             done = [done[0] + ranges, done[1] + polls];
@@ -146,13 +145,13 @@ fn record(with_futures: bool) -> [u64; 2] {
     })
 }
 
-/// Everything that was done is in the trace or counted: a range of a function or a guard once, a
+/// Asserts that everything is shown or counted: each range of a function or a guard once, each
 /// future's life and its poll.
 fn accounts(what: &str, trace: &Trace, [ranges, polls]: [u64; 2]) {
     let names = ["work", "described", "block", "loop", "iteration", "nested", "request", "awaited", "boxed", OVERFLOW];
     let named: usize = names.iter().chain(&NAMES).map(|name| trace.count(name)).sum();
     let shown = (named + trace.steps().len()) as u64;
-    // Of a future whose only poll is lost, the end is left.
+    // A future whose only poll is lost still has its end.
     let counted = ["missing", "overwritten", "began_before"].map(|cause| trace.losses(cause));
     let (failed, asked) = (FAILED.swap(0, Ordering::Relaxed), ASKED.swap(0, Ordering::Relaxed));
     println!("{what}: {failed} of {asked} failed: {shown} are shown, {counted:?} counted");
@@ -160,14 +159,13 @@ fn accounts(what: &str, trace: &Trace, [ranges, polls]: [u64; 2]) {
     assert_eq!(shown + counted.iter().sum::<u64>(), ranges + 2 * polls, "{what}: {}", trace.json["profiler"]["losses"]);
 }
 
-/// G11: every n-th allocation of the recorder's fails.
+/// G11: recording survives an allocator that fails at every n-th allocation of the recorder.
 #[test]
 fn recording_survives_an_allocator_that_fails() {
     for every in [1, 2, 3, 5, 7] {
-        let output = child_of("program_without_memory").env("EVERY", every.to_string()).output().unwrap();
-        let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-        println!("{text}");
-        assert!(output.status.success(), "every {every}: {}: {text}", output.status);
+        println!("every {every}");
+        let output = succeeded(child_of("program_without_memory").env("EVERY", every.to_string()));
+        println!("{}", [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat());
     }
 }
 

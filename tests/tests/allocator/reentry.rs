@@ -1,9 +1,10 @@
-//! Annotated functions where the recorder itself may be running: in a signal handler, in the global
-//! allocator, while a thread's thread-locals are dropped, while a panic unwinds, in what describes
-//! a call.
+//! Annotated functions that run while the recorder itself may be running: in a signal handler, in
+//! the global allocator, in destructors of thread-locals, while a panic unwinds, and in the
+//! description of a call.
 //!
-//! Each of these is a program of its own, which must end in time. The trap flag of x86-64 brings a
-//! signal after *every* instruction, so the handler runs at each one of the recorder's.
+//! Each test runs a separate program, which must end in time. With the trap flag of x86-64, a
+//! signal follows *every* instruction, so that the handler runs at each instruction of the
+//! recorder.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,7 @@ fn handled_twice() {
     handled();
 }
 
-/// Ranges that handlers began.
+/// Number of ranges that handlers began.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn on_signal(_: i32) {
@@ -37,13 +38,14 @@ extern "C" fn on_signal(_: i32) {
     handled_twice();
 }
 
-/// Every range of the interrupted thread is there, and each of the handler's is there or counted.
+/// Asserts that every range of the interrupted thread is shown, and each of the handler's is shown
+/// or counted.
 fn all_are_there_or_counted(trace: &Trace, works: usize, ops: usize) {
     assert_eq!((trace.count("work"), trace.count("described")), (works, ops));
     let shown = (trace.count("handled") + trace.count("outer.of.handler")) as u64;
     let (begun, lost) = (BEGUN.load(Ordering::Relaxed), trace.losses("reentered"));
-    // An interrupted description takes the place of what describes the handler's range, too: one is
-    // counted that is there.
+    // A handler that interrupts a description cannot describe its own range: the range is shown,
+    // but also counted.
     assert!((begun..=begun + begun / 500).contains(&(shown + lost)), "{begun}: {shown} are shown, {lost} counted");
     assert_eq!(trace.losses("missing"), lost);
     let at_most = |what| assert!(trace.losses(what) <= 2, "{what}: {}", trace.losses(what));
@@ -55,13 +57,14 @@ fn in_every_instruction(config: ProfilerConfig) {
     let config = config.torch_profiler_dir(bench.path());
     handle(libc::SIGTRAP, on_signal);
     let trace = bench.record(config, || {
-        // With the thread's first range, and over the end of its first chunk.
+        // Covers the thread's first range and the end of its first chunk.
         let new = || {
             trapped(|| {
                 (0..4).for_each(|_| work());
                 (0..2).for_each(|_| described());
             });
-            // Up to a few entries before the end of a chunk, so that it is passed step by step.
+            // Stops a few entries before the end of a chunk, which is then passed instruction by
+            // instruction.
             (0..60).for_each(|_| work());
             for _ in 0..3 {
                 trapped(work);
@@ -90,7 +93,7 @@ fn program_with_traps() {
     }
 }
 
-/// C2, G9: and with all that the slow path does.
+/// C2, G9: the same holds for everything that the slow path does.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn a_signal_handler_may_interrupt_the_slow_path() {
@@ -123,7 +126,7 @@ fn program_that_starts_and_stops() {
     }
     let bench = Bench::alone();
     handle(libc::SIGUSR1, on_signal);
-    // SAFETY: no arguments.
+    // SAFETY: the function has no preconditions.
     let main = unsafe { libc::pthread_self() };
     let storm = Storm::on(main, libc::SIGUSR1);
     for _ in 0..20 {
@@ -161,7 +164,7 @@ fn program_with_an_annotated_allocator() {
     assert!(trace.losses("reentered") > 0, "the first range of a thread allocates");
 }
 
-/// Runs a range when it is dropped with its thread.
+/// Value that records a range when it is dropped with its thread.
 struct AtEnd;
 
 impl Drop for AtEnd {
@@ -176,14 +179,15 @@ thread_local! {
     static AFTER: Cell<Option<AtEnd>> = const { Cell::new(None) };
 }
 
-/// G9: a thread-local's destructor runs before or after the recorder's own: recorded, or counted.
+/// G9: a range in a thread-local's destructor, before or after the recorder's own, is recorded or
+/// counted.
 #[test]
 fn a_thread_locals_destructor_may_be_annotated() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config(), || {
         thread::spawn(|| {
-            // Destructors run in the order in which the thread-locals were first used, or in its
-            // reverse: one is before the recorder's, one after it.
+            // Destructors run in the order in which the thread-locals were first used, or in the
+            // reverse order: one of the two runs before the recorder's, one after it.
             BEFORE.set(Some(AtEnd));
             work();
             AFTER.set(Some(AtEnd));
@@ -196,7 +200,7 @@ fn a_thread_locals_destructor_may_be_annotated() {
     assert!(trace.count("handled") >= 1);
 }
 
-/// G9: guards that unwind, and a drop that begins a range while it does.
+/// G9: guards end while a panic unwinds, and a drop may begin a range meanwhile.
 #[test]
 fn a_drop_during_unwinding_may_be_annotated() {
     let bench = Bench::alone();
@@ -212,7 +216,7 @@ fn a_drop_during_unwinding_may_be_annotated() {
     assert_eq!((counts, trace.losses("missing"), trace.losses("unfinished")), ([1; 3], 0, 0));
 }
 
-/// An input that panics, or runs annotated code, when it is asked for its shape.
+/// Input that panics, or runs annotated code, when it writes its shape.
 struct Odd(bool);
 
 impl Shaped for Odd {
@@ -233,7 +237,7 @@ async fn odd_async(input: &Odd) -> u32 {
     u32::from(input.0)
 }
 
-/// G10: what describes a call may panic or be annotated; the call is made and recorded all the
+/// G10: the description of a call may panic or be annotated; the call is made and recorded all the
 /// same.
 #[test]
 fn a_shape_that_panics_is_no_panic_of_the_program() {
@@ -244,7 +248,7 @@ fn a_shape_that_panics_is_no_panic_of_the_program() {
         assert_eq!(runtime.block_on(odd_async(&Odd(true))), 1);
         assert_eq!(runtime.block_on(odd_async(&Odd(false))), 0);
     });
-    // An async call is its life and its poll.
+    // An async call has a life and a poll.
     assert_eq!((trace.count("odd"), trace.count("odd.async")), (2, 4));
     assert_eq!(trace.losses("descriptions_failed"), 2);
 }

@@ -1,10 +1,10 @@
-//! All artifacts of one session agree, each to its own unit, whatever programs do with guards,
-//! functions and futures: crossing, leaked, reassigned, in collections and fields, across `await`,
-//! the same site nested in itself, on several threads, cut by start and stop, recovered from a
-//! spool.
+//! Agreement of all artifacts of one session, each to the precision of its unit, for random
+//! programs: their guards, functions and futures cross, leak, are reassigned, lie in collections
+//! and fields or across `await`, nest in their own site, run on several threads, are cut by start
+//! and stop, or are recovered from a spool.
 //!
-//! `PROFILER_TESTS_CASES` plays that many programs instead of the usual number,
-//! `PROFILER_TESTS_SEED` those of one seed.
+//! `PROFILER_TESTS_CASES` sets the number of programs (100 if it is unset, 12 of those that are
+//! recovered), `PROFILER_TESTS_SEED` the seed.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -44,13 +44,13 @@ fn play(seed: u64, cases: u32) {
     }
 }
 
-/// A1, A2, A3, A9: the same programs every time.
+/// A1, A2, A3, A9: the artifacts of programs from a fixed seed agree.
 #[test]
 fn artifacts_of_known_programs_agree() {
     play(variable("PROFILER_TESTS_SEED").unwrap_or(1), variable("PROFILER_TESTS_CASES").unwrap_or(CASES));
 }
 
-/// A1, A2, A3, A9: other programs every time.
+/// A1, A2, A3, A9: the artifacts of programs from a new seed agree.
 #[test]
 fn artifacts_of_other_programs_agree() {
     if variable::<u64>("PROFILER_TESTS_SEED").is_none() {
@@ -59,7 +59,7 @@ fn artifacts_of_other_programs_agree() {
     }
 }
 
-/// The first program of a seed, in one session with a spool.
+/// Returns the first program of a seed, recorded by one session with a spool.
 #[cfg(target_os = "linux")]
 fn spooled(seed: u64) -> Program {
     let config = Config { rng_seed: RngSeed::Fixed(seed), rng_algorithm: RngAlgorithm::ChaCha, ..Config::default() };
@@ -74,14 +74,14 @@ fn killed() {
     if let Some(seed) = variable("SEED").filter(|_| in_child()) {
         let bench = Bench::alone();
         std::fs::write(std::env::var("FOLDER").unwrap(), bench.path().to_str().unwrap()).unwrap();
-        // SAFETY: ends this process, as it is to be shown.
+        // SAFETY: the call only ends this process.
         run::run(&spooled(seed), &bench, || unsafe {
             libc::kill(libc::getpid(), libc::SIGKILL);
         });
     }
 }
 
-/// A1, A2, A3, A9: of killed programs, too.
+/// A1, A2, A3, A9: artifacts that are recovered from killed programs agree, too.
 #[cfg(target_os = "linux")]
 #[test]
 fn artifacts_of_recovered_programs_agree() {

@@ -1,7 +1,7 @@
-//! Any bytes at every reader of other people's bytes: inputs that are kept, parts of them in any
+//! Robustness of every reader of foreign bytes. Each gets the kept inputs, parts of them in any
 //! order with any damage, and noise.
 //!
-//! `PROFILER_TESTS_INPUTS` is the number of generated inputs a reader; `tests/proofs.sh fuzz`
+//! `PROFILER_TESTS_INPUTS` sets the number of generated inputs per reader; `tests/proofs.sh fuzz`
 //! searches further.
 
 use std::fs;
@@ -12,23 +12,23 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{TestError, TestRunner};
 
-/// Generated inputs of a reader. That of spools has two kinds, which share them: each is recovered
-/// to all artifacts.
+/// Number of generated inputs per reader. The two readers of spools share it, because they recover
+/// each input to all artifacts.
 const INPUTS: u32 = 5_000;
 
-/// A change of a kept input.
+/// Change of a kept input.
 #[derive(Clone, Debug)]
 enum Edit {
-    /// Other bytes in place of some.
+    /// Replacement of a range by other bytes.
     Put(Index, usize, Vec<u8>),
-    /// A piece of another kept input in place of some.
+    /// Replacement of a range by a piece of another kept input.
     Splice(Index, usize, Index, Index, usize),
-    /// A piece of itself once more.
+    /// Second copy of a piece.
     Repeat(Index, usize),
     Cut(Index),
 }
 
-/// Returns the kept inputs; there are none where the bytes only choose among what can be built.
+/// Returns a reader's kept inputs. A reader whose bytes only select among prepared inputs has none.
 fn kept(reader: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(reader);
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
@@ -88,7 +88,7 @@ fn edited(kept: &[Vec<u8>], from: Index, edits: &[Edit]) -> Vec<u8> {
     bytes
 }
 
-/// Gives a reader what is kept for it, and then so many that are generated.
+/// Runs a reader on its kept inputs, and then on generated ones.
 fn drive(name: &str, read: fn(&[u8]), inputs: u32) {
     let kept = kept(name);
     kept.iter().for_each(|bytes| read(bytes));

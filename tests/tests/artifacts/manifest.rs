@@ -1,5 +1,4 @@
-//! Artifacts as a program gets them: what they say about a run, and what happens when they cannot
-//! be written.
+//! Contents of the artifacts of a run, and the errors of artifacts that cannot be written.
 
 use std::fs;
 use std::io::Read;
@@ -12,7 +11,7 @@ use profiler_runtime::{ProfilerConfig, op, request, stage, start_profile_with, s
 use profiler_tests::{Bench, Trace, child_of, in_child, succeeded, timing};
 use serde_json::{Value, json};
 
-/// Two calls of a stage, and three steps with an op each, inside a request.
+/// Runs two calls of a stage, and three steps with an op each, inside a request.
 fn pipeline() {
     let _request = request("request-7");
     let _generate = stage!("generate");
@@ -165,9 +164,10 @@ fn full_disk() {
     let bench = Bench::alone();
     start_profile_with(bench.config()).unwrap();
     (0..10_000).for_each(|_| drop(op!("work")));
-    // No file may grow beyond this: what a full disk looks like to a program.
+    // Simulates a full disk: no file may grow beyond this.
     let most = libc::rlimit { rlim_cur: 100_000, rlim_max: 100_000 };
-    // SAFETY: valid arguments; writing beyond the limit is an error then, instead of a signal.
+    // SAFETY: the arguments are valid. With the signal ignored, a write beyond the limit is an
+    // error.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const most), 0);

@@ -1,4 +1,4 @@
-//! Memory of a program that has not got the allocator: the manifest says how to get it.
+//! Memory option in a program without the profiler's allocator: the manifest says how to add it.
 
 use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::memory::{Device, record_alloc, record_free};

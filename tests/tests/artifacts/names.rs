@@ -1,5 +1,5 @@
-//! Names of artifacts that lie outside a session's folder: which are used again, and what becomes
-//! of what they named.
+//! Names of artifacts outside a session's folder: their uniqueness, and the replacement of earlier
+//! files.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Parser;
 use profiler_runtime::config::ProfilerArgs;
 use profiler_runtime::{ProfilerConfig, profiled_stage, profiled_step, start_profile_with, stop_profile};
-use profiler_tests::{Bench, child_of, in_child, manifest};
+use profiler_tests::{Bench, child_of, in_child, manifest, succeeded};
 
 #[derive(Parser)]
 struct Cli {
@@ -24,7 +24,7 @@ fn diffuse() {
     (0..4).for_each(|_| denoise_step());
 }
 
-/// Returns what `--profile` and these flags ask for, in this folder.
+/// Returns the configuration that `--profile` and these flags give, in this folder.
 fn preset(folder: &Path, flags: &[&str]) -> ProfilerConfig {
     let arguments = [&["generate", "--profile"], flags].concat();
     let folder = OsString::from(folder);
@@ -50,7 +50,7 @@ fn traces(folder: &Path) -> Vec<String> {
     names
 }
 
-/// E17: SGLang's name, with the request's id.
+/// E17: the trace has SGLang's name, with the request's id.
 #[test]
 fn the_trace_of_one_request_has_its_id() {
     let bench = Bench::alone();
@@ -58,7 +58,7 @@ fn the_trace_of_one_request_has_its_id() {
     assert_eq!(traces(bench.path()), ["video_gen_7-2_steps-global-rank0.trace.json.gz"]);
 }
 
-/// B4: a name that the user has not spelled out is not used twice.
+/// B4: a generated name is not used twice.
 #[test]
 fn a_request_of_the_same_id_keeps_both_traces() {
     let bench = Bench::alone();
@@ -70,8 +70,8 @@ fn a_request_of_the_same_id_keeps_both_traces() {
     assert_eq!(traces(bench.path()), names);
 }
 
-/// B4: a file that the user has named is replaced, and the manifest of the session that wrote it
-/// says so.
+/// B4: a file that the user named is replaced, and the manifest of the session that wrote it says
+/// so.
 #[test]
 fn a_replaced_trace_is_missing_in_the_first_manifest() {
     let bench = Bench::alone();
@@ -90,12 +90,12 @@ fn a_replaced_trace_is_missing_in_the_first_manifest() {
     assert_eq!(missing.len(), 2, "{old}");
     let reason = missing[0]["reason"].as_str().unwrap();
     assert!(reason.contains(second.file_name().unwrap().to_str().unwrap()), "{reason}");
-    // Everything else stands as it was written.
+    // The rest of the manifest is unchanged.
     let after = fs::read_to_string(first.join("manifest_rank0.json")).unwrap();
     let rest = |text: &str| text.split_once("\"losses\"").unwrap().1.to_owned();
     assert_eq!(rest(&before), rest(&after));
     assert!(after.starts_with("{\n  \"schema\": \"manifest\""), "{after}");
-    // A checksum that a manifest lists is that of the file.
+    // A listed checksum is that of the file.
     let traces = new["artifacts"].as_array().unwrap().iter().filter(|artifact| artifact["kind"] == "trace");
     for trace in traces {
         let mut crc = flate2::Crc::new();
@@ -104,7 +104,7 @@ fn a_replaced_trace_is_missing_in_the_first_manifest() {
     }
 }
 
-/// E13: what a flag takes, and what counts without it.
+/// E13: the help shows the values of each flag, and its default.
 #[test]
 fn the_help_has_values_and_defaults() {
     let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
@@ -119,7 +119,7 @@ fn the_help_has_values_and_defaults() {
     }
 }
 
-/// One of two ranks, whose traces would have one name.
+/// Runs as one of two ranks whose traces would have the same name.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn rank_of_a_job() {
@@ -140,7 +140,6 @@ fn two_ranks_with_one_trace_name_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = child_of("rank_of_a_job");
     let child = child.current_dir(folder.path()).env("RANK", "1").env("WORLD_SIZE", "2").env("LOCAL_RANK", "1");
-    let output = child.env("PROFILER_SESSION_ID", "job").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeded(child.env("PROFILER_SESSION_ID", "job"));
     assert!(folder.path().join("perf").join("mine1.json").is_file());
 }

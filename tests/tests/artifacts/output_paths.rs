@@ -1,5 +1,5 @@
-//! A path that the user has spelled out is replaced only if it is a file: devices and pipes are
-//! written into, links through, and what can be neither is refused with a reason.
+//! Output paths that the user names: a regular file is replaced, a device or a pipe is written to,
+//! a link is followed, and anything else is refused with a reason.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use profiler_runtime::artifacts::{ArtifactKind, Manifest};
 use profiler_runtime::merge::{MergeOptions, merge};
 use profiler_runtime::{ProfilerConfig, stage, start_profile_with, stop_profile};
-use profiler_tests::{Bench, child_of, in_child};
+use profiler_tests::{Bench, child_of, in_child, succeeded};
 use serde_json::Value;
 
 /// Records a stage whose performance report goes to `path`.
@@ -33,18 +33,18 @@ fn c_path(path: &Path) -> CString {
 }
 
 fn pipe_at(path: PathBuf) -> PathBuf {
-    // SAFETY: the path is a string of C's.
+    // SAFETY: the path ends with a NUL.
     assert_eq!(unsafe { libc::mkfifo(c_path(&path).as_ptr(), 0o600) }, 0);
     path
 }
 
-/// A device that takes everything: one of our own where we may make one, because a broken feature
-/// would replace it.
+/// Returns a null device that a defect may replace: one in `folder`, or `/dev/null` for users who
+/// cannot replace it. Returns none to a root user who may not create devices.
 fn null_device(folder: &Path) -> Option<PathBuf> {
     let own = folder.join("null");
-    // SAFETY: the path is a string of C's.
+    // SAFETY: the path ends with a NUL.
     let made = unsafe { libc::mknod(c_path(&own).as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)) } == 0;
-    // SAFETY: no arguments.
+    // SAFETY: the function has no preconditions.
     let is_root = unsafe { libc::geteuid() } == 0;
     match File::options().write(true).open(&own) {
         Ok(_) if made => Some(own),
@@ -56,14 +56,14 @@ fn report(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)))
 }
 
-/// Returns the reason for which the performance report is missing.
+/// Returns the reason why the performance report is missing.
 fn reason(manifest: &Manifest) -> &str {
     assert!(manifest.artifact(ArtifactKind::PerfDump).is_none(), "{manifest:?}");
     let name = |missing: &&profiler_runtime::artifacts::MissingArtifact| missing.name.contains("here");
     &manifest.missing.iter().find(name).expect("is told").reason
 }
 
-/// B5: a device is written to, and is a device afterwards.
+/// B5: a device is written to, and stays a device.
 #[test]
 fn a_device_stays_a_device() {
     let bench = Bench::alone();
@@ -78,7 +78,7 @@ fn a_device_stays_a_device() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
-/// B5: whoever reads a pipe gets the whole report, and a whole trace that is larger than the pipe.
+/// B5: the reader of a pipe gets the whole report, and a whole trace that is larger than the pipe.
 #[test]
 fn the_reader_of_a_pipe_gets_all_of_it() {
     let bench = Bench::alone();
@@ -90,7 +90,7 @@ fn the_reader_of_a_pipe_gets_all_of_it() {
         })
     };
     let reading = reader(pipe.clone());
-    // Its open is under way.
+    // Lets the reader block in `open` first.
     thread::sleep(Duration::from_millis(100));
     let manifest = session(&bench, &pipe);
     let bytes = reading.join().unwrap();
@@ -109,7 +109,7 @@ fn the_reader_of_a_pipe_gets_all_of_it() {
     assert!(report(&bytes)["traceEvents"].is_array());
 }
 
-/// B5: nobody reads the pipe, or its reader has gone: an error, and nothing hangs or dies of
+/// B5: a pipe without a reader, or whose reader has left, causes an error: nothing hangs or dies of
 /// SIGPIPE.
 #[test]
 fn a_pipe_without_reader_costs_its_artifact() {
@@ -122,14 +122,15 @@ fn a_pipe_without_reader_costs_its_artifact() {
     assert!(manifest.artifact(ArtifactKind::Trace).is_some() && fs::metadata(&pipe).unwrap().file_type().is_fifo());
 }
 
-/// The host has SIGPIPE end it, as programs for pipelines do.
+/// Merges into a pipe whose reader leaves, while SIGPIPE has its default action, as in programs for
+/// pipelines.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn merges_into_a_pipe_that_is_left() {
     if !in_child() {
         return;
     }
-    // SAFETY: the default action needs nothing.
+    // SAFETY: the default action has no preconditions.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let (trace, pipe) = (std::env::var("TRACE").unwrap(), std::env::var("PIPE").unwrap());
     let reader = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&pipe).unwrap();
@@ -142,7 +143,7 @@ fn merges_into_a_pipe_that_is_left() {
     leaving.join().unwrap();
 }
 
-/// B5, C3: a reader that leaves in the middle is an error, also where SIGPIPE ends programs.
+/// B5, C3: a reader that leaves midway causes an error, even where SIGPIPE ends programs.
 #[test]
 fn a_reader_that_leaves_does_not_end_the_host() {
     let bench = Bench::alone();
@@ -151,10 +152,10 @@ fn a_reader_that_leaves_does_not_end_the_host() {
     (0..2_000).for_each(|_| drop(stage("decode")));
     let trace = stop_profile().unwrap().wait().unwrap().artifact(ArtifactKind::Trace).unwrap().path.clone();
     let mut child = child_of("merges_into_a_pipe_that_is_left");
-    assert!(child.env("TRACE", trace).env("PIPE", pipe).status().unwrap().success());
+    succeeded(child.env("TRACE", trace).env("PIPE", pipe));
 }
 
-/// B5: what a link leads to is written, and the link stays.
+/// B5: the target of a link is written, and the link stays.
 #[test]
 fn a_link_is_written_through() {
     let bench = Bench::alone();
@@ -181,7 +182,7 @@ fn a_link_is_written_through() {
     assert!(report(&fs::read(bench.path().join("target.json")).unwrap())["traceEvents"].is_array());
 }
 
-/// B5: a trace with a name of its own goes through a link, too.
+/// B5: a trace with a configured name is written through a link, too.
 #[test]
 fn a_linked_trace_file_is_written_through() {
     let bench = Bench::alone();
@@ -191,8 +192,7 @@ fn a_linked_trace_file_is_written_through() {
     assert!(report(&fs::read(bench.path().join("kept.json")).unwrap())["traceEvents"].is_array());
 }
 
-/// B5: whatever others have put beside a session is not waited for when its trace replaces an
-/// earlier one.
+/// B5: a pipe beside a session's folder delays nothing when a trace replaces an earlier one.
 #[test]
 fn a_pipe_among_the_sessions_is_left_alone() {
     let bench = Bench::alone();
@@ -204,7 +204,8 @@ fn a_pipe_among_the_sessions_is_left_alone() {
     }
 }
 
-/// B5: what can be neither replaced nor written to is refused with a reason, and told at the start.
+/// B5: a path that can be neither replaced nor written to is refused with a reason, and reported at
+/// the start.
 #[test]
 fn what_cannot_be_written_is_refused_with_a_reason() {
     type Make = fn(&Path);
@@ -238,7 +239,7 @@ fn what_cannot_be_written_is_refused_with_a_reason() {
     }
 }
 
-/// B5: a file with two names keeps its contents under the other one, and its permissions.
+/// B5: a replaced file keeps its permissions, and its contents under its other name.
 #[test]
 fn the_other_name_of_a_file_keeps_its_contents() {
     let bench = Bench::alone();
@@ -267,16 +268,16 @@ fn reports_to_its_output() {
     println!("after");
 }
 
-/// B5: `/dev/stdout` is the program's output, behind what it has written, be it a pipe or a file.
+/// B5: `/dev/stdout` gets the report in order with the program's own output, be it a pipe or a
+/// file.
 #[test]
 fn the_output_of_a_program_gets_the_report_in_turn() {
     let bench = Bench::of_children();
     for path in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let mut child = child_of("reports_to_its_output");
         child.env("REPORT", path).current_dir(bench.path()).stderr(Stdio::null());
-        let piped = child.output().unwrap();
+        let piped = succeeded(&mut child);
         let file = bench.path().join("output");
-        assert!(piped.status.success());
         child.stdout(File::create(&file).unwrap());
         assert!(child.status().unwrap().success());
         for text in [piped.stdout, fs::read(&file).unwrap()] {

@@ -43,7 +43,7 @@ fn recursive(depth: u32) -> u32 {
     std::hint::black_box(recursive(depth - 1)) + 1
 }
 
-/// The frames of a slice, leaf first.
+/// Returns the frames of a slice, leaf first.
 fn stack(args: &Value) -> Vec<String> {
     let text = args["Call stack"].as_str().expect("a call stack");
     let frames: Vec<String> = text.split_terminator(';').map(str::to_owned).collect();
@@ -55,7 +55,8 @@ fn place(frames: &[String], function: &str) -> usize {
     frames.iter().position(|frame| frame.contains(function)).unwrap_or_else(|| panic!("`{function}` in {frames:#?}"))
 }
 
-/// One session with stacks; its trace, and its folder for as long as `bench` lives.
+/// Records a session with stacks. Returns its trace, and its folder, which exists as long as
+/// `bench`.
 fn record(bench: &Bench, work: impl FnOnce()) -> (Trace, std::path::PathBuf) {
     start_profile_with(bench.config().torch_profiler_with_stack(true)).unwrap();
     work();
@@ -70,7 +71,8 @@ fn decode() {
     (0..2).map(|micros| micros + 1).for_each(linear);
 }
 
-/// E7: no plumbing of iterators, annotated functions by their names, and no path of the machine's.
+/// E7: stacks have no plumbing of iterators, annotated functions by their names, and no path of the
+/// machine.
 #[test]
 fn stacks_show_the_programs_functions_by_their_names() {
     let bench = Bench::alone();
@@ -106,7 +108,7 @@ fn a_function_is_one_box_in_flame_graphs() {
     assert_eq!(boxes.matches("<title>artifacts::stacks::attention (").count(), 1);
 }
 
-/// Lines of a folded file: frames, outermost first, and microseconds.
+/// Returns the lines of a folded file: frames, outermost first, and microseconds.
 fn folded(folder: &Path) -> Vec<(Vec<String>, u64)> {
     let text = fs::read_to_string(folder.join("stacks_cpu_rank0.txt")).unwrap();
     let lines = text.lines().map(|line| {

@@ -1,4 +1,4 @@
-//! Operator tables of real sessions: the workbook, the text and the library's own agree with the
+//! Operator tables of real sessions: the workbook, the text and `key_averages` agree with the
 //! trace.
 
 use std::collections::HashMap;
@@ -14,9 +14,9 @@ use profiler_runtime::{
     stop_profile,
 };
 use profiler_tests::tasks::finish;
-use profiler_tests::{Bench, Trace, child_of, in_child};
+use profiler_tests::{Bench, Trace, child_of, in_child, succeeded};
 
-/// The columns of vLLM-Omni's workbook, in its order.
+/// Columns of vLLM-Omni's workbook, in its order.
 const COLUMNS: [&str; 21] = [
     "name",
     "count",
@@ -41,7 +41,7 @@ const COLUMNS: [&str; 21] = [
     "is_legacy",
 ];
 
-/// Columns of our own, the last.
+/// Columns that only the profiler's workbook has, behind the others.
 const OURS: [&str; 7] =
     ["kind", "polls", "wall_time_total_us", "self_cpu_share", "cpu_time_avg_us", "self_cuda_share", "cuda_time_avg_us"];
 
@@ -76,7 +76,8 @@ async fn decode() {
     .await;
 }
 
-/// A pipeline on two threads, with an async stage and a guard that outlives the stage around it.
+/// Runs a pipeline on two threads, with an async stage and a guard that outlives the stage around
+/// it.
 fn pipeline() {
     let other = thread::spawn(|| diffuse(2));
     diffuse(3);
@@ -105,7 +106,7 @@ fn record(config: ProfilerConfig) -> (ExportHandle, Manifest) {
     (stopped, manifest)
 }
 
-/// The rows of a sheet, each by the names of its columns.
+/// Returns the rows of a sheet, as maps from column names to cells.
 fn sheet(path: &Path, name: &str) -> Vec<HashMap<String, Data>> {
     let mut workbook: Xlsx<_> = open_workbook(path).unwrap();
     let range = workbook.worksheet_range(name).unwrap();
@@ -128,12 +129,12 @@ fn workbook(manifest: &Manifest) -> PathBuf {
     manifest.artifact(ArtifactKind::Ops).expect("a workbook").path.clone()
 }
 
-/// Nanoseconds in which threads ran a slice, as the file shows them: without the lives of futures
-/// and the steps between bare calls, which are no time of a thread.
+/// Returns the nanoseconds in which threads ran a slice, according to the trace. Excludes the lives
+/// of futures and the steps between calls of `next_step`, which are no time of a thread.
 fn busy_ns(trace: &Trace) -> u64 {
     let ns = |value: &serde_json::Value| (value.as_f64().unwrap() * 1000.0).round() as u64;
     let row = |name| trace.named(name)[0].tid;
-    // A lane of the main thread, to which `inner` has moved.
+    // The lane of the main thread to which `inner` has moved.
     let (lane, main) = (row("inner"), row("outer"));
     let mut rows: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
     let events = trace.json["traceEvents"].as_array().unwrap();
@@ -171,8 +172,8 @@ fn trace_workbook_text_and_library_tell_the_same_times() {
         assert_eq!(total_ns(&stopped.key_averages(by).unwrap()), of_trace, "{by:?}");
     }
     for name in ["summary", "by_shape"] {
-        // `outer` and `inner` overlap, and neither is in the other: each has that time, and the
-        // total has it once.
+        // `outer` and `inner` overlap without nesting: both rows have the time in common, the total
+        // has it once.
         let sum: f64 = sheet(&workbook(&manifest), name).iter().map(|row| number(row, COLUMNS[4])).sum();
         let own = stopped.key_averages(GroupBy::Name).unwrap();
         let own: Duration = own.rows().iter().map(|row| row.self_cpu_time).sum();
@@ -238,7 +239,7 @@ fn what_no_record_tells_is_an_empty_cell() {
     let bench = Bench::alone();
     let (_, manifest) = record(everything(&bench));
     for row in sheet(&workbook(&manifest), "summary") {
-        // On a machine with a GPU its times are known.
+        // On a machine with a GPU, the columns of CUDA times are filled.
         let cuda =
             if manifest.key_averages(GroupBy::Name).self_cuda_time_total().is_some() { "cuda_mem" } else { "cuda" };
         for column in COLUMNS.iter().filter(|column| column.contains(cuda) || column.contains("xpu")) {
@@ -348,8 +349,7 @@ fn child_dumps_its_table() {
 fn rank_0_prints_the_table_once_and_no_other_rank_does() {
     for (rank, expected) in [("0", 1), ("1", 0)] {
         let mut child = child_of("child_dumps_its_table");
-        let output = child.env("RANK", rank).env("WORLD_SIZE", "2").output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let output = succeeded(child.env("RANK", rank).env("WORLD_SIZE", "2"));
         let printed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(printed.matches("Self CPU time total: ").count(), expected, "rank {rank}: {printed}");
     }
@@ -363,8 +363,8 @@ fn recurses(deep: u32) {
     }
 }
 
-/// E12: an op that contains itself has its time more than once in its total, which table and
-/// summary say.
+/// E12: the total of an op that contains itself has its time more than once, and table and summary
+/// say so.
 #[test]
 fn an_op_inside_itself_is_told_to_count_twice() {
     const SAID: &str = "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
@@ -373,7 +373,7 @@ fn an_op_inside_itself_is_told_to_count_twice() {
         start_profile_with(bench.config()).unwrap();
         recurses(deep);
         {
-            // Totals stay below the whole: the note is about the op alone.
+            // Keeps the totals below the session's length, so that only the op causes the note.
             let _long = stage!("long");
             thread::sleep(Duration::from_millis(30));
         }

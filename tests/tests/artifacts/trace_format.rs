@@ -1,6 +1,6 @@
-//! `trace_format`: which files a session writes, what they are called, and what the export of
-//! Perfetto's own costs in memory. What is in them is compared by `export/perfetto/tests.rs` and
-//! `consumers/formats_reader.py`.
+//! `trace_format`: the trace files of a session, their names, and the memory that the export to
+//! Perfetto's format needs. `export/perfetto/tests.rs` and `consumers/formats_reader.py` compare
+//! the contents.
 
 use std::fs;
 use std::io::Read;
@@ -17,7 +17,7 @@ fn session(config: ProfilerConfig) -> Manifest {
     stop_profile().unwrap().wait().unwrap()
 }
 
-/// The traces of a session: kind and name.
+/// Returns kind and name of each trace of a session.
 fn traces(manifest: &Manifest) -> Vec<(&str, &str)> {
     let traces = manifest.artifacts.iter().filter(|artifact| artifact.kind.as_str().starts_with("trace"));
     traces.map(|artifact| (artifact.kind.as_str(), artifact.name.as_str())).collect()

@@ -1,4 +1,4 @@
-//! The owner of a stream: what `buffer` does, without the thread-local that leads to the stream.
+//! Owner of a stream: does what `buffer` does, without the thread-local that leads to the stream.
 
 use loom::sync::Arc;
 
@@ -6,22 +6,23 @@ use super::entry::Entry;
 use super::thread_stream::Stream;
 use super::{registry, ring};
 
-/// One thread's way into its stream.
+/// Writer of one thread's stream.
 pub struct Writer {
     stream: Arc<Stream>,
-    /// Entries that found room.
+    /// Number of entries that found room.
     pub made: u64,
-    /// And those that did not.
+    /// Number of entries that found none.
     pub lost: u64,
 }
 
 impl Writer {
-    /// A thread begins to record.
+    /// Begins the stream of a thread.
     pub fn new(ordinal: u32) -> Self {
         Self { stream: registry::enrol(ordinal), made: 0, lost: 0 }
     }
 
-    /// `buffer::append` and `append_slow`, with the number of the entry as its contents.
+    /// Does what `buffer::append` and `append_slow` do, with the number of the entry as its
+    /// contents.
     pub fn append(&mut self, may_overdraw: bool) {
         let number = self.made;
         // SAFETY: the stream is alive, and this is its only writer.
@@ -35,12 +36,12 @@ impl Writer {
         self.made += 1;
     }
 
-    /// So many.
+    /// Appends `count` entries.
     pub fn append_many(&mut self, count: usize) {
         (0..count).for_each(|_| self.append(false));
     }
 
-    /// `buffer::leave_chunk`.
+    /// Does what `buffer::leave_chunk` does.
     pub fn leave_chunk(&mut self) {
         // SAFETY: the stream is alive, and this is its only writer.
         unsafe { (*self.stream.cursor()).retire() };
@@ -53,7 +54,7 @@ impl Writer {
         }
     }
 
-    /// The thread ends.
+    /// Ends the thread. Returns the numbers of entries that found room, and of those that did not.
     pub fn finish(self) -> (u64, u64) {
         self.stream.finish();
         (self.made, self.lost)

@@ -2,17 +2,17 @@
 
 use super::entry::Entry;
 
-/// The counts.
+/// Counts of overwritten entries.
 #[derive(Clone, Debug, Default)]
 pub struct Carry {
-    /// Entries.
+    /// Number of entries.
     pub overwritten: u64,
-    /// The last one's number.
+    /// Number of the last entry.
     pub last: u64,
 }
 
 impl Carry {
-    /// Reads each of them, as the product does, and says how many they were.
+    /// Reads each entry, as the product does, and returns how many there were.
     pub fn absorb(&mut self, entries: &[Entry]) -> usize {
         for entry in entries {
             self.last = entry.number();

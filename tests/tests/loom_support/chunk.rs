@@ -12,19 +12,19 @@ pub(super) const FIRST_ENTRIES: u64 = 2;
 
 type Memory = Box<[UnsafeCell<MaybeUninit<Entry>>; ENTRIES]>;
 
-// Loom runs all threads of a model on one thread of the system: these are the model's own. The
-// product's counters are relaxed and hints, but for the budget's, which is one atomic addition.
+// Loom runs all threads of a model on one thread of the system, so that these belong to the model.
+// The product's counters are relaxed hints, except for the budget's, which is one atomic addition.
 thread_local! {
     static BUDGET: Cell<usize> = const { Cell::new(0) };
     static IS_RING: Cell<bool> = const { Cell::new(false) };
     static IN_USE: Cell<usize> = const { Cell::new(0) };
     static SEALED: Cell<u64> = const { Cell::new(0) };
-    /// Memory that was given back: used again first, so that a reader that has no right to it is
-    /// found out.
+    /// Memory that was given back. It is used again first, so that loom detects a reader that has
+    /// no right to it.
     static FREE: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A model begins.
+/// Begins a model.
 pub fn begin(budget: usize, ring: bool) {
     BUDGET.set(budget);
     IS_RING.set(ring);
@@ -72,7 +72,7 @@ impl Chunk {
         ENTRIES
     }
 
-    /// Returns a copy, of a chunk that is half empty at least.
+    /// Returns a copy of a chunk that is at least half empty.
     pub(super) fn fitted(&self) -> Option<Self> {
         let (order, length) = self.sealed().filter(|(_, length)| 2 * length <= ENTRIES && *length > 0)?;
         let copy = Self::new(self.base, self.store);
@@ -101,7 +101,7 @@ impl Chunk {
         self.store
     }
 
-    /// Its room is others', even if somebody still reads it.
+    /// Gives its room to other chunks, even if somebody still reads it.
     pub(super) fn give_up(&self) {
         if self.counted.replace(false) {
             IN_USE.set(IN_USE.get() - 1);

@@ -1,23 +1,23 @@
-//! An entry that loom watches: its number lies in a cell, written by the thread that makes the
-//! entry.
+//! Entry that loom watches: its number lies in a cell, which the thread that creates the entry
+//! writes.
 
 use loom::cell::UnsafeCell;
 
-/// Copied as the product's is; the cell stays where it is.
+/// Entry that is copied as the product's is, while its cell stays in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry(&'static UnsafeCell<u64>);
 
 impl Entry {
-    /// Entry `number` of its thread's stream.
+    /// Creates entry `number` of a thread's stream.
     pub fn new(number: u64) -> Self {
-        // One execution after the other: what one leaves behind is a few bytes.
+        // Leaks a few bytes per execution of a model.
         let cell = Box::leak(Box::new(UnsafeCell::new(u64::MAX)));
         // SAFETY: the cell is new.
         cell.with_mut(|place| unsafe { *place = number });
         Self(cell)
     }
 
-    /// Its number; fails the model where this thread cannot know it.
+    /// Returns the number; fails the model if this thread cannot know it.
     pub fn number(self) -> u64 {
         // SAFETY: loom checks that nobody writes it.
         self.0.with(|place| unsafe { *place })

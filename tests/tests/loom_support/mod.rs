@@ -1,10 +1,9 @@
-//! The room `stream` as a model: the product's own `cursor`, `thread_stream` and `segment`, with
+//! Model of the module `stream`: the product's own `cursor`, `thread_stream` and `segment`, with
 //! loom's atomics and locks, and doubles for what they use.
 //!
 //! The doubles are small on purpose: chunks of two entries, a budget of a few. Every entry is a
-//! cell that loom watches, so that reading one without the order that makes it visible fails the
-//! model, and so does reading one that is written at that moment or whose memory was given to
-//! another.
+//! cell that loom watches. Reading an entry without the order that makes it visible fails the
+//! model, and so does reading one that is being written, or whose memory was given away.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::undocumented_unsafe_blocks)]
 

@@ -3,7 +3,7 @@
 use super::chunk::Chunk;
 use super::sync::Shared;
 
-/// Memory that the product asks for ahead.
+/// Memory that the product allocates ahead.
 pub(super) struct ChunkAllocation;
 
 impl ChunkAllocation {
@@ -12,7 +12,7 @@ impl ChunkAllocation {
     }
 }
 
-/// There always is some.
+/// Returns memory; a model always has some.
 pub(super) fn take() -> Option<ChunkAllocation> {
     Some(ChunkAllocation)
 }

@@ -7,7 +7,7 @@ use super::thread_stream::Stream;
 /// Part of a stream that a stop takes: the number of overwritten entries, and the rest.
 pub struct Held(u64, Vec<Run>);
 
-/// Takes what is there of every stream.
+/// Takes the present entries of every stream.
 pub fn hold() -> Vec<Held> {
     registry::each(|stream| {
         let (runs, carry) = stream.runs(0, u64::MAX);
@@ -16,7 +16,8 @@ pub fn hold() -> Vec<Held> {
 }
 
 impl Held {
-    /// Reads it from the front: it is what was written, in order. Says where it ends.
+    /// Reads the entries from the front, and checks that they are those that were written, in
+    /// order. Returns where they end.
     pub fn read(&self) -> u64 {
         let mut next = self.0;
         for run in &self.1 {
@@ -35,19 +36,19 @@ pub fn read() -> Vec<u64> {
     hold().iter().map(Held::read).collect()
 }
 
-/// Length and losses.
+/// Returns length and losses.
 pub fn marks(stream: &Stream) -> (u64, u64) {
     (stream.length(), stream.losses())
 }
 
-/// Takes what came since the last stop, as a stop does, and reads it. Returns where it ends.
+/// Takes the entries since the last stop, as a stop does, and reads them. Returns where they end.
 pub fn take(stream: &Stream, from: u64) -> u64 {
     let taken = stream.take(from);
     Held(from, taken.runs.to_vec()).read()
 }
 
-/// Returns whether any stream's owner writes where chunks do not come from any more, as
-/// `registry::is_one_behind` asks.
+/// Returns whether any stream's owner writes into a store that no new chunks come from, as
+/// `registry::is_one_behind` does.
 pub fn is_one_behind() -> bool {
     registry::each(|stream| stream.is_behind()).contains(&true)
 }

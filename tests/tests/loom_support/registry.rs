@@ -11,17 +11,17 @@ use super::thread_stream::Stream;
 type Streams = Mutex<Vec<Arc<Stream>>>;
 
 thread_local! {
-    // Not dropped with the thread: a model that has failed leaves it behind, and loom's locks end
-    // in models only.
+    // Not dropped with the thread: a failed model leaves it behind, and loom's locks may end only
+    // in models.
     static STREAMS: RefCell<Option<ManuallyDrop<Rc<Streams>>>> = const { RefCell::new(None) };
 }
 
-/// A model begins.
+/// Begins a model.
 pub fn begin() {
     STREAMS.set(Some(ManuallyDrop::default()));
 }
 
-/// A model ends.
+/// Ends a model.
 pub fn end() {
     drop(STREAMS.take().map(ManuallyDrop::into_inner));
 }
@@ -31,10 +31,10 @@ pub fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
     f(&mut streams.lock().unwrap())
 }
 
-/// A stream for the calling thread, as `buffer` asks for it.
+/// Creates a stream for the calling thread, as `buffer` asks for it.
 pub fn enrol(ordinal: u32) -> Arc<Stream> {
     let stream = Arc::new(Stream::new(StreamOwner { ordinal, os_id: u64::from(ordinal) }));
-    // SAFETY: the stream is alive. See `sync::AtomicPtr` for why it is touched.
+    // SAFETY: the stream is alive. See `sync::AtomicPtr` for why its pointers are touched.
     let _ = unsafe { (*stream.cursor()).is_full() };
     // SAFETY: as above.
     let _ = unsafe { &*stream.cursor() }.published();
@@ -42,7 +42,7 @@ pub fn enrol(ordinal: u32) -> Arc<Stream> {
     stream
 }
 
-/// Does something with every stream, under the registry's lock.
+/// Calls a function with every stream, under the registry's lock.
 pub fn each<R>(f: impl FnMut(&Arc<Stream>) -> R) -> Vec<R> {
     streams(|all| all.iter().map(f).collect())
 }

@@ -8,12 +8,12 @@ thread_local! {
     static GONE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A model begins.
+/// Begins a model.
 pub fn begin() {
     GONE.set(0);
 }
 
-/// Entries of streams that are gone.
+/// Returns the number of entries of streams that are gone.
 pub fn gone() -> u64 {
     GONE.get()
 }

@@ -8,17 +8,18 @@ use super::sync::{AtomicU64, Ordering};
 
 thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(1) };
-    /// Loom's, because what a thread sees of it matters. Left behind by a model that has failed.
+    /// Number of the current store. An atomic of loom's, because it matters what each thread sees
+    /// of it. A failed model leaves it behind.
     static NUMBER: RefCell<Option<ManuallyDrop<Rc<AtomicU64>>>> = const { RefCell::new(None) };
 }
 
-/// A model begins.
+/// Begins a model.
 pub fn begin() {
     GENERATION.set(1);
     NUMBER.set(Some(ManuallyDrop::new(Rc::new(AtomicU64::new(0)))));
 }
 
-/// A model ends.
+/// Ends a model.
 pub fn end() {
     drop(NUMBER.take().map(ManuallyDrop::into_inner));
 }
@@ -32,7 +33,7 @@ pub(super) fn number() -> u64 {
     shared().load(Ordering::Relaxed)
 }
 
-/// Lets chunks come from elsewhere from now on, as does the product's `switch`.
+/// Makes chunks come from another store from now on, as the product's `switch` does.
 pub fn switch() {
     // ORDERING: the product's.
     shared().fetch_add(1, Ordering::Relaxed);

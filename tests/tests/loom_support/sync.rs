@@ -1,12 +1,12 @@
-//! Loom's in place of the standard library's.
+//! Types of loom in place of the standard library's.
 
 pub(super) use super::small_vec::SmallVec;
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) use loom::sync::{Arc as Shared, Mutex, MutexGuard};
 pub(super) use std::sync::PoisonError;
 
-/// Loom's pointer, made at its first use: the product makes one in a `const fn`, where loom's
-/// cannot be made. Whoever makes a stream touches it before others see it (`registry::enrol`).
+/// Loom's pointer, created at its first use: the product creates a pointer in a `const fn`, where
+/// loom's cannot be created. `registry::enrol` touches it before other threads see the stream.
 pub(super) struct AtomicPtr<T> {
     first: *mut T,
     atomic: std::sync::OnceLock<loom::sync::atomic::AtomicPtr<T>>,
@@ -35,12 +35,12 @@ impl<T> AtomicPtr<T> {
     }
 }
 
-/// No signals here.
+/// Advances the pointer; a model has no signals.
 pub(super) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
     pointer.store(pointer.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
 }
 
-/// Puts a value into a box: there is memory throughout a model.
+/// Puts a value into a box; a model always has memory.
 pub(super) fn boxed<T>(value: T) -> Option<Box<T>> {
     Some(Box::new(value))
 }

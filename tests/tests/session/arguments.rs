@@ -1,5 +1,5 @@
-//! Arguments of a program's own, `args(tokens = n)`: when they are computed, and what becomes of
-//! them. How they look in both traces, and after a SIGKILL, is in `tests/golden`.
+//! User's arguments, `args(tokens = n)`: when they are evaluated, and their loss by a panic or a
+//! ring. `tests/golden` shows their looks in both traces, and after a SIGKILL.
 
 use std::cell::Cell;
 

@@ -1,5 +1,5 @@
 //! Async ranges: a life from first poll to completion or drop, and a busy slice for every poll, on
-//! whichever thread polls.
+//! any thread.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use profiler_runtime::{op, profiled_stage, profiled_step, start_profile_with, st
 use profiler_tests::tasks::{finish, poll};
 use profiler_tests::{Bench, Slice, Trace};
 
-/// Pending so many times.
+/// Future that is pending this many times.
 struct Pending(u32);
 
 impl Future for Pending {
@@ -34,7 +34,7 @@ async fn decode(waits: u32) -> u32 {
     waits
 }
 
-/// The one life and the polls of an async stage.
+/// Returns the only life of an async stage, and its polls.
 fn life_and_polls(trace: &Trace, name: &str) -> (Slice, Vec<Slice>) {
     let (lives, polls): (Vec<_>, Vec<_>) =
         trace.named(name).into_iter().partition(|slice| slice.args["polls"].is_u64());

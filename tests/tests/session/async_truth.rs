@@ -16,7 +16,7 @@ use profiler_tests::tasks::poll;
 use profiler_tests::{Bench, Slice, Trace, timing};
 use serde_json::Value;
 
-/// Pending for a while.
+/// Future that is pending for `long` after its first poll.
 struct Wait {
     long: Duration,
     until: Option<Instant>,
@@ -36,7 +36,7 @@ const fn wait(ms: u64) -> Wait {
     Wait { long: Duration::from_millis(ms), until: None }
 }
 
-/// Polls about once a millisecond.
+/// Polls a future about once a millisecond until it is ready, and returns its output.
 fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
@@ -52,7 +52,7 @@ fn compute(ms: u64) {
     while Instant::now() < end {}
 }
 
-/// Nanoseconds of a field that is told in these or in milliseconds.
+/// Returns a time of a report in nanoseconds, from a field in nanoseconds or in milliseconds.
 fn ns(report: &Value, field: &str) -> f64 {
     let in_ns = report[format!("{field}_ns")].as_f64();
     in_ns.unwrap_or_else(|| report[format!("{field}_ms")].as_f64().unwrap() * 1e6)
@@ -87,7 +87,7 @@ async fn prepare() {
     compute(30);
 }
 
-/// A2: the time of a stage's own is what is left when children that overlap have been counted once.
+/// A2: the self time of a stage excludes the time of overlapping children once.
 #[test]
 fn own_time_is_what_no_child_covers() {
     let bench = Bench::alone();
@@ -97,7 +97,7 @@ fn own_time_is_what_no_child_covers() {
     let manifest = stopped.wait().unwrap();
     let timing = timing(stopped.folder().unwrap());
     let own = ms(&stage_of(&timing, "prepare"), "self");
-    // The two overlap: both wait while either does.
+    // The two overlap: both wait at the same time.
     let trace = Trace::read(stopped.folder().unwrap());
     let [whole, a, b] = ["prepare", "fetch.a", "fetch.b"].map(|name| life(&trace, name));
     assert!(a.end > b.begin && b.end > a.begin);
@@ -129,7 +129,7 @@ fn workbook_self_us(manifest: &Manifest) -> f64 {
     range.rows().skip(1).map(cell).sum()
 }
 
-/// A3: a future's wait is no CPU time, in any artifact.
+/// A3: the wait of a future is no CPU time, in any artifact.
 #[test]
 fn waiting_is_no_cpu_time_and_all_artifacts_agree() {
     let bench = Bench::alone();
@@ -149,7 +149,7 @@ fn waiting_is_no_cpu_time_and_all_artifacts_agree() {
     assert!(total <= Duration::from_secs_f64(Trace::read(stopped.folder().unwrap()).seconds()));
     assert_eq!(row.cpu_time, total, "everything ran in its polls");
     assert!((workbook_self_us(&manifest) * 1e3 - total.as_nanos() as f64).abs() < 1.0);
-    // Each line of the folded stacks is cut to whole microseconds.
+    // The folded stacks truncate each line to whole microseconds.
     let stacks = std::fs::read_to_string(&manifest.artifact(ArtifactKind::StacksCpu).unwrap().path).unwrap();
     let lines = stacks.lines().map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
     let (count, sum) = lines.fold((0, 0), |(count, sum), us| (count + 1, sum + us));
@@ -167,7 +167,8 @@ async fn hold(name: &str) {
     compute(5);
 }
 
-/// A3: neither is what a guard is held over, and each moment of a thread counts once.
+/// A3: a guard has no CPU time of a wait over which it is held, and each moment of a thread counts
+/// once.
 #[test]
 fn a_guard_over_a_wait_has_no_cpu_time_of_it() {
     let bench = Bench::alone();
@@ -189,7 +190,7 @@ async fn call() {
     wait(2).await;
 }
 
-/// A server's loop with many calls in flight.
+/// Runs a server's loop with many calls in flight.
 async fn many(calls: usize) {
     let (mut left, mut running) = (calls, Vec::new());
     std::future::poll_fn(move |context| {
@@ -209,7 +210,7 @@ async fn many(calls: usize) {
     wait(100).await;
 }
 
-/// A5: what is in no stage is the same however many calls there were.
+/// A5: the unaccounted time does not depend on the number of calls.
 #[test]
 fn unaccounted_counts_every_call() {
     let bench = Bench::alone();
@@ -230,7 +231,7 @@ async fn token(index: u64) {
     drop(op!("sample"));
 }
 
-/// A6: what began before the session is marked, and known by its names in every session.
+/// A6: a range that began before the session is marked, and has its names in every session.
 #[test]
 fn what_was_in_flight_is_marked_and_named_in_every_session() {
     let bench = Bench::alone();
@@ -250,13 +251,13 @@ fn what_was_in_flight_is_marked_and_named_in_every_session() {
     let (first, second) = (Trace::read(first.folder().unwrap()), Trace::read(second.folder().unwrap()));
     assert!(life(&first, "call").is("began_before"), "polled before the session");
     assert!(!life(&first, "token").is("began_before"));
-    let (request, token) = (life(&second, "request"), second.slices_of_step("token"));
+    let (request, token) = (life(&second, "request"), life_of_step(&second, "token"));
     assert!(request.is("began_before") && token.is("began_before"));
     assert_eq!((&request.args["request_id"], &token.args["index"]), (&"request-7".into(), &7.into()));
     assert_eq!(first.losses("clipped") + second.losses("clipped"), 3);
 }
 
-/// A6: whether a future is selected is asked anew in every session.
+/// A6: every session decides anew whether it selects a future.
 #[test]
 fn a_future_left_out_by_one_session_is_recorded_by_the_next() {
     let bench = Bench::alone();
@@ -270,14 +271,8 @@ fn a_future_left_out_by_one_session_is_recorded_by_the_next() {
     assert!(life(&second, "fetch.a").is("began_before"));
 }
 
-/// The life of a step, whatever its loop calls it.
-trait Steps {
-    fn slices_of_step(&self, name: &str) -> Slice;
-}
-
-impl Steps for Trace {
-    fn slices_of_step(&self, name: &str) -> Slice {
-        let named = self.named(name).into_iter().chain(self.steps());
-        named.into_iter().find(|slice| slice.args["polls"].is_u64()).unwrap()
-    }
+/// Returns the life of a step, which may be shown under its own name or as `ProfilerStep#N`.
+fn life_of_step(trace: &Trace, name: &str) -> Slice {
+    let mut slices = trace.named(name).into_iter().chain(trace.steps());
+    slices.find(|slice| slice.args["polls"].is_u64()).unwrap()
 }

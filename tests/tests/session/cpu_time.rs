@@ -1,5 +1,4 @@
-//! `cpu_time: true`: what the threads of stages and steps spent computing, beside how long they
-//! took.
+//! `cpu_time: true`: the CPU time of stages and steps, beside their wall time.
 
 use std::thread;
 use std::time::Duration;
@@ -11,12 +10,12 @@ use profiler_tests::{Bench, Trace};
 /// Returns the CPU time of this thread, by the thread's own clock.
 fn computed() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is a place for the answer.
+    // SAFETY: `now` is valid for writes.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// Computes for so long, however busy the machine is.
+/// Computes for this much CPU time, however busy the machine is.
 fn compute(ms: u64) {
     let end = computed() + Duration::from_millis(ms);
     while computed() < end {}
@@ -69,7 +68,7 @@ fn cpu_time_is_what_the_thread_computed() {
     assert!(sleeps.end - sleeps.begin >= 60_000.0 && (10.0..45.0).contains(&of_sleeps), "{of_sleeps} ms");
     let of_step = cpu_ms(&trace, "computes")[0];
     assert!((20.0..40.0).contains(&of_step), "{of_step} ms");
-    // Four polls, and the life with their sum.
+    // Four polls, and the life, which has their sum.
     let of_polls = cpu_ms(&trace, "polled");
     assert_eq!(of_polls.len(), 5);
     let most = of_polls.iter().fold(0.0, |most: f64, ms| most.max(*ms));
@@ -84,7 +83,7 @@ fn cpu_time_is_what_the_thread_computed() {
     assert!(table.to_string().contains("Thread CPU"));
 }
 
-/// Not asked for, nothing is measured.
+/// Without the option, no CPU time is measured.
 #[test]
 fn without_the_option_there_is_no_cpu_time() {
     let bench = Bench::alone();
@@ -97,7 +96,7 @@ fn tiny() {
     std::hint::black_box(());
 }
 
-/// Stages that the readings make slower are told.
+/// The trace warns about a stage that the readings of the CPU clock slow down.
 #[test]
 fn a_stage_that_the_readings_slow_down_is_marked() {
     let bench = Bench::alone();
@@ -115,7 +114,7 @@ async fn waits() {
     }
 }
 
-/// A3: an async stage is judged by its life: a few readings do not make one slower that waits.
+/// A3: an async stage is judged by its life: a few readings do not slow down a stage that waits.
 #[test]
 fn an_async_stage_that_waits_is_not_slowed() {
     let bench = Bench::alone();
@@ -130,7 +129,7 @@ fn compute_in_a_stage() {
     compute(20);
 }
 
-/// The ring lets go of CPU clocks with their ranges.
+/// A ring drops CPU times together with their ranges.
 #[test]
 fn a_ring_keeps_cpu_times_with_their_ranges() {
     let bench = Bench::alone();

@@ -1,5 +1,5 @@
-//! Guards in any order: made, moved, reassigned, kept in fields and leaked, each range has its own
-//! begin and end.
+//! Guards that are made, moved, reassigned, kept in fields and leaked in any order: each range
+//! keeps its own begin and end.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ fn record(config: ProfilerConfig, work: impl FnOnce()) -> Ran {
     Ran { trace: Trace::read(folder), timing: timing(folder), manifest }
 }
 
-/// A time of a stage or a report in nanoseconds.
+/// Returns a time of a stage or of a report in nanoseconds.
 fn time(of: &Value, what: &str) -> f64 {
     let ns = of[format!("{what}_ns")].as_f64();
     ns.unwrap_or_else(|| of[format!("{what}_ms")].as_f64().unwrap() * 1e6)
@@ -41,23 +41,24 @@ impl Ran {
         self.timing["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
     }
 
-    /// Sum and own time of a stage in the timing report, and its own time in the operator table.
+    /// Returns sum and self time of a stage in the timing report, and its self time in the operator
+    /// table.
     fn times(&self, name: &str) -> [f64; 3] {
         let table = self.manifest.key_averages(GroupBy::Name);
         let row = table.rows().iter().find(|row| row.name == name).unwrap();
-        // CAST: less than days.
+        // CAST: exact, because the time is shorter than 104 days.
         let own = row.self_cpu_time.as_nanos() as f64;
         [time(self.stage(name), "sum"), time(self.stage(name), "self"), own]
     }
 
-    /// Time of the slices of this name in the trace.
+    /// Returns the total time of the slices of this name in the trace.
     fn traced(&self, name: &str) -> f64 {
         self.trace.named(name).iter().map(|slice| (slice.end - slice.begin) * 1000.0).sum()
     }
 
-    /// All artifacts say that stages of this name took so long, and had nothing inside.
-    fn says(&self, name: &str, long: Duration) {
-        // CAST: less than days.
+    /// Asserts that stages of this name took so long in all artifacts, and had nothing inside.
+    fn assert_took(&self, name: &str, long: Duration) {
+        // CAST: exact, because the time is shorter than 104 days.
         let long = long.as_nanos() as f64;
         for found in self.times(name).into_iter().chain([self.traced(name)]) {
             assert!((found - long).abs() < 8e6, "{name}: {found} ns, and it was {long}: {}", self.timing);
@@ -65,14 +66,14 @@ impl Ran {
     }
 }
 
-/// Sleeps, and says how long it was.
+/// Sleeps, and returns the time that it took.
 fn work(ms: u64) -> Duration {
     let begun = Instant::now();
     std::thread::sleep(Duration::from_millis(ms));
     begun.elapsed()
 }
 
-/// A1: Rust makes the new guard before it drops the old one.
+/// A1: a guard that replaces another is its sibling, although Rust drops the old one later.
 #[test]
 fn guards_that_replace_each_other_are_siblings() {
     let bench = Bench::alone();
@@ -87,14 +88,14 @@ fn guards_that_replace_each_other_are_siblings() {
         drop(op!("inner"));
     });
     for (name, long) in ["a", "b", "c"].into_iter().zip(&took) {
-        ran.says(name, *long);
+        ran.assert_took(name, *long);
     }
     assert!(time(&ran.timing, "unaccounted") < 20e6, "{}", ran.timing);
     assert_eq!(ran.trace.count("inner"), 1);
     assert_eq!(ran.trace.losses("unfinished") + ran.trace.losses("began_before"), 0);
 }
 
-/// A1: fields are dropped in the order of their declaration.
+/// A1: guards in fields, which are dropped in the order of declaration, keep their own ends.
 #[test]
 fn fields_dropped_in_another_order_than_made_keep_their_ends() {
     struct Both {
@@ -121,7 +122,7 @@ fn fields_dropped_in_another_order_than_made_keep_their_ends() {
     assert!((sum, own) == (table, table), "nothing is inside: {sum} {own} {table}");
 }
 
-/// A1: `r = request("2")` over `r = request("1")`.
+/// A1: `r = request("2")` over `r = request("1")` is a separate request.
 #[test]
 fn a_request_that_replaces_another_is_no_part_of_it() {
     let bench = Bench::alone();
@@ -139,7 +140,7 @@ fn a_request_that_replaces_another_is_no_part_of_it() {
     assert!(ran.trace.named("of two")[0].begin > requests[0].end);
 }
 
-/// A1: `s = step!("s", i)` in a loop.
+/// A1: `s = step!("s", i)` in a loop is one loop of steps.
 #[test]
 fn steps_that_replace_each_other_are_one_loop() {
     let bench = Bench::alone();
@@ -154,12 +155,12 @@ fn steps_that_replace_each_other_are_one_loop() {
     let steps = ran.trace.steps();
     let all: Vec<_> = ran.trace.named("s").into_iter().chain(steps).collect();
     assert!(all.len() == 4 && all.iter().all(|step| step.end - step.begin > 1_900.0), "{all:?}");
-    // By its site, the first `step!` in the code is a loop of its own.
+    // The first `step!` in the code is another site, and so another loop.
     let sizes: Vec<_> = ran.timing["loops"].as_array().unwrap().iter().map(|each| each["steps"].clone()).collect();
     assert!(sizes.len() == 2, "{sizes:?}");
 }
 
-/// A1: each is an iteration for the schedule.
+/// A1: each step that replaces another is an iteration for the schedule.
 #[test]
 fn steps_that_replace_each_other_drive_the_schedule() {
     let bench = Bench::alone();
@@ -185,8 +186,8 @@ async fn token(index: u64) {
     }
 }
 
-/// A1: a step that is held over `.await` ends in another poll of the step around it, and is inside
-/// that.
+/// A1: a step that is held over `.await` ends in another poll of the step around it, and stays
+/// inside that step.
 #[test]
 fn steps_over_awaits_leave_the_schedule_to_the_outer_loop() {
     let bench = Bench::alone();
@@ -202,7 +203,7 @@ fn steps_over_awaits_leave_the_schedule_to_the_outer_loop() {
     assert_eq!(ran.trace.count("part"), 4);
 }
 
-/// Pending until `moment`.
+/// Future that is pending until this moment.
 struct Until(Instant);
 
 impl Future for Until {
@@ -233,7 +234,7 @@ async fn long() -> Duration {
     begun.elapsed()
 }
 
-/// A1: two guards over `.await` in one `join!` on one thread.
+/// A1: guards over `.await` in two futures of one `join!` stay apart.
 #[test]
 fn guards_over_awaits_are_in_their_own_futures() {
     let bench = Bench::alone();
@@ -241,7 +242,7 @@ fn guards_over_awaits_are_in_their_own_futures() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let ran = record(bench.config(), || took = runtime.block_on(async { tokio::join!(long(), short()) }));
     for (name, long) in [("held.long", took.0), ("held.short", took.1)] {
-        // CAST: less than days.
+        // CAST: exact, because the time is shorter than 104 days.
         let long = long.as_nanos() as f64;
         assert!((time(ran.stage(name), "sum") - long).abs() < 8e6 && (ran.traced(name) - long).abs() < 8e6, "{name}");
     }
@@ -255,7 +256,7 @@ fn guards_over_awaits_are_in_their_own_futures() {
     assert_eq!(depths, [0, 1, 2, 0, 1], "{}", ran.timing);
 }
 
-/// A1: the poll of a request's future does not end a request's guard.
+/// A1: the poll of a request's future does not end the guard of another request.
 #[test]
 fn a_request_held_over_the_polls_of_another_keeps_its_end() {
     let bench = Bench::alone();
@@ -274,7 +275,7 @@ fn a_request_held_over_the_polls_of_another_keeps_its_end() {
     assert_eq!(ran.trace.losses("unfinished") + ran.trace.losses("began_before"), 0);
 }
 
-/// A1: guards in a `Vec`, an `Option` and the same function again.
+/// A1: guards that a recursive function keeps in a `Vec` end when they are dropped.
 #[test]
 fn guards_kept_anywhere_end_when_they_are_dropped() {
     fn same(into: &mut Vec<Range>, depth: u32) {
@@ -288,7 +289,7 @@ fn guards_kept_anywhere_end_when_they_are_dropped() {
     let ran = record(bench.config(), || {
         let mut kept = Vec::new();
         same(&mut kept, 2);
-        // The first goes first.
+        // Drops the guards in the order in which they began.
         kept.into_iter().for_each(|guard| {
             drop(guard);
             work(2);
@@ -301,7 +302,7 @@ fn guards_kept_anywhere_end_when_they_are_dropped() {
     }
 }
 
-/// A1: a guard of an earlier session, and one that is leaked.
+/// A1: guards of an earlier session, and leaked ones, end no range of this session.
 #[test]
 fn guards_of_another_session_and_leaked_ones_end_nobody() {
     let bench = Bench::alone();
@@ -324,7 +325,7 @@ fn guards_of_another_session_and_leaked_ones_end_nobody() {
     assert_eq!(ran.trace.losses("began_before"), 1);
 }
 
-/// A1: a ring overwrites begins of guards that are open, and of those that replaced them.
+/// A1: a ring counts each guard once, and ends each, although it overwrites begins of open guards.
 #[test]
 fn a_ring_of_guards_accounts_for_each_and_ends_each() {
     let bench = Bench::alone();

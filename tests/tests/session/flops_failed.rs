@@ -1,5 +1,5 @@
-//! FLOPs that an attribute computes: right, or counted as failed; never a panic that the program
-//! would not have without the profiler.
+//! FLOPs that an attribute computes are right or counted as failed; they never cause a panic that
+//! the program would not have without the profiler.
 
 use profiler_runtime::profiled_op;
 use profiler_tests::{Bench, Trace};
@@ -44,7 +44,7 @@ fn of_a_library(x: u64) -> u64 {
     x
 }
 
-/// FLOPs of every call of this name, as far as they are known.
+/// Returns the FLOPs of every call of this name, as far as they are known.
 fn flops(trace: &Trace, name: &str) -> Vec<Option<u64>> {
     trace.named(name).iter().map(|slice| slice.args["flops"].as_u64()).collect()
 }

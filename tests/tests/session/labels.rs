@@ -8,7 +8,7 @@ use profiler_tests::{Bench, Trace, timing};
 #[inline(never)]
 fn leaf() {}
 
-/// G16: an id of megabytes, chosen by a client, pushes nothing out of a ring.
+/// G16: an id of megabytes that a client chose pushes nothing out of a ring.
 #[test]
 fn a_long_request_id_empties_no_ring() {
     let bench = Bench::alone();
@@ -28,7 +28,7 @@ fn a_long_request_id_empties_no_ring() {
     assert_eq!(ids, ["x".repeat(253) + "…", "漢".repeat(84) + "…"]);
 }
 
-/// G16: a session's trace keeps its name, whatever the id in it.
+/// G16: a trace whose name contains a long id has a valid name, in which the id is cut.
 #[test]
 fn a_long_request_id_in_a_file_name_is_cut() {
     let bench = Bench::alone();
@@ -45,7 +45,7 @@ fn a_long_request_id_in_a_file_name_is_cut() {
     assert!(start_profile_with(long).unwrap_err().to_string().contains("trace_file: has 105 bytes, more than 96"));
 }
 
-/// G16: names are cut as ids are.
+/// G16: long names are cut, as ids are.
 #[test]
 fn long_names_of_stages_and_threads_are_cut() {
     let bench = Bench::alone();
@@ -59,7 +59,7 @@ fn long_names_of_stages_and_threads_are_cut() {
     assert!(text.contains(&("t".repeat(253) + "…")) && !text.contains(&"t".repeat(254)));
 }
 
-/// G15: a name commands neither a terminal nor a log.
+/// G15: escape codes in a name affect neither a terminal nor a log.
 #[test]
 fn names_with_escape_codes_are_shown_without_their_effect() {
     let bench = Bench::alone();

@@ -1,5 +1,5 @@
-//! The loss ledger: threads count their own ranges, and every one of them is in the trace or in a
-//! loss counter.
+//! Loss ledger: threads count their own ranges, and every one of them is in the trace or in a loss
+//! counter.
 
 use std::cell::Cell;
 use std::sync::Barrier;
@@ -91,7 +91,7 @@ fn threads_blocked_at_stop_show_each_open_range_once() {
     }
 }
 
-/// Records while the thread's own storage is taken down.
+/// Value that records a range while the thread's thread-locals are dropped.
 struct Late;
 
 impl Drop for Late {

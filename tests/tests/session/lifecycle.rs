@@ -1,4 +1,4 @@
-//! Sessions: start, stop, and whatever happens to the program in between.
+//! Start and stop of sessions, and events of the program in between.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,10 +42,10 @@ fn two_hundred_sessions_leave_a_trace_each_and_no_memory() {
         for _ in 0..=session {
             let _range = stage!("counted");
         }
-        // A thread of its own each time: its stream has to go with it.
+        // Ends a new thread each time, whose stream has to be freed with it.
         thread::spawn(|| drop(stage!("elsewhere"))).join().unwrap();
         sessions.push(stop_profile().unwrap());
-        // A few exports at a time: waiting for each would be waiting for the disk.
+        // Keeps a few exports in flight: waiting for each would mean waiting for the disk.
         sessions[session.saturating_sub(8)].wait().unwrap();
         if session == 50 {
             early = resident_bytes();
@@ -64,7 +64,7 @@ fn two_hundred_sessions_leave_a_trace_each_and_no_memory() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// 0 where the system does not tell.
+/// Returns the bytes of resident memory, 0 if the system does not tell.
 fn resident_bytes() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).map_or(0, |pages| pages.parse::<usize>().unwrap() * 4096)
@@ -162,7 +162,7 @@ fn a_panic_closes_the_stages_that_it_unwinds() {
     assert_eq!(trace.losses("unfinished"), 0);
 }
 
-/// Ten threads record a known number of ranges each; returns the trace and that number.
+/// Records `each` ranges on each of ten threads. Returns the trace and the number of all ranges.
 fn ten_threads(bench: &Bench, config: ProfilerConfig, each: usize) -> (Trace, usize) {
     let trace = bench.record(config, || {
         let threads: Vec<_> = (0..10)

@@ -1,5 +1,5 @@
-//! Requests of an async server: each has its own stages, however many run at once and wherever they
-//! are polled.
+//! Requests of an async server: each has its own stages, however many run concurrently, on any
+//! thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ async fn handle(chunks: u64, together: Arc<Barrier>) {
     yield_now().await;
 }
 
-/// Calls by path of stage, of each request.
+/// Returns the calls of each request, by path of stage.
 fn calls(timing: &Value) -> BTreeMap<String, Vec<(String, u64)>> {
     let requests = timing["requests"]["kept"].as_array().unwrap().iter();
     let stages = |request: &Value| {
@@ -57,7 +57,7 @@ fn runtime(threads: usize) -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build().unwrap()
 }
 
-/// Timing report and trace of one session around `work`.
+/// Records a session around `work`, and returns its timing report and trace.
 fn record(config: ProfilerConfig, work: impl FnOnce()) -> (Value, Trace) {
     start_profile_with(config).unwrap();
     work();
@@ -203,7 +203,7 @@ async fn hand_over() {
     let inside = tokio::task::spawn_blocking(move || {
         request.run(|| {
             blocking();
-            // The thread that works for a request may hand it on.
+            // A thread that works for a request may hand it on.
             let request = profiler_runtime::current_request();
             std::thread::spawn(move || request.run(encode)).join().unwrap();
         });
@@ -243,8 +243,7 @@ fn a_request_goes_on_in_spawn_blocking() {
     }
 }
 
-/// A handle of a session that is over, and one that was taken outside of any request, only run
-/// their work.
+/// A handle from an earlier session, or from outside of any request, only runs its work.
 #[test]
 fn a_request_of_another_session_is_not_gone_on_with() {
     let bench = Bench::alone();

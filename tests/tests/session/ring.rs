@@ -1,4 +1,4 @@
-//! The flight recorder: the newest stays, everything is counted, and dumps are written while
+//! Flight recorder: the newest ranges stay, everything is counted, and dumps are written while
 //! recording goes on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,8 +19,8 @@ fn iteration(index: u64, leaves: u64) {
     (0..leaves).for_each(|_| leaf());
 }
 
-/// Waits until it holds.
-fn until(holds: impl Fn() -> bool) {
+/// Waits until the condition holds.
+fn wait_until(holds: impl Fn() -> bool) {
     let begin = Instant::now();
     while !holds() {
         assert!(begin.elapsed() < Duration::from_secs(60), "it has not come true");
@@ -28,14 +28,14 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-/// Waits for it, and reads its trace.
+/// Waits for the export, and reads its trace.
 fn trace(stopped: &ExportHandle) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())
 }
 
-/// Shown, overwritten, and lost for want of room.
+/// Returns the numbers of ranges that are shown, overwritten, and lost for want of room.
 fn accounts(trace: &Trace, names: &[&str]) -> [u64; 3] {
     let shown = names.iter().map(|name| trace.count(name) as u64).sum();
     [shown, trace.losses("overwritten"), trace.losses("missing")]
@@ -81,7 +81,7 @@ fn threads_that_come_and_go_share_one_ring_exactly() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..40 {
-                    // One that ends: its stream has to go with its last range.
+                    // Ends a thread: its stream has to be freed with its last range.
                     thread::spawn(|| (0..700).for_each(|_| leaf())).join().unwrap();
                     (0..500).for_each(|_| leaf());
                     made.fetch_add(1_200, Ordering::Relaxed);
@@ -146,7 +146,7 @@ fn dumps_are_written_while_four_threads_record_on() {
                 });
             }
             for number in 1..=2 {
-                until(|| made.load(Ordering::Relaxed) >= number * 1_000);
+                wait_until(|| made.load(Ordering::Relaxed) >= number * 1_000);
                 let dump = dump_profile().unwrap();
                 assert!(dump.folder().unwrap().starts_with(bench.path()));
                 dumps.push(trace(&dump));
@@ -192,8 +192,8 @@ fn slow_iterations_are_dumped_up_to_a_limit_and_counted() {
     for number in 1..=3 {
         work(1);
         work(1_100);
-        // One dump at a time.
-        until(|| number > 2 || is_dumped(number));
+        // Only one dump may be under way.
+        wait_until(|| number > 2 || is_dumped(number));
     }
     work(1);
     let session = stop_profile().unwrap();

@@ -1,4 +1,4 @@
-//! Iterations that a session records, seen from outside: the indices of the steps in its trace.
+//! Iterations that a session records, according to the indices of the steps in its trace.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -165,7 +165,7 @@ fn steps_of_several_threads_are_each_counted_once() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// Runs a stage a millisecond until `enough`.
+/// Runs stages of one millisecond until `enough`.
 fn busy_until(enough: impl Fn() -> bool) {
     let start = Instant::now();
     while !enough() {

@@ -1,4 +1,4 @@
-//! `stages`: only what the patterns name, and what runs inside it.
+//! `stages`: a session records only ranges that the patterns name, and ranges inside them.
 
 use std::pin::pin;
 
@@ -85,7 +85,7 @@ async fn other() {
     drop(op!("foreign"));
 }
 
-/// A17: what a future holds over `.await` is around nothing of the thread's other tasks.
+/// A17: a guard that a future holds over `.await` is not around the thread's other tasks.
 #[test]
 fn a_guard_over_an_await_selects_its_own_future_alone() {
     let bench = Bench::alone();
@@ -100,7 +100,7 @@ fn a_guard_over_an_await_selects_its_own_future_alone() {
     }
 }
 
-/// A17: a cancelled future takes nothing from the stage in which it is dropped.
+/// A17: a cancelled future does not change the selection of the stage in which it is dropped.
 #[test]
 fn a_cancelled_future_leaves_what_is_selected_around_it() {
     let bench = Bench::alone();
@@ -114,7 +114,7 @@ fn a_cancelled_future_leaves_what_is_selected_around_it() {
     assert_eq!((trace.count("fetch"), trace.count("inner")), (2, 1), "a life and its poll");
 }
 
-/// A17: what one session has selected is no part of the next one's selection.
+/// A17: a guard that one session selected selects nothing in the next session.
 #[test]
 fn a_guard_of_an_earlier_selection_selects_nothing() {
     let bench = Bench::alone();

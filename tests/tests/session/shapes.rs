@@ -1,4 +1,4 @@
-//! Dims that are taken for a tensor: how to record a tensor's shape by its dims, and who is warned.
+//! Shapes of tensors: how dims give them, and the warning about dims that were taken for a tensor.
 
 use std::fs;
 
@@ -37,7 +37,7 @@ fn shape_of(trace: &Trace, name: &str) -> (Value, Value) {
     (args["Input Dims"].clone(), args["Input type"].clone())
 }
 
-/// A7: a tensor's dims and type, whatever the tensor is.
+/// A7: dims and a type give the shape of any tensor.
 #[test]
 fn dims_give_the_shape_of_any_tensor() {
     let bench = Bench::alone();
@@ -50,7 +50,7 @@ fn dims_give_the_shape_of_any_tensor() {
     assert_eq!(trace.warnings(), [""; 0]);
 }
 
-/// A7: one warning for each place, in trace, manifest and summary; none for token ids.
+/// A7: trace, manifest and summary have one warning per call site, and none about token ids.
 #[test]
 fn a_list_of_usize_is_a_warning_with_its_place() {
     let bench = Bench::alone();

@@ -1,5 +1,5 @@
-//! The timing report and the summary: every request counts, every stage is there, and what is left
-//! out is said.
+//! Timing report and summary: every request counts, every stage is listed, and omissions are
+//! stated.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use profiler_runtime::{ProfilerConfig, profiled_stage, request, stage, start_pro
 use profiler_tests::{Bench, manifest, stage_paths, timing};
 use serde_json::{Value, json};
 
-/// The folder of one session around `work`.
+/// Records a session around `work`, and returns its folder.
 fn record(config: ProfilerConfig, work: impl FnOnce()) -> PathBuf {
     start_profile_with(config).unwrap();
     work();
@@ -34,7 +34,7 @@ fn summary(folder: &std::path::Path) -> String {
     fs::read_to_string(folder.join("summary_rank0.md")).unwrap()
 }
 
-/// A4: the slowest of 25,000 requests comes last, and is in the statistics.
+/// A4: the statistics include the slowest of 25,000 requests, which comes last.
 #[test]
 fn statistics_are_of_all_requests() {
     let bench = Bench::alone();
@@ -72,7 +72,7 @@ fn statistics_are_of_all_requests() {
     assert!(row.contains(&format!(" {:.3} |", max as f64 / 1e6)), "{row}");
 }
 
-/// A11: what ran around the only request is in the table, as a share of the session.
+/// A11: the table shows stages around the only request, as shares of the session.
 #[test]
 fn the_table_shows_what_ran_outside_the_request() {
     let bench = Bench::alone();
@@ -102,8 +102,7 @@ async fn fetch() {
     tokio::task::yield_now().await;
 }
 
-/// Lives that overlap are longer than the session: the table says so, and shows what they worked
-/// beside.
+/// Overlapping lives add up to more than the session: the table says so, and shows their busy time.
 #[test]
 fn the_table_shows_busy_time_beside_concurrent_lives() {
     let bench = Bench::alone();
@@ -139,7 +138,7 @@ fn the_printed_table_shows_busy_time_too() {
     assert!(text.contains("\n(unaccounted) "), "{text}");
 }
 
-/// The iterations that took longest are named, by the user's index where there is one.
+/// The summary names the slowest iterations, by the user's index where there is one.
 #[test]
 fn the_summary_names_the_slowest_iterations() {
     let bench = Bench::alone();
@@ -167,7 +166,7 @@ fn the_summary_names_the_slowest_iterations() {
     assert!(plain.contains(" #1: ") && plain.matches(": ").count() == 3, "{summary}");
 }
 
-/// A17: a selection is said, and its gaps are not called unaccounted alone.
+/// A17: the report names the selection where it leaves gaps, which are not only called unaccounted.
 #[test]
 fn a_selection_is_named_where_it_leaves_gaps() {
     let bench = Bench::alone();
@@ -184,7 +183,7 @@ fn a_selection_is_named_where_it_leaves_gaps() {
     assert!(summary.contains("| (not selected or unaccounted) |"), "{summary}");
 }
 
-/// C1: recursion costs a record a level up to a limit, and a count from there on.
+/// C1: recursion takes one record per level up to a limit, and only a counter beyond.
 #[test]
 fn deep_recursion_takes_little_room_in_the_report() {
     let bench = Bench::alone();
@@ -217,7 +216,7 @@ fn leaked_guards_take_little_room_in_the_report() {
     assert_eq!(ns(&timing(&folder)["losses"], "unfinished"), 3000);
 }
 
-/// A15: the number of iterations is the same wherever it is told.
+/// A15: all artifacts tell the same number of iterations.
 #[test]
 fn iterations_are_one_number() {
     let bench = Bench::alone();
@@ -233,7 +232,7 @@ fn iterations_are_one_number() {
     assert_eq!((progress.recorded_iterations, stopped.recorded_iterations(), told), (60, 60, [60, 60]));
 }
 
-/// A16: threads are listed under the names that they have.
+/// A16: threads are listed under their names.
 #[test]
 fn threads_are_listed_by_name() {
     let bench = Bench::alone();
@@ -247,7 +246,7 @@ fn threads_are_listed_by_name() {
     assert_eq!(ns(worker, "ranges"), 1);
 }
 
-/// More calls than are kept one by one have quantiles too.
+/// Quantiles include all calls, even if there are more than the report keeps.
 #[test]
 fn a_stage_has_the_quantiles_of_all_its_calls() {
     let bench = Bench::alone();

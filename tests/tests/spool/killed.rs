@@ -1,5 +1,5 @@
-//! Recordings in a file: what a process had stored when it was killed, crashed or aborted becomes
-//! artifacts.
+//! Recordings in a file: the ranges that a process had stored when it was killed, crashed or
+//! aborted become artifacts.
 
 #![allow(clippy::print_stdout)]
 
@@ -25,7 +25,7 @@ fn iteration() {
     leaf();
 }
 
-/// Nothing is written when the process ends: what there is, the spool has.
+/// Returns a configuration with which only the spool is left when the process ends.
 fn spool_alone(bench: &Bench) -> serde_json::Value {
     let mut config = with_spool(bench);
     for hook in ["write_on_exit", "write_on_signal", "write_on_crash"] {
@@ -34,17 +34,17 @@ fn spool_alone(bench: &Bench) -> serde_json::Value {
     config
 }
 
-/// More than a chunk holds, and few enough to be written while a crash waits.
+/// Number of calls: more than a chunk holds, and few enough to be written while a crash waits.
 const LEAVES: usize = 2_500;
 
-/// Records on three threads, and ends as it is told to.
+/// Records on three threads, and ends as `ENDING` says.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn dies() {
     if !in_child() {
         return;
     }
-    // This thread is in the middle of a chunk in memory, which would die with the process.
+    // Leaves this thread in the middle of a chunk in memory, which would die with the process.
     start_profile_with(ProfilerConfig::cuda()).unwrap();
     leaf();
     stop_profile().unwrap().wait().unwrap();
@@ -64,7 +64,7 @@ fn dies() {
         "exit" => std::process::exit(0),
         "abort" => std::process::abort(),
         "panic" => cannot_unwind(),
-        // SAFETY: it is not: nothing lies there, which ends the process.
+        // SAFETY: unsound on purpose: nothing is mapped there, and the fault ends the process.
         "fault" => unsafe { std::ptr::without_provenance_mut::<u64>(64).write_volatile(1) },
         signal => {
             let kill = format!("kill -s {signal} {}", std::process::id());
@@ -108,10 +108,10 @@ fn what_a_dying_process_writes_leaves_nothing_to_recover() {
     }
 }
 
-/// More ranges than the ring holds.
+/// Number of ranges that is more than the ring holds.
 const ENOUGH: u64 = 100_000;
 
-/// Counts its ranges in files beside, until it is killed.
+/// Records ranges and counts them in files, until it is killed.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn counts() {
@@ -169,7 +169,7 @@ fn a_killed_process_loses_at_most_the_range_in_flight() {
 fn an_ended_session_has_no_spool_and_a_living_one_keeps_it() {
     let bench = Bench::alone();
     let count = 50_000;
-    // Threads are in the middle of chunks of an earlier session.
+    // Leaves threads in the middle of chunks of an earlier session.
     bench.record(bench.config(), || drop(stage!("earlier")));
     start_profile_with(bench.config().spool(true)).unwrap();
     (0..count).for_each(|_| leaf());
@@ -231,7 +231,7 @@ fn an_empty_folder_recovers_nothing_and_a_missing_one_fails() {
     assert!(recover(bench.path().join("missing")).is_err());
 }
 
-/// G2: who recovers waits for nobody: a pipe in the place of the entries is no spool.
+/// G2: recovery refuses a pipe in place of the entries, and does not wait for it.
 #[test]
 fn a_pipe_in_the_place_of_a_spool_is_refused() {
     let bench = Bench::of_children();

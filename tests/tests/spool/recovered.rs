@@ -1,5 +1,5 @@
-//! A recovered session shows what one that ended well would: names in call stacks, and a ring's
-//! last iterations.
+//! Recovered sessions show the same as sessions that ended normally: names in call stacks, and a
+//! ring's last iterations.
 
 use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
@@ -42,14 +42,14 @@ fn block() {
     outer();
 }
 
-/// Goes through the C library.
+/// Calls `leaf` through the C library.
 fn sort() {
     extern "C" fn compare(_one: *const c_void, _other: *const c_void) -> c_int {
         leaf(200);
         0
     }
     let mut numbers = [2_u32, 1];
-    // SAFETY: two numbers of four bytes.
+    // SAFETY: the array has two numbers of four bytes.
     unsafe { libc::qsort(numbers.as_mut_ptr().cast(), 2, 4, Some(compare)) };
 }
 
@@ -86,11 +86,11 @@ fn program() -> PathBuf {
 }
 
 fn die() {
-    // SAFETY: ends this process, as it is to be shown.
+    // SAFETY: the call only ends this process.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }
 
-/// Does some work in a session, which it ends well or not.
+/// Does some work in a session, and stops it or dies.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn works() {
@@ -156,7 +156,7 @@ fn loads(folder: &Path) {
     }
 }
 
-/// Every call stack in the trace, after the name of its range.
+/// Returns every call stack in the trace, after the name of its range.
 fn call_stacks(trace: &Trace) -> Vec<(&'static str, String)> {
     let of = |name: &'static str| {
         let text = |args: &Value| args["Call stack"].as_str().expect("a call stack").to_owned();
@@ -167,7 +167,7 @@ fn call_stacks(trace: &Trace) -> Vec<(&'static str, String)> {
     all
 }
 
-/// The stacks of the folded file, without their times.
+/// Returns the stacks of the folded file, without their times.
 fn folded(base: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(only_folder(base).join("stacks_cpu_rank0.txt")).unwrap();
     text.lines().map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).filter(|line| line.ends_with("leaf")).collect()
@@ -234,7 +234,7 @@ fn a_recovered_ring_shows_its_last_iterations_by_number() {
     assert_eq!((trace.count("leaf"), trace.losses("overwritten")), (15, 7 * 6));
 }
 
-/// A1: steps of guards that replace each other are iterations after the death of the process too.
+/// A1: steps of guards that replace each other are iterations in a recovered session, too.
 #[test]
 fn a_recovered_ring_of_guards_shows_the_last_ones() {
     let bench = Bench::of_children();
@@ -244,7 +244,7 @@ fn a_recovered_ring_of_guards_shows_the_last_ones() {
     assert!(trace.steps().iter().all(|step| step.end - step.begin > 99.0));
 }
 
-/// A1: of a guard whose begin was overwritten, what is left is its own end.
+/// A1: a guard whose begin was overwritten keeps its own end.
 #[test]
 fn guards_of_a_recovered_ring_end_by_identity() {
     let bench = Bench::of_children();
@@ -273,7 +273,7 @@ fn iterations_of_an_overwritten_ring_keep_their_numbers() {
     let trace = recovered(bench.path());
     let numbers = trace.step_numbers();
     assert!(numbers.len() < 70 && numbers.last() == Some(&99), "{numbers:?}");
-    // The first one's index may have been overwritten with its begin.
+    // The index of the first step may have been overwritten with its begin.
     let steps = trace.steps();
     let known = steps.iter().zip(&numbers).filter_map(|(step, number)| Some((step.args["index"].as_u64()?, number)));
     assert!(known.clone().count() + 1 >= numbers.len());

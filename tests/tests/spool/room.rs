@@ -1,4 +1,5 @@
-//! A spool keeps to the room that it has: on the disk, in its size, and beside a forked child.
+//! Limits of a spool: the room on the disk, its configured size, and a forked child, which writes
+//! nothing.
 
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,7 @@ use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 #[inline(never)]
 fn leaf() {}
 
-/// Records more than there is room for.
+/// Records more ranges than there is room for.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn fills() {
@@ -28,8 +29,8 @@ fn a_disk_without_room_costs_only_counted_ranges() {
     let mut config = with_spool(&bench);
     config["torch_profiler_use_gzip"] = true.into();
     let child = child_of("fills");
-    // A limit on the size of files, in blocks of 512 bytes: without care it is a signal that ends
-    // the process.
+    // Limits files to 8192 blocks of 512 bytes. A write beyond that raises a signal, which would
+    // end the process.
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 8192; exec \"$0\" \"$@\""]).arg(child.get_program()).args(child.get_args());
     for (name, value) in child.get_envs() {
@@ -57,7 +58,7 @@ fn a_spool_has_a_size_that_it_keeps() {
     assert!((31 * 2048..=32 * 2048).contains(&shown), "2 MiB are 31 chunks, {shown} ranges are shown");
 }
 
-/// Forks while it records: the child shares the file.
+/// Forks while it records, so that the child shares the file.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn forks() {
@@ -66,14 +67,14 @@ fn forks() {
     }
     start_profile_with(config()).unwrap();
     (0..100).for_each(|_| leaf());
-    // SAFETY: the child records nothing, as is to be shown, and ends without running anything else.
+    // SAFETY: the child only tries to record, and exits.
     let child = unsafe { libc::fork() };
     if child == 0 {
         (0..10_000).for_each(|_| drop(stage!("of the child")));
-        // SAFETY: ends this process at once.
+        // SAFETY: the call only ends this process.
         unsafe { libc::_exit(0) };
     }
-    // SAFETY: waits for our own child.
+    // SAFETY: the child is this process's own.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     (0..100).for_each(|_| leaf());
     stop_profile().unwrap().wait().unwrap();

@@ -1,5 +1,5 @@
-//! Signals after every instruction or as fast as they come, an annotated allocator, and a limit of
-//! time for all of it.
+//! Signals after every instruction or as fast as possible, an annotated allocator, and a limit of
+//! time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use profiler_runtime::profiled_op;
 use profiler_tests::child_of;
 
-/// Runs the `#[ignore]`d test as a program of its own: it ends, and well.
+/// Runs the `#[ignore]`d test as a separate program, and asserts that it succeeds in time.
 pub(super) fn ends(program: &str) {
     let mut child = child_of(program).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(100);
@@ -56,11 +56,11 @@ pub(super) fn trapped(work: impl FnOnce()) {
     work();
 }
 
-/// Sends a signal to a thread again and again.
+/// Thread that sends a signal to another thread again and again.
 pub(super) struct Storm(Arc<AtomicBool>, Option<JoinHandle<()>>);
 
 impl Storm {
-    /// Until it is dropped.
+    /// Starts to send the signal, until the storm is dropped.
     pub(super) fn on(thread: libc::pthread_t, signal: i32) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);

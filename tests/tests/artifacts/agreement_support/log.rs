@@ -1,4 +1,4 @@
-//! Log of a thread, in its own order: the truth about when each range began and ended.
+//! Log of a thread: the true order in which its ranges begin and end.
 
 use profiler_runtime::site::Kind;
 
@@ -7,9 +7,9 @@ use profiler_runtime::site::Kind;
 pub(crate) enum Event {
     Begin(usize),
     End(usize),
-    /// A future is over, and whether it was ready.
+    /// End of a future; true if it was ready.
     TaskEnd(usize, bool),
-    /// Everything waits; see [`Program::boundaries`](super::program::Program).
+    /// Pause of all threads; see [`Program::boundaries`](super::program::Program).
     Boundary,
 }
 
@@ -18,13 +18,13 @@ pub(crate) enum Event {
 pub(crate) struct Told {
     pub(crate) kind: Kind,
     pub(crate) name: &'static str,
-    /// A step's index or a request's id, which distinguishes it from others of its name.
+    /// Index of a step or id of a request, which distinguishes ranges of one name.
     pub(crate) id: Option<u64>,
-    /// The future, if this is a poll.
+    /// Number of the future, if this is a poll.
     pub(crate) task: Option<usize>,
 }
 
-/// The log of a thread: ranges and futures are numbered as they begin.
+/// Log of a thread. Ranges and futures have numbers in the order in which they begin.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     pub(crate) ranges: Vec<Told>,
@@ -33,7 +33,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The number of the range that begins now.
+    /// Logs the begin of a range, and returns its number.
     pub(crate) fn begin(&mut self, told: Told) -> usize {
         self.ranges.push(told);
         let range = self.ranges.len() - 1;
@@ -41,7 +41,7 @@ impl Log {
         range
     }
 
-    /// The number of a future that is made now.
+    /// Adds a future, and returns its number.
     pub(crate) fn task(&mut self, told: Told) -> usize {
         self.tasks.push(told);
         self.tasks.len() - 1

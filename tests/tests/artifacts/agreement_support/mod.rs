@@ -1,9 +1,9 @@
-//! Random programs, what is right about them, and what the artifacts of their sessions say.
+//! Random programs, and checks of the artifacts of their sessions.
 //!
-//! [`program`] makes them up, [`run`] and [`player`] play them with real guards and keep a [`log`],
-//! [`story`] tells from it what a session has to show, [`trace`] finds each of those ranges in the
-//! trace, and [`oracle`] computes all else from when these began and ended. The other files read an
-//! artifact each and compare it with that.
+//! [`program`] generates programs, [`run`] and [`player`] play them with real guards and keep a
+//! [`log`], [`story`] derives from the log the ranges that a session must show, [`trace`] finds
+//! each of these in the trace, and [`oracle`] computes everything else from their begins and ends.
+//! Each of the other files reads one artifact and compares it with the oracle.
 
 mod log;
 mod operators;
@@ -25,10 +25,10 @@ use profiler_runtime::artifacts::Manifest;
 use run::{Played, Session};
 use story::Story;
 
-/// Agreement, or in words what does not agree with what.
+/// Result of a comparison; the error describes the difference.
 pub(crate) type Verdict = Result<(), String>;
 
-/// Compares what an artifact says with what is right.
+/// Compares a value from an artifact with the right one.
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, seen: &T, right: &T) -> Verdict {
     if seen == right { Ok(()) } else { Err(format!("{what}\n  seen:  {seen:?}\n  right: {right:?}")) }
 }
@@ -62,7 +62,7 @@ pub(crate) fn agree(played: &Played) -> Verdict {
     Ok(())
 }
 
-/// The same for one session, of which this is to be shown.
+/// Checks that the artifacts of one session agree with its story.
 pub(crate) fn agree_on(mut story: Story, manifest: &Manifest, folder: &Path) -> Verdict {
     same("errors", &manifest.errors, &Vec::new())?;
     let window = trace::compare(&mut story, folder)?;

@@ -1,4 +1,4 @@
-//! Operator tables: the library's own, the text, the workbook, and the folded stacks.
+//! Operator tables: the key averages, the text, the workbook, and the folded stacks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +12,8 @@ use super::oracle::{self, Row, RowKey};
 use super::story::{Span, Story};
 use super::{Verdict, near, off, same};
 
-/// Rows by what a table tells of them: name, whether it is a future's, and whether it is an op
-/// where that is told.
+/// Rows of a table: name, true for a future's row, true for an op (none if the table does not
+/// tell), and sums.
 type Rows = Vec<(String, bool, Option<bool>, Row)>;
 
 pub(super) fn compare(story: &Story, manifest: &Manifest) -> Verdict {
@@ -41,7 +41,7 @@ fn compare_rows(what: &str, mut seen: Rows, right: &BTreeMap<RowKey, Row>) -> Ve
         (name.clone(), *is_async, tells_kind.then_some(*kind == Kind::Op), row.clone())
     });
     let mut right: Rows = right.collect();
-    // Rows that the table does not tell apart, as a stage and a request of one name, in any order.
+    // Orders rows that the table does not distinguish, like a stage and a request of one name.
     let order = |row: &(String, bool, Option<bool>, Row)| (row.0.clone(), row.1, row.2, row.3.total, row.3.own);
     seen.sort_by_key(order);
     right.sort_by_key(order);
@@ -67,7 +67,7 @@ fn workbook(manifest: &Manifest) -> Result<Rows, String> {
     Ok(rows.collect())
 }
 
-/// The text has three digits behind the point of the unit that fits.
+/// Compares the text table, which shows three decimals of the unit that fits.
 fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
     let mut left: Vec<(&RowKey, &Row)> = right.iter().collect();
     let body = table.split_inclusive('\n').skip(3).take_while(|line| !line.starts_with("---"));
@@ -79,7 +79,7 @@ fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
             let times = near(own, row.own) && near(total, row.total);
             (key.1.as_str(), key.2) == (name, is_async) && times && row.count.to_string() == count
         };
-        // Of two that round to the same digits the nearer one.
+        // Takes the nearer of two rows that round to the same digits.
         let nearest = |(_, one): &(usize, &(&RowKey, &Row)), (_, other): &(usize, &(&RowKey, &Row))| {
             off(total, one.1.total).total_cmp(&off(total, other.1.total))
         };
@@ -90,8 +90,8 @@ fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
     same("rows that the text has not", &left, &Vec::new())
 }
 
-/// A line has whole microseconds of one stack: together at most a microsecond per range less than
-/// there were.
+/// Compares the folded stacks. A line has whole microseconds of one stack, so that the sum may be
+/// too small by one microsecond per range.
 fn compare_folded(spans: &[Span], manifest: &Manifest, right: &BTreeMap<RowKey, Row>) -> Verdict {
     let Some(artifact) = manifest.artifact(ArtifactKind::StacksCpu) else { return Ok(()) };
     let text = fs::read_to_string(&artifact.path).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! The oracle: parents, self times and sums, computed only from the begin and end of each span and
-//! from the spans that were visible around it. Uses no code of the profiler.
+//! Oracle: parents, self times and sums, computed only from the begin and end of each span and from
+//! the spans that were visible around it. Uses no code of the profiler.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,10 +7,10 @@ use profiler_runtime::site::Kind;
 
 use super::story::{Span, What};
 
-/// Names from the outermost stage to one inside it.
+/// Kinds and names of a stage and of the stages around it, outermost first.
 pub(crate) type Path = Vec<(Kind, &'static str)>;
 
-/// The calls of a stage at one place. Nanoseconds.
+/// Statistics of a stage at one path. Times are in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) calls: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Node {
     pub(crate) polls: u64,
 }
 
-/// One row of an operator table. Nanoseconds.
+/// One row of an operator table. Times are in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) count: u64,
@@ -30,18 +30,18 @@ pub(crate) struct Row {
     pub(crate) own: u64,
 }
 
-/// Key of a row of the operator table: kind, name, and whether the row is a future's.
+/// Key of a row of the operator table: kind, name, and true for a future's row.
 pub(crate) type RowKey = (Kind, String, bool);
 
-/// The innermost of the wanted spans that is open when this one begins *and* when it ends; of a
-/// future's life, which may go on elsewhere, when its first poll does.
+/// Returns the innermost of the wanted spans that is open when this one begins *and* when it ends.
+/// The life of a future may go on elsewhere, so that its first poll counts in place of it.
 pub(crate) fn parent(spans: &[Span], span: usize, wanted: impl Fn(&Span) -> bool) -> Option<usize> {
     let Span { around, .. } = &spans[span];
     let ended = spans[span + usize::from(spans[span].is_life())].ended;
     around.iter().rev().copied().find(|&outer| wanted(&spans[outer]) && spans[outer].ended >= ended)
 }
 
-/// Time that at least one of them covers.
+/// Returns the time that at least one of the intervals covers.
 pub(crate) fn union(mut intervals: Vec<(u64, u64)>) -> u64 {
     intervals.sort_unstable();
     let (mut covered, mut until) = (0, 0);
@@ -52,7 +52,7 @@ pub(crate) fn union(mut intervals: Vec<(u64, u64)>) -> u64 {
     covered
 }
 
-/// The time of each that none of those directly inside it covers.
+/// Returns the time of each span that none of its direct children covers.
 fn own(spans: &[Span], parent: impl Fn(usize) -> Option<usize>) -> Vec<u64> {
     let mut inside: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
     for (at, span) in spans.iter().enumerate() {
@@ -65,17 +65,18 @@ fn own(spans: &[Span], parent: impl Fn(usize) -> Option<usize>) -> Vec<u64> {
     spans.iter().enumerate().map(|(at, span)| span.duration().saturating_sub(covered(at))).collect()
 }
 
-/// Stages and steps: functions and guards, and futures with their lives.
+/// Returns whether a span is a stage or a step: a function, a guard, or the life of a future.
 pub(crate) fn is_stage(span: &Span) -> bool {
     matches!(span.told.kind, Kind::Stage | Kind::Step) && !matches!(span.what, What::Poll(_))
 }
 
-/// The same for requests.
+/// Returns whether a span is a request: a guard, or the life of a future.
 pub(crate) fn is_request(span: &Span) -> bool {
     span.told.kind == Kind::Request && !matches!(span.what, What::Poll(_))
 }
 
-/// The stages of the session or of a request, by place, and the time in none.
+/// Returns the stages of the session or of a request by path, and the time that none of them
+/// covers.
 pub(crate) fn stages(spans: &[Span], request: Option<usize>, window: (u64, u64)) -> (BTreeMap<Path, Node>, u64) {
     let own = own(spans, |at| parent(spans, at, is_stage).filter(|_| is_stage(&spans[at])));
     let is_in = |at: usize| is_stage(&spans[at]) && (request.is_none() || parent(spans, at, is_request) == request);
@@ -92,7 +93,7 @@ pub(crate) fn stages(spans: &[Span], request: Option<usize>, window: (u64, u64))
     (nodes, window.1 - window.0 - union(all))
 }
 
-/// The stages around one, outermost first, and it.
+/// Returns the path of a stage: the stages around it, outermost first, and the stage itself.
 fn path(spans: &[Span], at: usize) -> Path {
     let outer = std::iter::successors(Some(at), |&at| parent(spans, at, is_stage));
     let mut path: Path = outer.map(|at| (spans[at].told.kind, spans[at].told.name)).collect();
@@ -100,7 +101,7 @@ fn path(spans: &[Span], at: usize) -> Path {
     path
 }
 
-/// The time in which the threads ran a range, each by itself.
+/// Returns the time in which threads ran any range, summed over the threads.
 pub(crate) fn busy(parts: &[(usize, Span)]) -> u64 {
     let mut threads = BTreeMap::<usize, Vec<(u64, u64)>>::new();
     for (_, part) in parts {
@@ -109,7 +110,8 @@ pub(crate) fn busy(parts: &[(usize, Span)]) -> u64 {
     threads.into_values().map(union).sum()
 }
 
-/// The operator table: a call or a life each, and the time in which threads ran them.
+/// Returns the operator table. It counts calls, and lives of futures, and sums the time in which
+/// threads ran them.
 pub(crate) fn rows(spans: &[Span], parts: &[(usize, Span)]) -> BTreeMap<RowKey, Row> {
     let of = |at: usize| match spans[at].what {
         What::Poll(life) => &spans[life],
@@ -124,8 +126,8 @@ pub(crate) fn rows(spans: &[Span], parts: &[(usize, Span)]) -> BTreeMap<RowKey, 
         rows.entry(key(span)).or_default().count += 1;
     }
     let (whole, parts): (Vec<usize>, Vec<Span>) = parts.iter().cloned().unzip();
-    // A poll is around the parts that are run in it; else one part is around another if its whole
-    // span is.
+    // A poll encloses the parts that run in it. Any other part encloses another if its whole span
+    // does.
     let encloses = |outer: usize, part: usize| match parts[outer].what {
         What::Poll(_) => parts[outer].ended >= parts[part].ended,
         _ => spans[whole[outer]].ended >= spans[whole[part]].ended,

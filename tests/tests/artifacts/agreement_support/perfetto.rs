@@ -1,4 +1,4 @@
-//! The trace in Perfetto's own format shows the slices of the other one.
+//! Trace in Perfetto's own format: it shows the same slices as the JSON trace.
 
 use std::path::Path;
 

@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use profiler_runtime::site::Kind;
 use profiler_runtime::{Range, op, profiled_op, profiled_stage, profiled_step, request, request_scope, stage, step};
+use profiler_tests::tasks::{finish, poll, second_poll};
 
 use super::log::{Event, Log, Told};
 use super::program::{self, Block, Call, Op, SLOTS};
@@ -21,11 +22,11 @@ type Boxed = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) struct Player {
     log: Rc<RefCell<Log>>,
     tasks: Rc<RefCell<[Option<Polled>; SLOTS]>>,
-    /// Distinguishes threads: ids of requests and indices of steps differ.
+    /// Number of the thread, which makes ids of requests and indices of steps unique.
     thread: u64,
 }
 
-/// A range that is open, and its end in the log.
+/// Open range, which logs its end.
 struct Guard {
     range: usize,
     log: Rc<RefCell<Log>>,
@@ -38,7 +39,7 @@ impl Drop for Guard {
     }
 }
 
-/// The guards that a thread or a future holds.
+/// Guards that a thread or a future holds.
 #[derive(Default)]
 pub(crate) struct Held {
     slots: [Option<Guard>; SLOTS],
@@ -54,7 +55,7 @@ impl Player {
         self.log.borrow_mut().events.push(Event::Boundary);
     }
 
-    /// Cancels the futures that are left.
+    /// Cancels the remaining futures.
     pub(crate) fn cancel(&self) {
         (0..SLOTS).for_each(|slot| self.put(slot, None));
     }
@@ -86,8 +87,8 @@ impl Player {
             Op::Poll(slot) => self.poll(*slot),
             Op::Cancel(slot) => self.put(*slot, None),
             Op::Await => {}
-            Op::Run(future, ops) => drive(self.future(*future, ops)),
-            Op::Join(a, one, b, other) => drive(join(self.future(*a, one), self.future(*b, other))),
+            Op::Run(future, ops) => finish(self.future(*future, ops)),
+            Op::Join(a, one, b, other) => finish(join(self.future(*a, one), self.future(*b, other))),
             Op::Work(micros) => work(*micros),
         }
     }
@@ -113,7 +114,7 @@ impl Player {
         Guard { range: range_id, log, _range: range }
     }
 
-    /// A number that no other range of the process has.
+    /// Returns a number that no other range of the process has.
     fn id(&self) -> u64 {
         self.thread * 1_000_000 + (self.log.borrow().ranges.len() + self.log.borrow().tasks.len()) as u64
     }
@@ -128,7 +129,7 @@ impl Player {
         }
     }
 
-    /// The body of an attributed function, whose range is around it.
+    /// Runs the body of an attributed function, inside its range.
     fn body(&self, told: Told, ops: &[Op], held: &mut Held) {
         let _logged = self.guard(told, None);
         self.play(ops, held);
@@ -154,13 +155,13 @@ impl Player {
         Polled { inner: Some(inner), task, was_polled: false, player: self.clone() }
     }
 
-    /// The body of a future.
+    /// Returns the body of a future.
     fn live(self, ops: Vec<Op>) -> Boxed {
         Box::pin(async move {
             let mut held = Held::default();
             for op in &ops {
                 match op {
-                    Op::Await => pending_once().await,
+                    Op::Await => second_poll().await,
                     Op::Run(future, ops) => self.future(*future, ops).await,
                     Op::Join(a, one, b, other) => join(self.future(*a, one), self.future(*b, other)).await,
                     op => self.step(op, &mut held),
@@ -169,10 +170,10 @@ impl Player {
         })
     }
 
-    /// Polls a future unless it is polled already, around this.
+    /// Polls a future, unless this call is part of a poll of the same future.
     fn poll(&self, slot: usize) {
         let Some(mut task) = self.tasks.borrow_mut()[slot].take() else { return };
-        let result = Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()));
+        let result = poll(Pin::new(&mut task));
         if result.is_pending() {
             self.put(slot, Some(task));
         }
@@ -220,7 +221,7 @@ async fn tick(body: Boxed) {
     body.await;
 }
 
-/// A future whose polls and end are logged.
+/// Future whose polls and end are logged.
 struct Polled {
     inner: Option<Boxed>,
     task: usize,
@@ -230,7 +231,7 @@ struct Polled {
 
 impl Polled {
     fn end(&mut self, ready: bool) {
-        // Its guards end with it, and before its life.
+        // The guards of the future end with it, before its life does.
         self.inner = None;
         if std::mem::take(&mut self.was_polled) {
             self.player.log.borrow_mut().events.push(Event::TaskEnd(self.task, ready));
@@ -268,16 +269,6 @@ async fn join(mut one: Polled, mut other: Polled) {
         if both.iter().all(Poll::is_ready) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-}
-
-async fn pending_once() {
-    let mut waited = false;
-    poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-}
-
-fn drive(future: impl Future<Output = ()>) {
-    let mut future = std::pin::pin!(future);
-    while future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
 }
 
 fn work(micros: u64) {

@@ -1,18 +1,17 @@
 //! Random programs: what each thread does with guards, attributed functions and futures, and when
-//! sessions start and stop. The only randomness of the test: a program is played the same way every
-//! time.
+//! sessions start and stop. All randomness is here: a program is played the same way every time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A place where a guard begins. Places share names, within a kind and across kinds.
+/// Site of a guard. Sites share names, within a kind and across kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Block {
     Alpha,
     Beta,
-    /// A stage that is called alpha too, at run time.
+    /// Stage with the name `alpha`, given at run time.
     NamedAlpha,
-    /// An op that is called alpha.
+    /// Op with the name `alpha`.
     OpAlpha,
     Gamma,
     Loop,
@@ -20,7 +19,7 @@ pub(crate) enum Block {
     Request,
 }
 
-/// An attributed function.
+/// Attributed function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Call {
     Alpha,
@@ -29,7 +28,7 @@ pub(crate) enum Call {
     Pass,
 }
 
-/// A future with a life of its own.
+/// Attributed future, whose life is recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Future {
     Stage,
@@ -41,30 +40,30 @@ pub(crate) enum Future {
 /// Next operation of a thread, a function or a future.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// `slot = guard`: the new one begins before the old one ends.
+    /// `slot = guard`: the new guard begins before the old one ends.
     Begin(Block, usize),
     End(usize),
     Swap(usize, usize),
     Forget(usize),
-    /// Into a collection, from its front, and all of it.
+    /// Push to a collection. `Shift` drops its first guard, `Clear` drops all.
     Push(Block),
     Shift,
     Clear,
-    /// A struct of two guards, dropped in the order of its fields, which is that of their begins.
+    /// Struct of two guards, dropped in the order of its fields, in which they also begin.
     Fields(Block, Block),
     Scope(Block, Vec<Op>),
     Call(Call, Vec<Op>),
-    /// A future into a place; what was there is cancelled.
+    /// New future in a slot, which cancels the former one.
     Spawn(usize, Future, Vec<Op>),
     Poll(usize),
     Cancel(usize),
-    /// Pending once; nothing where nothing can wait.
+    /// Wait for a second poll; no operation outside of a future.
     Await,
-    /// `.await` in a future, else driven to its end.
+    /// `.await` in a future; elsewhere, polls until the future is ready.
     Run(Future, Vec<Op>),
-    /// Two futures of one task, polled by turns.
+    /// Two futures of one task, polled in turn.
     Join(Future, Vec<Op>, Future, Vec<Op>),
-    /// Microseconds.
+    /// Busy loop of this many microseconds.
     Work(u64),
 }
 
@@ -90,17 +89,17 @@ pub(crate) enum Ask {
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) ask: Ask,
-    /// The boundary before each phase.
+    /// Boundary before each phase.
     pub(crate) boundaries: Vec<Boundary>,
     /// Operations by thread and phase.
     pub(crate) threads: Vec<Vec<Vec<Op>>>,
-    /// The last session stops while the threads still hold what they hold.
+    /// True if the last session stops while the threads still hold guards and futures.
     pub(crate) stops_early: bool,
 }
 
 pub(crate) const SLOTS: usize = 3;
 
-/// Any program.
+/// Returns the strategy that generates programs.
 pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let ask = prop_oneof![
         4 => Just(Ask::Plain),
@@ -153,7 +152,7 @@ fn ops() -> impl Strategy<Value = Op> {
             1 => (future(), body.clone(), future(), body).prop_map(|(a, one, b, other)| Op::Join(a, one, b, other)),
         ]
     });
-    // Forgotten at the top only: what a future leaks is of no thread and of no task.
+    // Leaks at the top level only: a guard that a future leaks belongs to no thread and no task.
     prop_oneof![
         30 => leaf,
         1 => slot.prop_map(Op::Forget),

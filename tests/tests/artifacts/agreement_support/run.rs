@@ -1,4 +1,5 @@
-//! Runs a program: its threads in step from phase to phase, and the sessions around these.
+//! Runs a program: its threads pass from phase to phase together, and sessions start and stop in
+//! between.
 
 use std::sync::Barrier;
 use std::thread;
@@ -24,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) to: usize,
 }
 
-/// The name of a program's thread.
+/// Returns the name of a program's thread.
 pub(crate) fn thread_name(thread: usize) -> String {
     format!("played {thread}")
 }
@@ -42,8 +43,8 @@ impl Ask {
     }
 }
 
-/// The same program with one session from its begin on, which is spooled; it is stopped where the
-/// program says.
+/// Returns the same program with one session, which is spooled and starts at once. The program
+/// still says when it stops.
 pub(crate) fn spooled(program: Program) -> Program {
     let boundaries = program.boundaries.iter().enumerate();
     let boundaries = boundaries.map(|(at, _)| if at == 0 { Boundary::Start } else { Boundary::Nothing }).collect();
@@ -56,7 +57,7 @@ pub(crate) fn logs(program: &Program, bench: &Bench) -> Vec<Log> {
     run(&Program { boundaries, ..program.clone() }, bench, || {}).logs
 }
 
-/// Plays it, with its sessions; `stop` comes before the last of them is stopped.
+/// Plays a program with its sessions. Calls `stop` before the last of them is stopped.
 pub(crate) fn run(program: &Program, bench: &Bench, stop: impl Fn()) -> Played {
     let turns = Barrier::new(program.threads.len() + 1);
     let turn = || {
@@ -86,8 +87,8 @@ pub(crate) fn run(program: &Program, bench: &Bench, stop: impl Fn()) -> Played {
     Played { logs, sessions: sessions.ended }
 }
 
-/// A thread's part, with a boundary before each phase, before what it holds is dropped, and after
-/// that.
+/// Plays a thread's part. Passes a boundary before each phase, before it drops what it holds, and
+/// after that.
 pub(crate) fn play(thread: usize, phases: &[Vec<Op>], turn: impl Fn()) -> Log {
     let (player, mut held) = (Player::new(thread), Held::default());
     for ops in phases {

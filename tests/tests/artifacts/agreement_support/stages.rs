@@ -1,5 +1,5 @@
-//! `timing_rank*.json`: the tree of stages of the session and of each request, and the steps of
-//! each loop.
+//! `timing_rank*.json`: the trees of the stages of the session and of each request, and the steps
+//! of each loop.
 
 use std::collections::BTreeMap;
 use std::path::Path as File;
@@ -23,7 +23,7 @@ pub(super) fn compare(spans: &[Span], window: (u64, u64), folder: &File) -> Verd
     compare_loops(spans, &timing)
 }
 
-/// So few are all kept one by one.
+/// Compares the requests, which are few enough for the report to keep each of them.
 fn compare_requests(spans: &[Span], requests: &Value, paths: &[Path]) -> Verdict {
     let right: Vec<usize> = (0..spans.len()).filter(|&at| is_request(&spans[at])).collect();
     let durations = right.iter().map(|&at| spans[at].duration());
@@ -45,7 +45,7 @@ fn compare_requests(spans: &[Span], requests: &Value, paths: &[Path]) -> Verdict
     Ok(())
 }
 
-/// The first place that differs says more than two trees.
+/// Compares two trees place by place: the first difference says more than two trees.
 fn compare_trees(what: &str, seen: &(Tree, u64), right: &(Tree, u64)) -> Verdict {
     let places: Vec<_> = right.0.keys().chain(seen.0.keys()).collect();
     for place in places {
@@ -70,7 +70,7 @@ fn compare_loops(spans: &[Span], timing: &Value) -> Verdict {
     same("loops", &seen.collect(), &right)
 }
 
-/// The place of each record, by its number.
+/// Returns the path of each record, by its number.
 fn paths(stages: &Value) -> Vec<Path> {
     let mut paths = Vec::<Path>::new();
     for stage in stages.as_array().expect("a list") {
@@ -83,7 +83,7 @@ fn paths(stages: &Value) -> Vec<Path> {
     paths
 }
 
-/// The records of the session or of a request; `number` is what each is called by.
+/// Returns the records of the session or of a request; `number` is the key of a record's number.
 fn nodes(stages: &Value, number: &str, paths: &[Path]) -> Tree {
     let nodes = stages.as_array().expect("a list").iter().map(|stage| {
         let node = Node {
@@ -100,7 +100,7 @@ fn nodes(stages: &Value, number: &str, paths: &[Path]) -> Tree {
     nodes.collect()
 }
 
-/// The program's own name, so that paths compare.
+/// Returns the program's own name, which has the lifetime that paths need.
 fn static_name(name: &str) -> &'static str {
     let names = ["alpha", "beta", "delta", "loop", "turn", "pass", "task", "tick"];
     names.into_iter().find(|known| *known == name).unwrap_or("(unknown)")

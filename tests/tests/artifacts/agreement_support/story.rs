@@ -1,18 +1,18 @@
-//! The ranges and lives that a session has to show: which there are, in what order they begin and
-//! end, and what is visible around each when it begins. Without times, which the trace tells.
+//! Ranges and lives that a session must show: the order in which they begin and end, and the spans
+//! that are visible around each begin. The times come from the trace.
 
 use std::collections::{HashMap, HashSet};
 
 use super::log::{Event, Log, Told};
 
-/// Places in the order of a thread's events, for what does not end in the session.
+/// Place of ends that are not in the session, in the order of a thread's events.
 const NEVER: usize = usize::MAX;
 
 /// Kind of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Sync,
-    /// Poll of this life.
+    /// Poll of the life with this number.
     Poll(usize),
     /// Life of a future; `ready` is its outcome, `None` if it has not ended in the session.
     Life {
@@ -21,13 +21,13 @@ pub(crate) enum What {
     },
 }
 
-/// A range, a poll or the life of a future, as a session sees it.
+/// Range, poll or life of a future, as a session sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     pub(crate) told: Told,
     pub(crate) what: What,
     pub(crate) thread: usize,
-    /// Places among the events of its thread.
+    /// Places of begin and end among the events of its thread.
     pub(crate) begun: usize,
     pub(crate) ended: usize,
     /// Spans that are open around its begin, outermost first, without those of futures that are not
@@ -36,7 +36,7 @@ pub(crate) struct Span {
     /// Nanoseconds since the Unix epoch, from the trace.
     pub(crate) begin: u64,
     pub(crate) end: u64,
-    /// Shown as `ProfilerStep#N`.
+    /// Number `N`, if it is shown as `ProfilerStep#N`.
     pub(crate) number: Option<u64>,
 }
 
@@ -44,11 +44,11 @@ pub(crate) struct Span {
 #[derive(Debug, Default)]
 pub(crate) struct Story {
     pub(crate) spans: Vec<Span>,
-    /// The parts of each span but lives in which its thread ran it, and of which span they are: a
-    /// guard that is held over `.await` is not run while its future waits. What is around one are
-    /// parts too.
+    /// Parts of each span except lives, after the number of the span: the periods in which its
+    /// thread ran it. A guard that is held over `.await` does not run while its future waits.
+    /// `around` has numbers of parts here.
     pub(crate) parts: Vec<(usize, Span)>,
-    /// Ends alone: of ranges and futures that earlier sessions recorded.
+    /// Number of ends of ranges and futures that earlier sessions recorded.
     pub(crate) began_before: u64,
 }
 
@@ -67,7 +67,7 @@ impl Span {
 }
 
 impl Story {
-    /// The parts, with the times that the spans have by now.
+    /// Returns the parts, with the times that their spans have by now.
     pub(crate) fn timed_parts(&self) -> Vec<(usize, Span)> {
         let mut moments = HashMap::new();
         for span in &self.spans {
@@ -103,7 +103,7 @@ impl Story {
     }
 }
 
-/// Reads the log of one thread.
+/// Reader of the log of one thread.
 struct Reader<'a> {
     thread: usize,
     log: &'a Log,
@@ -112,14 +112,14 @@ struct Reader<'a> {
     recorded: HashSet<usize>,
     /// Futures that any session has recorded so far.
     polled: HashSet<usize>,
-    /// Spans by number of range and of future.
+    /// Numbers of spans, by number of range and by number of future.
     ranges: HashMap<usize, usize>,
     lives: HashMap<usize, usize>,
     /// Spans that are visible, outermost first.
     visible: Vec<usize>,
-    /// Those that wait with their future until it is polled again.
+    /// Spans that wait with their future until it is polled again.
     waiting: HashMap<usize, Vec<usize>>,
-    /// The part of each visible span that has not ended.
+    /// Part of each visible span that has not ended.
     running: HashMap<usize, usize>,
 }
 
@@ -127,7 +127,7 @@ impl Reader<'_> {
     fn read(&mut self, session: (usize, usize), all: &[(usize, usize)]) {
         let mut passed = 0;
         for (at, &event) in self.log.events.iter().enumerate() {
-            // The boundary with number `n` is behind where `n + 1` have passed.
+            // Boundary `n` lies behind an event if `n + 1` boundaries have passed.
             let within = |&(from, to): &(usize, usize)| from < passed && passed <= to;
             let (is_shown, is_recorded) = (within(&session), all.iter().any(within));
             match event {
@@ -171,7 +171,7 @@ impl Reader<'_> {
         self.waiting.remove(&task).unwrap_or_default().into_iter().for_each(|span| self.show(span, at));
     }
 
-    /// The span is run from now on.
+    /// Begins a part of the span, which its thread runs from now on.
     fn show(&mut self, span: usize, at: usize) {
         let around = self.visible.iter().filter_map(|outer| self.running.get(outer).copied()).collect();
         let part = Span { begun: at, ended: NEVER, around, ..self.story.spans[span].clone() };
@@ -180,7 +180,7 @@ impl Reader<'_> {
         self.visible.push(span);
     }
 
-    /// It is not run any more.
+    /// Ends the part of the span, which its thread does not run any more.
     fn hide(&mut self, span: usize, at: usize) {
         if let Some(part) = self.running.remove(&span) {
             self.story.parts[part].1.ended = at;
@@ -203,7 +203,7 @@ impl Reader<'_> {
             let waiting = self.visible.split_off(place);
             waiting.iter().for_each(|&span| self.hide(span, at));
             self.waiting.insert(task, waiting);
-            // The life, which is right before its poll.
+            // Removes the life, which is right before its poll.
             self.visible.pop();
         }
     }

@@ -1,5 +1,5 @@
-//! `summary_rank*.md`: the rows of its tables are those of the stages, as far as the page has room
-//! for them.
+//! `summary_rank*.md`: the rows of its tables show the stages, as far as the page has room for
+//! them.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ pub(super) fn compare(spans: &[Span], window: (u64, u64), manifest: &Manifest) -
                 && cell("calls") == node.calls.to_string()
                 && times.iter().all(|(head, ns)| near(&(cell(head) + "ms"), *ns))
         };
-        // Of two that round to the same digits the nearer one.
+        // Takes the nearer of two rows that round to the same digits.
         let nearest = |(_, one): &(usize, &(&Path, &Node)), (_, other): &(usize, &(&Path, &Node))| {
             let off = |node: &Node| off(&(cell("sum") + "ms"), node.sum);
             off(one.1).total_cmp(&off(other.1))

@@ -1,5 +1,5 @@
-//! The trace: every range of the story is in it once, in the order in which the program began and
-//! ended them, with what it was told; rows nest; both formats show the same.
+//! Trace: it shows every range of the story once, in the order in which the program began and ended
+//! them, with their names and ids; rows nest; both formats show the same.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -13,7 +13,7 @@ use super::run::thread_name;
 use super::story::{Span, Story, What};
 use super::{Verdict, perfetto, same};
 
-/// A slice as the file shows it. Nanoseconds since the Unix epoch.
+/// Slice as the file shows it. Times are in nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) name: String,
@@ -23,7 +23,8 @@ pub(super) struct Shown {
     args: Value,
 }
 
-/// Finds each span in the trace and takes its times from there; begin and end of the session.
+/// Finds each span in the trace and sets its times from there. Returns begin and end of the
+/// session.
 pub(super) fn compare(story: &mut Story, folder: &Path) -> Result<(u64, u64), String> {
     let bytes = fs::read(folder.join("trace_rank0.json")).map_err(|error| error.to_string())?;
     let trace = Trace { json: serde_json::from_slice(&bytes).map_err(|error| error.to_string())? };
@@ -47,7 +48,7 @@ pub(super) fn compare(story: &mut Story, folder: &Path) -> Result<(u64, u64), St
     Ok((at("begin_unix_ns"), at("end_unix_ns")))
 }
 
-/// All ranges and lives, in order of `External id`.
+/// Returns all ranges and lives, in order of `External id`.
 fn shown(trace: &Value) -> Vec<Shown> {
     let events = trace["traceEvents"].as_array().expect("a list of events");
     let base = trace["baseTimeNanoseconds"].as_u64().expect("a base");
@@ -70,7 +71,7 @@ fn shown(trace: &Value) -> Vec<Shown> {
     shown
 }
 
-/// Slices of one row lie inside each other or apart, as every reader of traces assumes.
+/// Checks that slices of one row are nested or apart, as every reader of traces assumes.
 fn rows_nest(shown: &[Shown]) -> Verdict {
     let mut rows = BTreeMap::<&str, Vec<&Shown>>::new();
     for slice in shown {
@@ -92,7 +93,7 @@ fn rows_nest(shown: &[Shown]) -> Verdict {
     Ok(())
 }
 
-/// The n-th range that a thread began is the n-th that its rows show.
+/// Matches the n-th range that a thread began with the n-th that its rows show.
 fn take_ranges(story: &mut Story, thread: usize, shown: &[Shown]) -> Verdict {
     let (name, lanes) = (thread_name(thread), format!("{} (overlapping ", thread_name(thread)));
     let mut found = shown.iter().filter(|slice| slice.row == name || slice.row.starts_with(&lanes));
@@ -111,7 +112,7 @@ fn take_ranges(story: &mut Story, thread: usize, shown: &[Shown]) -> Verdict {
     found.next().map_or(Ok(()), |slice| Err(format!("has never begun: {slice:?}")))
 }
 
-/// Every future that was polled has one life, from its first poll on.
+/// Checks that every future that was polled has one life, from its first poll on.
 fn take_lives(story: &mut Story, shown: &[Shown]) -> Verdict {
     let mut lives: Vec<&Shown> = shown.iter().filter(|slice| slice.args["polls"].is_u64()).collect();
     for at in 0..story.spans.len() {
@@ -134,7 +135,7 @@ fn take_lives(story: &mut Story, shown: &[Shown]) -> Verdict {
     lives.pop().map_or(Ok(()), |life| Err(format!("has never lived: {life:?}")))
 }
 
-/// Takes the times of a slice that tells the same as the program.
+/// Takes the times of a slice that has the name and the id of the span.
 fn take(span: &mut Span, slice: &Shown) -> Verdict {
     span.number = slice.name.strip_prefix("ProfilerStep#").and_then(|number| number.parse().ok());
     let name = if span.number.is_some() { slice.args["step"].as_str().unwrap_or_default() } else { &slice.name };
