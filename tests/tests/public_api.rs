@@ -22,13 +22,14 @@ use profiler_runtime::request::CurrentRequest;
 use profiler_runtime::session::Status;
 use profiler_runtime::{Error, ExportHandle, ProfileGuard, ProfilerConfig, SessionId};
 use profiler_tests::sources::workspace;
+use profiler_tests::succeeded;
 use public_api::Builder;
 use serde_json::Value;
 
-/// Version of rustdoc's JSON that `public-api` reads, as pinned in `Cargo.toml`: that of Rust 1.95.
+/// Version of rustdoc's JSON that the pinned `public-api` reads: that of Rust 1.95.
 const FORMAT: u64 = 57;
-/// Published crates, with the modules that count: rustdoc leaves out what hidden modules export
-/// again, unless it describes hidden items too.
+/// Published crates, with the modules whose items count. Rustdoc omits the re-exports of hidden
+/// modules unless it describes hidden items, too.
 const CRATES: [(&str, &[&str]); 6] = [
     ("profiler_core", &[]),
     ("profiler_runtime", &[]),
@@ -38,8 +39,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("profiler_tracing", &[]),
 ];
 
-/// Describes every crate as JSON. Only nightly's rustdoc does, so that this one is told to be one;
-/// the compiler is not, because build scripts would then choose other code.
+/// Describes every crate as JSON. Only nightly's rustdoc can, so `RUSTC_BOOTSTRAP` makes this one
+/// pass for nightly; the compiler stays stable, because build scripts would choose other code.
 fn describe(folder: &Path, flags: &str) {
     let rustdoc = folder.join("rustdoc");
     fs::write(&rustdoc, "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n").unwrap();
@@ -49,14 +50,13 @@ fn describe(folder: &Path, flags: &str) {
     let list = docs.split("features = [").nth(1).unwrap().split(']').next().unwrap();
     let features = list.split(',').map(|name| format!("profiler-runtime/{}", name.trim().trim_matches('"')));
     let features = features.collect::<Vec<_>>().join(",");
-    let output = Command::new(env!("CARGO"))
-        .args(["doc", "--workspace", "--no-deps", "--features", &features])
-        .current_dir(workspace())
-        .env("RUSTDOC", &rustdoc)
-        .env("RUSTDOCFLAGS", format!("-Z unstable-options --output-format json {flags}"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeded(
+        Command::new(env!("CARGO"))
+            .args(["doc", "--workspace", "--no-deps", "--features", &features])
+            .current_dir(workspace())
+            .env("RUSTDOC", &rustdoc)
+            .env("RUSTDOCFLAGS", format!("-Z unstable-options --output-format json {flags}")),
+    );
 }
 
 /// Returns the file that describes a crate.
@@ -71,8 +71,8 @@ fn format_of(json: &Path) -> u64 {
     described["format_version"].as_u64().unwrap()
 }
 
-/// Returns one line for each public item of these modules, or of all. Of derived traits only the
-/// `impl` counts, because their methods say nothing more.
+/// Returns one line for each public item of these modules, or of all modules if none is named. Of
+/// derived traits only the `impl` counts, because their methods say nothing more.
 fn items(json: &Path, modules: &[&str]) -> BTreeSet<String> {
     let all = |omits_derived| {
         let builder = Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true);

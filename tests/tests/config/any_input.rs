@@ -5,7 +5,7 @@ use profiler_runtime::ProfilerConfig;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 
-/// Any JSON value, a few levels deep.
+/// Generates any JSON value, a few levels deep.
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -25,7 +25,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An object whose keys are fields, or nearly so.
+/// Generates an object whose keys are fields, or nearly so.
 fn any_config() -> impl Strategy<Value = Value> {
     let defaults = serde_json::to_value(ProfilerConfig::default()).unwrap();
     let fields: Vec<String> = defaults.as_object().unwrap().keys().cloned().collect();
@@ -33,7 +33,8 @@ fn any_config() -> impl Strategy<Value = Value> {
     prop::collection::btree_map(key, any_value(), 0..8).prop_map(|members| Value::Object(Map::from_iter(members)))
 }
 
-/// A right answer: a valid configuration that stays valid, or problems that each say something.
+/// Asserts that the outcome is a valid configuration that stays valid, or problems that each say
+/// something.
 fn check(outcome: Result<profiler_runtime::config::ParsedConfig, profiler_runtime::config::ConfigError>) {
     match outcome {
         Ok(parsed) => {

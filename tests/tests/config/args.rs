@@ -1,4 +1,4 @@
-//! The command-line flags, as a program sees them that flattens them into its own.
+//! The command-line flags, as seen by a program that flattens them into its own.
 
 use std::ffi::OsString;
 

@@ -1,6 +1,6 @@
 //! Every field, every rule and every message of a configuration.
 //!
-//! The cases are tables, so that a field without a case is seen by `every_field_has_cases`.
+//! The cases are tables, so that `every_field_has_cases` finds a field without a case.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use profiler_runtime::ProfilerConfig;
 use profiler_runtime::config::{ConfigError, ParsedConfig, Profiler};
 use serde_json::{Value, json};
 
-/// Field, a right value beside which the rest is valid, one of a wrong type, and one out of range
-/// if there is a range.
+/// Returns for each field a valid value that fits the rest, a value of a wrong type, and a value
+/// out of range if there is a range.
 fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
     let mut cases = vec![
         ("profiler", json!("torch"), json!(1), Some(json!("perf"))),
@@ -68,7 +68,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
     cases
 }
 
-/// A valid torch configuration with one field changed.
+/// Parses a valid torch configuration with one field changed.
 fn with(field: &str, value: &Value) -> Result<ParsedConfig, ConfigError> {
     let mut object = json!({"profiler": "torch", "torch_profiler_dir": "/perf"});
     object[field] = value.clone();
@@ -79,7 +79,7 @@ fn effective(config: &ProfilerConfig, field: &str) -> Value {
     serde_json::to_value(config).unwrap()[field].clone()
 }
 
-/// The messages of a configuration that has to be wrong.
+/// Returns the messages of an invalid configuration.
 fn problems(text: &str) -> Vec<String> {
     let error = ProfilerConfig::from_json(text).expect_err(text);
     error.problems.iter().map(ToString::to_string).collect()

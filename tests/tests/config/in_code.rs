@@ -1,4 +1,4 @@
-//! A configuration that a program builds, changes, explains and asks.
+//! A configuration that a program builds, changes, explains and queries.
 
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::config::Profiler;

@@ -26,7 +26,7 @@ fn read(name: &str, content: impl AsRef<[u8]>) -> Result<ParsedConfig, ConfigErr
     ProfilerConfig::from_file(path)
 }
 
-/// The configuration in an environment of these variables and a home directory.
+/// Reads the configuration from an environment with these variables and a home directory.
 fn env(variables: &[(&str, &str)]) -> Result<Option<ParsedConfig>, ConfigError> {
     ProfilerConfig::from_env_with(|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value);
@@ -192,7 +192,8 @@ fn older_switches_work_alone_and_lose_to_profiler_config() {
     assert_eq!(new.unwrap().unwrap().config, ProfilerConfig::cuda());
 }
 
-/// D5: SGLang's variables: the folder, what ranges carry, and one that means nothing here.
+/// D5: SGLang's variables set the folder and the contents of ranges, and a variable without effect
+/// gives a warning.
 #[test]
 fn sglangs_variables_are_taken_too() {
     let dir = ("SGLANG_TORCH_PROFILER_DIR", "/sglang");
@@ -217,7 +218,7 @@ fn sglangs_variables_are_taken_too() {
     assert_eq!(cuda, ProfilerConfig::cuda());
 }
 
-/// D5: a name cut short and misspelt, and one that only requests have, lead to the field.
+/// D5: a name that is cut short or misspelt, and one that only requests have, lead to the field.
 #[test]
 fn names_of_requests_lead_to_their_fields() {
     for (name, field) in [
@@ -237,7 +238,7 @@ fn names_of_requests_lead_to_their_fields() {
     }
 }
 
-/// D8: a relative path that leads nowhere is shown as it was tried.
+/// D8: the error shows the whole path that was tried for a relative one.
 #[test]
 fn a_missing_file_is_named_by_its_whole_path() {
     let error = env(&[("PROFILER_CONFIG", "conf-that-is-absent.json")]).unwrap_err().to_string();

@@ -1,9 +1,9 @@
-//! Golden artifacts: what scripted recordings write is, byte for byte, what it was.
+//! Golden artifacts: scripted recordings write what they wrote before, byte for byte.
 //!
 //! Each scenario is a run of the program `golden` under a libc whose clock, process, host and boot
 //! are made up (`still_double`), and every file that it writes is compared with `tests/golden`.
-//! `PROFILER_GOLDEN=write` keeps what is written now instead; the difference is for a reviewer. See
-//! `golden_support/text.rs` for what is left out.
+//! `PROFILER_GOLDEN=write` replaces the kept files, and a reviewer judges the difference.
+//! `golden_support/text.rs` says what is left out.
 
 use std::fs;
 use std::io::Read;
@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use profiler_tests::double;
 use profiler_tests::processes::{Ended, Outcome};
 
-/// Scenarios that are one run of the program.
+/// Expands to one test for each scenario that is a single run of the program.
 macro_rules! scenarios {
     ($( $(#[$about:meta])* $test:ident = $scenario:literal $(with $variables:expr)?; )*) => {
         $( $(#[$about])* #[test] fn $test() {
@@ -50,8 +50,8 @@ scenarios! {
     the_capture_range_of_cuda = "capture" with [gpu(), vec![("CUDA_DOUBLE_LOG", "out/cuda.log")]].concat();
 }
 
-/// Frames of a release build are not those of the functions: what is inlined has no begin of its
-/// own.
+/// Debug builds write the same stacks every time; in a release build, inlined functions have no
+/// address of their own.
 #[test]
 #[cfg(debug_assertions)]
 fn call_stacks_and_flame_graphs() {
@@ -90,7 +90,7 @@ fn a_spool_of_a_killed_ring() {
     recovers("spool_ring");
 }
 
-/// An hour after the process was killed.
+/// Clock of a recovery, an hour after the process was killed.
 const LATER: [(&str, &str); 1] = [("STILL_AT", "3600000000000")];
 
 fn recovers(scenario: &str) {
@@ -112,14 +112,14 @@ fn four_ranks_and_their_merged_trace() {
     machine.is_as("ranks");
 }
 
-/// Two devices, and CUPTI.
+/// Returns the variables of a machine with two devices and CUPTI.
 fn gpu() -> Vec<(&'static str, &'static str)> {
     static CUPTI: LazyLock<PathBuf> = LazyLock::new(|| double("cupti_double"));
     vec![("CUDA_DOUBLE_DEVICES", "2"), ("PROFILER_CUPTI_LIB", CUPTI.to_str().unwrap())]
 }
 
-/// A spool of journal 0.1, as it lay in its folder when its process was killed; the entries are
-/// compressed.
+/// Returns the folder with the spool of a killed process, in the format of journal 0.1; its files
+/// are compressed.
 fn old_spool() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/spool-0.1")
 }

@@ -1,4 +1,4 @@
-//! The JSON reports of real sessions against the schemas that the crate publishes.
+//! The JSON reports of real sessions, checked against the published schemas.
 
 use crate::schema_support::{problems, undescribed};
 use profiler_runtime::memory::record_alloc;
@@ -14,7 +14,7 @@ async fn fetch() {
     drop(op!("parse"));
 }
 
-/// Something of everything that a report can hold.
+/// Records something of everything that a report can hold.
 fn pipeline() {
     for index in 0..3_u64 {
         let _request = request(&format!("request-{index}"));
@@ -32,7 +32,7 @@ fn pipeline() {
     std::mem::forget(stage!("open"));
 }
 
-/// The reports of one session, and what the schemas say against them.
+/// Records a session, checks its reports against the schemas, and returns them.
 fn checked(config: ProfilerConfig, work: impl FnOnce()) -> (Value, Value) {
     start_profile_with(config).unwrap();
     work();
@@ -59,7 +59,7 @@ fn reports_of_sessions_are_as_their_schemas_say() {
     checked(bench.config().ring(true).max_buffer_mb(1), || (0..100_000).for_each(|_| drop(stage!("much"))));
 }
 
-/// A schema that lets everything pass would prove nothing.
+/// A schema refuses a report with a wrong value or a missing field, and accepts a new field.
 #[test]
 fn a_schema_refuses_what_is_not_a_report() {
     let bench = Bench::alone();

@@ -1,7 +1,6 @@
-//! The strings that others parse, pinned: whoever changes one sees it in `tests/contracts`.
+//! The strings that others parse: a changed one is a difference in `tests/contracts`.
 //!
-//! What a run shows is read from its artifacts; what only the sources hold is looked for in all of
-//! them, wherever it lies.
+//! Strings that a run shows are read from its artifacts; the others are looked for in all sources.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +40,7 @@ fn artifacts_have_the_names_that_others_read() {
     hold("perfetto", artifacts::perfetto(&session));
     let name = session.file_name().unwrap().to_string_lossy().into_owned();
     let log = fs::read_to_string(folder.path().join("log")).unwrap().replace(&name, "SESSION");
-    // What else is said depends on how fast the machine is.
+    // The other lines depend on the machine's speed.
     let is_read = |line: &&str| line.contains("[DiffusionTiming]") || line.contains("artifacts are");
     let lines: BTreeSet<String> = log.lines().filter(is_read).map(|line| steady(line, folder.path())).collect();
     hold("log_of_a_session", lines);
@@ -53,7 +52,7 @@ struct Cli {
     profiler: ProfilerArgs,
 }
 
-/// Flags, their other spellings, and what their help says of values and defaults.
+/// Flags keep their names, their other spellings, and the values and defaults in their help.
 #[test]
 fn flags_have_the_names_that_scripts_use() {
     let command = Cli::command();
@@ -67,7 +66,7 @@ fn flags_have_the_names_that_scripts_use() {
     hold("flags", lines);
 }
 
-/// Returns the brackets that a text ends with, with those inside of them.
+/// Returns the brackets at the end of a text, with the brackets inside them.
 fn in_brackets(text: &str) -> &str {
     let mut open = 0;
     let begin = text.char_indices().rev().take_while(|(_, letter)| {
@@ -96,7 +95,7 @@ fn answers_have_the_fields_that_clients_read() {
     hold("answers", lines);
 }
 
-/// Codes with the statuses that they come with.
+/// Codes keep the statuses that they come with.
 #[test]
 fn errors_have_the_codes_that_clients_match() {
     let words = scan::words();
@@ -105,7 +104,7 @@ fn errors_have_the_codes_that_clients_match() {
     hold("http_codes", found);
 }
 
-/// Names of environment variables, and the other words in capitals that programs match.
+/// Environment variables, and other words in capitals that programs match, keep their names.
 #[test]
 fn words_in_capitals_are_those_that_scripts_set() {
     let is_name = |text: &String| {
@@ -120,7 +119,7 @@ fn words_in_capitals_are_those_that_scripts_set() {
     );
 }
 
-/// The messages that go to the host's logger, as they are written.
+/// Messages to the host's logger keep their text.
 #[test]
 fn messages_are_those_that_people_grep() {
     let words = scan::words();
@@ -136,8 +135,8 @@ fn messages_are_those_that_people_grep() {
     hold("messages", found);
 }
 
-/// Words that stand for one of several things, such as why a session ended: a table may take a
-/// `match`'s place, so that they only have to be there.
+/// Words for one of several cases, such as the reason for a session's end, are still in the
+/// sources. Only their presence counts, because a table may replace a `match`.
 #[test]
 fn words_for_cases_are_still_those_that_programs_match() {
     let words = scan::words();
@@ -177,7 +176,7 @@ fn schemas_describe_the_fields_that_they_did() {
     hold("schemas", lines);
 }
 
-/// Returns every property that a schema describes, those that are required with a `!`.
+/// Returns every property that a schema describes, with a `!` if it is required.
 fn properties(schema: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for place in fields(schema) {
@@ -203,7 +202,7 @@ fn a_changed_table_is_a_difference() {
     assert_eq!(fields(&document).into_iter().collect::<Vec<_>>(), ["a", "a[].b", "a[].c", "a[].c.d"]);
 }
 
-/// The table of artifacts is the exporters' rows, in the order in which they write.
+/// The page lists the exporters' rows in the order in which they write.
 #[test]
 fn the_page_lists_every_artifact_in_order() {
     let page = profiler_tests::sources::workspace().join("profiler-runtime/docs/artifacts.md");

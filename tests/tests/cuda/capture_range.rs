@@ -1,5 +1,5 @@
-//! `profiler: cuda`: the CUDA capture range is opened and closed exactly once for each recording,
-//! whatever there is of CUDA. Each scenario is a process of its own, on a machine made of doubles.
+//! `profiler: cuda`: each recording opens and closes the CUDA capture range exactly once, whichever
+//! parts of CUDA are present. Each scenario is a process of its own, on a machine made of doubles.
 
 #![allow(clippy::print_stdout)]
 
@@ -18,7 +18,7 @@ fn iterations(count: usize) {
     }
 }
 
-/// A program that runs sessions; prints what their manifests warn of.
+/// Runs sessions, and prints the warnings of their manifests.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -57,18 +57,17 @@ fn program() {
     }
 }
 
-/// The calls of the driver, and the warnings, of a program in this scenario.
+/// Runs a program in this scenario, and returns its calls of the driver and its warnings.
 fn run(scenario: &str, variables: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     run_in(tempdir().unwrap().path(), scenario, variables)
 }
 
-/// The same in this working directory.
+/// Does what [`run`] does, in this working directory.
 fn run_in(folder: &Path, scenario: &str, variables: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let mut command = machine("program", folder);
     command.env("SCENARIO", scenario).envs(variables.iter().copied());
     if scenario == "nothing there" {
-        // Not a library: what a machine without a driver comes to, also where these tests run on
-        // one with.
+        // An empty file instead of a library simulates a machine without a driver, on any machine.
         fs::write(folder.join("libraries/libcuda.so.1"), "").unwrap();
     }
     let printed = String::from_utf8(succeeded(&mut command).stdout).unwrap();
@@ -76,7 +75,7 @@ fn run_in(folder: &Path, scenario: &str, variables: &[(&str, &str)]) -> (Vec<Str
     (calls(folder, "cuda.log"), warnings.collect())
 }
 
-/// The names in a folder, sorted.
+/// Returns the sorted names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.collect();
@@ -120,7 +119,7 @@ fn without_context_device_or_driver_there_is_one_warning() {
     }
 }
 
-/// D11: a program that has a context by now is not told that it has none.
+/// D11: the warning about a context that came too late does not claim that there is none.
 #[test]
 fn a_context_that_came_too_late_is_told_as_that() {
     let (calls, warnings) = run("no iteration", &[]);

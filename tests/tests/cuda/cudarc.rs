@@ -1,5 +1,5 @@
-//! Feature `cudarc`: ranges on its streams and its device memory, through the double of libcuda. A
-//! process of its own, because cudarc opens the library once.
+//! Feature `cudarc`: ranges on its streams, and its device memory, through the double of libcuda.
+//! The program is a process of its own, because cudarc opens the library once.
 
 use std::os::unix::fs::symlink;
 
@@ -33,7 +33,7 @@ fn program() {
         let kept = ReportedSlice::new(stream.alloc_zeros::<u8>(100).unwrap()).into_inner();
         assert_eq!(kept.len(), 100);
     }
-    // The context of the stream, not of the thread, is the one that counts.
+    // The stream's context counts, not the thread's.
     std::thread::scope(|scope| {
         let elsewhere = || {
             let stream = context.default_stream();
@@ -49,7 +49,7 @@ fn program() {
 fn ranges_on_its_streams_have_gpu_times_and_its_memory_is_shown() {
     let folder = tempdir().unwrap();
     let mut command = machine("program", folder.path());
-    // cudarc looks for this name first; the same file, so that there is one double.
+    // cudarc opens this name first. It leads to the same file, so that only one double is loaded.
     symlink("libcuda.so.1", folder.path().join("libraries/libcuda.so")).unwrap();
     succeeded(&mut command);
     let session = session(folder.path());

@@ -3,15 +3,15 @@
 
 #![allow(clippy::print_stdout)]
 
+use crate::cupti_support::run;
 use profiler_runtime::config::CudaApiNames;
 use profiler_runtime::{ProfilerConfig, next_step, op, stage, start_profile_with, step, stop_profile};
 use profiler_tests::gpu::{Device, calls, machine, make_context, perf, session};
 use profiler_tests::{Trace, in_child, manifest, succeeded, timing};
 use serde_json::Value;
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
-/// Two stages, a thread without ranges, work of nobody, a graph, and everything else that has a
-/// record.
+/// Runs two stages, a thread without ranges, a graph, and one of everything else that has a record.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn pipeline() {
@@ -52,7 +52,7 @@ fn pipeline() {
     device.kernel(c"after_the_window", 7, 1000);
 }
 
-/// Guards that replace each other, each with work of its own.
+/// Runs guards that replace each other, each with kernels of its own.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn guards_in_any_order() {
@@ -101,39 +101,6 @@ fn kernels_belong_to_the_innermost_of_guards_in_any_order() {
     assert_eq!(["a", "outer", "b", "c"].map(of), [Some(1), Some(0), Some(3), Some(1)]);
 }
 
-/// Results of a pipeline.
-struct Ran {
-    folder: TempDir,
-    trace: Trace,
-    timing: Value,
-    manifest: Value,
-}
-
-fn run(variables: &[(&str, &str)]) -> Ran {
-    let folder = tempdir().unwrap();
-    succeeded(machine("pipeline", folder.path()).envs(variables.iter().copied()));
-    let session = session(folder.path());
-    let (trace, timing, manifest) = (Trace::read(&session), timing(&session), manifest(&session));
-    Ran { folder, trace, timing, manifest }
-}
-
-impl Ran {
-    fn stage(&self, name: &str) -> &Value {
-        self.timing["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
-    }
-
-    fn events(&self, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
-        self.trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| wanted(event)).collect()
-    }
-
-    fn of(&self, category: &str) -> Vec<&str> {
-        self.events(|event| event["cat"] == category && event["ph"] == "X")
-            .iter()
-            .map(|event| event["name"].as_str().unwrap())
-            .collect()
-    }
-}
-
 #[test]
 fn every_version_of_cupti_is_read_alike() {
     for version in ["11.7", "11.8", "12.0", "12.3", "12.4", "12.6", "12.9", "13.0", "13.1", "13.3", "13.4", "13.5"] {
@@ -176,15 +143,16 @@ fn stages_have_the_gpu_time_of_what_they_launched() {
     assert_eq!(ran.stage("vae.decode")["gpu_ops"], 2);
     let nobodys = &ran.timing["gpu"]["unattributed"];
     let busy = nobodys["gpu_busy_ns"].as_f64().unwrap() / 1e6;
-    // The rate between the clocks is as good as the readings at both ends of a session, which is
-    // short here.
+    // The rate between the clocks is only as exact as their readings at both ends of this short
+    // session.
     assert!(nobodys["gpu_ops"] == 1 && (busy - 0.005).abs() < 5e-5, "{nobodys}");
     let spans = ran.of("gpu_user_annotation");
     assert!(spans.contains(&"transformer") && spans.contains(&"vae.decode"));
     assert!(!spans.iter().any(|name| name.starts_with("ProfilerStep#")), "{spans:?}");
 }
 
-/// A12: what the ties to GPU work cost is in the estimate, and what CUPTI does is named.
+/// A12: the estimate includes the cost of the links to GPU work, and names CUPTI's own work as not
+/// included.
 #[test]
 fn the_estimate_has_links_and_names_cuptis_own_work() {
     let overhead = &run(&[]).timing["overhead"];
@@ -259,7 +227,7 @@ fn what_cupti_refuses_is_a_reason_in_the_manifest() {
         assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().contains(says), "{fails}: {warnings:?}");
         assert_eq!(ran.stage("transformer").get("gpu_busy_ns"), None, "absent, not 0");
         assert!(ran.of("kernel").is_empty() && ran.trace.count("transformer") == 2);
-        let log = calls(ran.folder.path(), "cupti.log");
+        let log = calls(&ran.place, "cupti.log");
         let left = |what: &str| log.iter().filter(|line| line.starts_with(what)).count();
         assert!(left("cuptiActivityDisable") + 1 >= left("cuptiActivityEnable"), "switched off again: {log:?}");
         assert_eq!(left("cuptiUnsubscribe"), usize::from(fails != "cuptiSubscribe=39"), "{log:?}");
@@ -270,7 +238,7 @@ fn what_cupti_refuses_is_a_reason_in_the_manifest() {
 fn beside_another_tool_cupti_is_not_touched() {
     let ran = run(&[("NSYS_PROFILING_SESSION_ID", "7")]);
     assert_eq!(ran.manifest["gpu"]["reason_code"], "tool_attached");
-    assert_eq!(calls(ran.folder.path(), "cupti.log"), Vec::<String>::new());
+    assert_eq!(calls(&ran.place, "cupti.log"), Vec::<String>::new());
 }
 
 #[test]
@@ -297,7 +265,8 @@ fn without_cupti() {
     }
 }
 
-/// An event is recorded, waited for, recorded elsewhere and waited for again.
+/// Records an event and waits for it, on two streams, and waits for an event from before the
+/// session.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn waits() {
@@ -348,7 +317,7 @@ fn a_wait_says_which_record_of_which_stream_it_waited_for() {
     }
 }
 
-/// Launches by the driver's API and by the runtime's, which calls the driver's inside.
+/// Launches through the driver API and through the runtime API, which calls the driver inside.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn launches() {
@@ -369,8 +338,8 @@ fn launches() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// E5: launches of the driver's API are named as consumers look for them, and by what was called
-/// too.
+/// E5: launches through the driver API have the names that consumers look for, with the called
+/// function as an argument.
 #[test]
 fn driver_calls_have_the_runtimes_names_if_asked() {
     for (names, category) in [("RUNTIME", "cuda_runtime"), ("TENSORBOARD", "Runtime")] {

@@ -27,7 +27,8 @@ fn recording() {
     drop(stop_profile().unwrap().wait().unwrap());
 }
 
-/// D5: `["CUDA"]` has kernels and no ranges, `["CPU"]` ranges and no kernels, in trace and tables.
+/// D5: `["CUDA"]` records kernels and no ranges, `["CPU"]` ranges and no kernels, in trace and
+/// tables.
 #[test]
 fn each_activity_is_recorded_without_the_other() {
     for (activity, stages, kernels) in [("CUDA", 0, 1), ("CPU", 1, 0)] {

@@ -1,5 +1,5 @@
-//! CUPTI under load: many sessions, many threads, 10^5 kernels, and too little room. Each scenario
-//! is a process of its own, on a machine made of doubles.
+//! CUPTI under load: many sessions, many threads, 10^5 kernels, and a buffer that is too small.
+//! Each scenario is a process of its own, on a machine made of doubles.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use profiler_tests::{Trace, in_child, succeeded, timing};
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// Sessions one after the other, some threads launching all the while.
+/// Records sessions one after another while other threads launch kernels.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn many_sessions() {
@@ -53,8 +53,7 @@ fn every_session_has_its_own_kernels() {
         let kernels = trace.named("counted").iter().filter(|slice| slice.args.get("grid").is_some()).count();
         assert_eq!(kernels, session + 1, "session {session}");
         let timing = timing(&only);
-        // A range that had begun when the session did is not recorded, but what it launches then
-        // is.
+        // A range that began before the session is not recorded, but its later kernels are.
         let nobodys = timing["gpu"]["unattributed"]["gpu_ops"].as_u64().unwrap();
         assert!(nobodys <= 4, "{}", timing["gpu"]);
     }
@@ -64,8 +63,8 @@ fn every_session_has_its_own_kernels() {
     assert_eq!(count("cuptiActivityRegisterCallbacks"), 1, "once in a process");
 }
 
-/// Kernels of a few names on four streams, from four threads: 100,000 of them, or as many as it is
-/// told.
+/// Launches kernels of four names on four streams, from four threads: 100,000, or as many as
+/// `KERNELS` says.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn a_hundred_thousand_kernels() {
@@ -114,8 +113,8 @@ fn a_hundred_thousand_kernels_of_four_threads_are_all_there() {
     let gpu = &timing["gpu"];
     assert_eq!((&gpu["losses"]["dropped"], &gpu["losses"]["buffers"]), (&Value::from(0), &Value::from(0)));
     assert_eq!(gpu["unattributed"]["gpu_ops"], 0);
-    // Streams 7 to 10, 25,000 kernels each of 100 ns times the stream's number, perhaps at the same
-    // time.
+    // Streams 7 to 10 have 25,000 kernels each, of 100 ns times the stream's number, and may
+    // overlap.
     let busy = gpu["gpu_busy_ns"].as_f64().unwrap() / 1e6;
     assert!((25.0..85.1).contains(&busy), "{busy}");
 }

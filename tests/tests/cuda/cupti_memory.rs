@@ -1,5 +1,5 @@
-//! Device memory that CUPTI sees, wherever the host's is shown: timing report, summary, chart,
-//! snapshot. On a machine made of doubles.
+//! Device memory as CUPTI reports it, everywhere that the host's memory is shown: timing report,
+//! summary, chart and snapshot. On a machine made of doubles.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 const MIB: u64 = 1 << 20;
 
-/// Weights that stay, and activations that are given back.
+/// Allocates weights that stay, and activations that are freed.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn pipeline() {
@@ -36,7 +36,7 @@ fn pipeline() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// A13: peaks of the session and of each stage.
+/// A13: the reports have the peaks of device memory, of the session and of each stage.
 #[test]
 fn device_memory_is_reported_beside_the_hosts() {
     let folder = tempdir().unwrap();

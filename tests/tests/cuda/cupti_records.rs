@@ -1,5 +1,5 @@
-//! CUPTI's records as they are: kept in a file on request, and laid out by the double as NVIDIA's
-//! own library expects them.
+//! CUPTI's raw records: kept in a file on request, and laid out by the double as NVIDIA's own
+//! library expects them.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use profiler_tests::gpu::{Device, machine, make_context, perf};
 use profiler_tests::{in_child, succeeded};
 use tempfile::tempdir;
 
-/// One of everything, and more kernels than are kept.
+/// Produces one of every record, and more kernels than are kept.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn everything() {
@@ -39,7 +39,7 @@ fn everything() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// The version, and every record's bytes and name.
+/// Returns the version, and the bytes and the name of every record.
 fn kept(version: &str) -> (u32, Vec<(Vec<u8>, String)>) {
     let folder = tempdir().unwrap();
     let file = folder.path().join("kept.records");
@@ -78,9 +78,10 @@ fn a_few_records_of_each_kind_are_kept_on_request() {
     }
 }
 
-/// `PROFILER_TESTS_CUPTI` is the path of a libcupti of CUDA 11.7 to 13.5,
-/// `PROFILER_TESTS_CUPTI_VERSION` which (12.9). No driver is needed, and no stand-in for one may be
-/// in reach: newer versions ask it.
+/// NVIDIA's reader finds every record where the double has put it. `PROFILER_TESTS_CUPTI` is the
+/// path of a libcupti of CUDA 11.7 to 13.5, `PROFILER_TESTS_CUPTI_VERSION` its version (12.9 if
+/// unset). No driver is needed, and no double of one may be reachable, because newer versions ask
+/// it.
 #[test]
 #[ignore = "needs NVIDIA's libcupti"]
 fn nvidias_own_reader_finds_every_record_of_the_double() {
@@ -97,7 +98,8 @@ fn nvidias_own_reader_finds_every_record_of_the_double() {
     assert_eq!(found, starts, "offsets and kinds");
 }
 
-/// The version of this libcupti, and where it finds records of which kind in a buffer.
+/// Returns the version of this libcupti, and the offset and the kind of each record that it finds
+/// in a buffer.
 fn walk(library: &OsStr, bytes: &[u8]) -> (u32, Vec<(usize, u32)>) {
     let mut buffer = vec![0_u64; bytes.len().div_ceil(8)];
     let start: *mut u8 = buffer.as_mut_ptr().cast();

@@ -1,4 +1,4 @@
-//! Annotations of devices: the span of everything that was launched inside a stage, on each stream,
+//! Annotations of devices: on each stream, the span of everything that was launched inside a stage,
 //! in both formats' rows. On a machine made of doubles.
 
 use std::ffi::CStr;
@@ -18,7 +18,7 @@ async fn task(device: &Device, names: [&'static CStr; 2]) {
     device.kernel(names[1], 30, 9_000);
 }
 
-/// Stages that launch through what is inside them, on several streams and threads, and tasks that
+/// Runs stages that launch through inner ranges, on several streams and threads, and tasks that
 /// take turns.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
@@ -56,7 +56,7 @@ fn nested() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// Returns the time from the first begin to the last end.
+/// Returns the first begin and the last end.
 fn hull(slices: &[Slice]) -> (f64, f64) {
     let begin = slices.iter().map(|slice| slice.begin).fold(f64::MAX, f64::min);
     (begin, slices.iter().map(|slice| slice.end).fold(0.0, f64::max))
@@ -67,7 +67,7 @@ fn spans(trace: &Trace, name: &str) -> Vec<Slice> {
     trace.named(name).into_iter().filter(annotated).collect()
 }
 
-/// A14: `gpu_user_annotation` covers what the ranges inside a stage launched.
+/// A14: `gpu_user_annotation` covers everything that the ranges inside a stage launched.
 #[test]
 fn an_annotation_spans_everything_launched_inside_its_stage() {
     let folder = tempdir().unwrap();
@@ -100,7 +100,7 @@ fn an_annotation_spans_everything_launched_inside_its_stage() {
     nest(&trace);
 }
 
-/// A14: to the nanosecond, with the kernels on the same row.
+/// Asserts that annotations nest with the kernels on their row, to the nanosecond (A14).
 fn nest(trace: &Trace) {
     let names =
         ["outer", "denoise_step", "inner", "worker", "worker.inner", "task", "part", "a", "b", "first", "second"];

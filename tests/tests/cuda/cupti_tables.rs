@@ -1,21 +1,21 @@
-//! The GPU's time in the operator tables and folded stacks: the same in trace, workbook, text and
-//! library. Each scenario is a process of its own, on a machine made of doubles.
+//! GPU time in the operator tables and folded stacks: trace, workbook, text and library agree. Each
+//! scenario is a process of its own, on a machine made of doubles.
 
 #![allow(clippy::print_stdout)]
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use crate::cupti_support::run;
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use profiler_runtime::artifacts::{GroupBy, KeyAverage, SortBy};
 use profiler_runtime::config::PrintSummary;
 use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, stage, start_profile_with, step, stop_profile};
-use profiler_tests::gpu::{Device, machine, make_context, perf, session};
-use profiler_tests::{Trace, in_child, manifest, succeeded};
+use profiler_tests::gpu::{Device, make_context, perf};
+use profiler_tests::{Trace, in_child};
 use serde_json::Value;
-use tempfile::{TempDir, tempdir};
 
 #[profiled_op("attention", shapes(x), flops = 8_000_000)]
 fn attention(device: &Device, x: &[f32]) {
@@ -36,7 +36,7 @@ fn transformer(device: &Device, x: &[f32]) {
     tokenize(x);
 }
 
-/// A pipeline, and its tables as the library tells them.
+/// Runs a pipeline, and checks its tables as the library returns them.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn pipeline() {
@@ -102,7 +102,7 @@ fn check_library(table: &profiler_runtime::artifacts::KeyAverages) {
     };
     assert_eq!(ns(table.self_cuda_time_total()), sum(true));
     assert_eq!(sum(true) - ns(row("of_nobody").cuda_time), sum(false), "what ranges launched");
-    // FLOPs in the time of the kernels; of what launched none, in its own.
+    // An op's FLOPs are divided by the time of its kernels, or by its own time if it launched none.
     let rate_of = |row: &KeyAverage, time: Duration| row.flops.unwrap() as f64 / time.as_secs_f64();
     let of_kernels = rate_of(row("attention"), row("attention").cuda_time.unwrap());
     assert!((row("attention").flops_per_second.unwrap() / of_kernels - 1.0).abs() < 1e-9);
@@ -115,25 +115,7 @@ fn check_library(table: &profiler_runtime::artifacts::KeyAverages) {
     assert_eq!((kernel.cuda_memory, kernel.self_cpu_memory), (None, None));
 }
 
-/// Results of a pipeline.
-struct Ran {
-    _folder: TempDir,
-    session: PathBuf,
-    trace: Trace,
-    /// Its standard error.
-    printed: String,
-}
-
-fn run(variables: &[(&str, &str)]) -> Ran {
-    let folder = tempdir().unwrap();
-    let kept = std::env::var_os("PROFILER_TESTS_KEEP").map(PathBuf::from);
-    let place = kept.as_deref().unwrap_or(folder.path());
-    let output = succeeded(machine("pipeline", place).envs(variables.iter().copied()));
-    let (session, printed) = (session(place), String::from_utf8(output.stderr).unwrap());
-    Ran { _folder: folder, trace: Trace::read(&session), session, printed }
-}
-
-/// Nanoseconds of each kind of GPU work, as the file shows them.
+/// Returns the nanoseconds of GPU work by name, as the trace shows them.
 fn kernels(trace: &Trace) -> HashMap<String, u64> {
     let mut sums = HashMap::new();
     for event in trace.json["traceEvents"].as_array().unwrap() {
@@ -145,7 +127,7 @@ fn kernels(trace: &Trace) -> HashMap<String, u64> {
     sums
 }
 
-/// The rows of a sheet, each by the names of its columns.
+/// Returns the rows of a sheet, each as a map from the names of its columns.
 fn sheet(folder: &Path, name: &str) -> Vec<HashMap<String, Data>> {
     let mut workbook: Xlsx<_> = open_workbook(folder.join("ops_rank0.xlsx")).unwrap();
     let range = workbook.worksheet_range(name).unwrap();
@@ -199,8 +181,8 @@ fn the_text_table_is_sorted_by_the_gpus_time() {
     assert!(text.contains("\nSelf CUDA time total: 176.5") && !text.contains("no GPU records"), "{text}");
 }
 
-/// E10: the summary has a GPU column for ops, and says what each `self` means; the printed one has
-/// it too.
+/// E10: the summary has a GPU column for ops and says what each `self` means, and the printed
+/// summary has the column, too.
 #[test]
 fn the_summary_tells_the_gpu_time_of_ops() {
     let ran = run(&[]);
@@ -258,7 +240,7 @@ fn a_gpu_that_is_not_recorded_is_empty_cells_and_no_rate() {
         text.contains("Sorted by self CPU time: there are no GPU records.") && !text.contains("Self CUDA"),
         "{text}"
     );
-    let missing = manifest(&ran.session)["missing"].clone();
+    let missing = &ran.manifest["missing"];
     for name in ["stacks_cuda_rank0.txt", "flame_cuda_rank0.svg"] {
         let entry = missing.as_array().unwrap().iter().find(|missing| missing["name"] == name).unwrap();
         let reason = Value::as_str(&entry["reason"]).unwrap();

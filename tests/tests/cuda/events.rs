@@ -16,7 +16,7 @@ use profiler_tests::{Trace, in_child, manifest, succeeded, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-/// A program with this story, in a session.
+/// Runs the story that `SCENARIO` names, in a session.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -52,7 +52,7 @@ fn program() {
     }
     let manifest = stopped.wait().unwrap();
     manifest.warnings.iter().for_each(|warning| println!("warning: {warning}"));
-    // What is waited for in the background takes five.
+    // The wait for pending events takes five seconds, in the background.
     assert!(took < Duration::from_secs(4), "stop waits for nothing: {took:?}");
     let open = i64::from(left_open.is_some()) * 2;
     assert_eq!((cuda.events(), cuda.streams()), (open, 2), "everything is given back");
@@ -91,7 +91,7 @@ impl Ran {
         calls(self.folder.path(), "cuda.log").iter().filter(|found| *found == call).count()
     }
 
-    /// The one cause of loss that there is.
+    /// Returns the only cause of loss, and its count.
     fn loss(&self) -> (String, u64) {
         let losses = self.gpu()["losses"].clone();
         let mut all = losses.as_object().unwrap().iter().filter(|(_, count)| **count != 0);

@@ -13,6 +13,7 @@ mod cupti_load;
 mod cupti_memory;
 mod cupti_records;
 mod cupti_spans;
+mod cupti_support;
 mod cupti_tables;
 mod doctor;
 mod events;

@@ -1,4 +1,4 @@
-//! Clocks that stand still, jump, are trapped or wrong: durations are right within a hundredth, or
+//! Clocks that stand still, jump, are trapped or are wrong: durations are right to one percent, or
 //! the artifacts say that they are not.
 
 #![allow(clippy::print_stderr)]
@@ -14,11 +14,11 @@ use profiler_tests::{Bench, Trace, in_child, manifest, succeeded};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Records a stage that takes so long; how long it took.
-fn measured(name: &str, long: Duration) -> Duration {
+/// Records a stage of this length, and returns the time that it took.
+fn measured(name: &str, length: Duration) -> Duration {
     let start = Instant::now();
     let range = stage(name);
-    thread::sleep(long);
+    thread::sleep(length);
     drop(range);
     start.elapsed()
 }
@@ -31,7 +31,7 @@ fn start() {
     start_profile_with(ProfilerConfig::torch(folder())).unwrap();
 }
 
-/// The trace of the session, and its warnings.
+/// Stops the session, and returns its trace and its warnings.
 fn stop() -> (Trace, Vec<String>) {
     let stopped = stop_profile().unwrap();
     let warnings = stopped.wait().unwrap().warnings;
@@ -42,13 +42,13 @@ fn stop() -> (Trace, Vec<String>) {
     (trace, warnings)
 }
 
-/// The jumps that the trace marks.
+/// Returns the clock jumps that the trace marks.
 fn marks(trace: &Trace) -> Vec<&serde_json::Value> {
     trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "clock jump").collect()
 }
 
-/// The only jump in the trace, of this kind: its length, and the part of the recording within which
-/// it is, in seconds.
+/// Returns the length of the only clock jump in the trace, which is of this kind, and the part of
+/// the recording within which it happened, in seconds.
 fn only_mark(trace: &Trace, kind: &str) -> (f64, (f64, f64)) {
     let [mark] = &marks(trace)[..] else { panic!("one mark") };
     assert_eq!((&mark["ph"], &mark["s"], &mark["args"]["kind"]), (&"i".into(), &"g".into(), &kind.into()));
@@ -59,7 +59,7 @@ fn only_mark(trace: &Trace, kind: &str) -> (f64, (f64, f64)) {
     (seconds("length_ns"), (from, from + seconds("within_ns")))
 }
 
-/// The stage took as long as the system's clock said.
+/// Asserts that the recorded length of the stage agrees with the system's clock.
 fn is_right(trace: &Trace, name: &str, took: Duration) {
     let ranges = trace.named(name);
     let [range] = &ranges[..] else { panic!("{name} once") };
@@ -79,11 +79,12 @@ fn records_without_the_counter() {
     if !in_child() {
         return;
     }
-    // A recording before: the clock is chosen for each.
+    // The clock is chosen for each recording: this one still reads the counter.
     start();
     let took = measured("before", 20 * MS);
     is_right(&stop().0, "before", took);
-    // SAFETY: from here on, the instruction is a fault for this thread and those that it starts.
+    // SAFETY: from here on, reading the counter is a fault in this thread and in those that it
+    // starts.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV) }, 0);
     for _ in 0..2 {
         start();
@@ -96,18 +97,18 @@ fn records_without_the_counter() {
     }
 }
 
-/// B12: a trapped counter is not read, and the system's clock stands in.
+/// B12: the profiler does not read a trapped counter, and uses the system's clock instead.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn a_trapped_counter_is_not_read() {
     run("records_without_the_counter");
 }
 
-/// A suspend of so long, as a program sees it: the monotonic clock stands still, the counter goes
-/// on.
-fn suspend(long: Duration, before: Duration) {
-    thread::sleep(long);
-    set(What::Suspended, i64::try_from((before + long).as_nanos()).unwrap());
+/// Simulates a suspend of this length, after earlier ones of length `before`: the monotonic clock
+/// stands still, the counter goes on.
+fn suspend(length: Duration, before: Duration) {
+    thread::sleep(length);
+    set(What::Suspended, i64::try_from((before + length).as_nanos()).unwrap());
 }
 
 #[test]
@@ -120,10 +121,10 @@ fn records_around_suspends() {
     measured("first", MS);
     stop();
     suspend(400 * MS, Duration::ZERO);
-    // B12: all later sessions had the rate of the time with the suspend in it.
-    for long in [100 * MS, MS] {
+    // B12: later sessions once had a rate of the clock that was measured across the suspend.
+    for length in [100 * MS, MS] {
         start();
-        let took = measured("after", long);
+        let took = measured("after", length);
         let (trace, warnings) = stop();
         is_right(&trace, "after", took);
         assert_eq!(warnings, [""; 0]);
@@ -137,7 +138,7 @@ fn records_around_suspends() {
     is_right(&trace, "after", after);
     let [told] = &warnings[..] else { panic!("{warnings:?}") };
     assert!(told.starts_with("the host slept for 0.4"), "{told}");
-    // The stretch is where nothing was recorded for so long.
+    // The warning names the stretch of the recording in which the suspend happened.
     let (from, to) =
         told.split_once("between ").unwrap().1.split_once(" s of it").unwrap().0.split_once(" s and ").unwrap();
     let (from, to): (f64, f64) = (from.parse().unwrap(), to.parse().unwrap());
@@ -147,8 +148,8 @@ fn records_around_suspends() {
     assert!((marked.0 - from).abs() < 2e-3 && (marked.1 - to).abs() < 2e-3, "{marked:?}, but {told}");
 }
 
-/// B12: a suspend before a recording does not bend it; one within is told and marked, and the rest
-/// is right.
+/// B12: a suspend before a recording does not bend it; a suspend within is reported and marked, and
+/// all durations are right.
 #[test]
 fn a_suspend_bends_no_duration() {
     run("records_around_suspends");
@@ -176,7 +177,7 @@ fn records_while_real_time_is_set() {
     }
 }
 
-/// B12: a step of real time bends nothing, and is told and marked.
+/// B12: a step of real time changes no duration, and is reported and marked.
 #[test]
 fn a_step_of_real_time_bends_no_duration() {
     run("records_while_real_time_is_set");
@@ -191,7 +192,7 @@ fn is_killed() {
     start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
     let took: Vec<u128> = (0..20).map(|_| measured("decode", 10 * MS).as_nanos()).collect();
     std::fs::write(folder().join("took"), took.iter().sum::<u128>().to_string()).unwrap();
-    // SAFETY: ends this process.
+    // SAFETY: the call has no preconditions; the signal ends this process.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }
 
@@ -206,13 +207,12 @@ fn recovers_with_another_clock() {
 }
 
 fn recovered(folder: &Path, hours: &str) -> Trace {
-    let status = child("recovers_with_another_clock").env("FOLDER", folder).env("HOURS", hours).status().unwrap();
-    assert!(status.success());
+    succeeded(child("recovers_with_another_clock").env("FOLDER", folder).env("HOURS", hours));
     Trace::read(&profiler_tests::spool::only_folder(folder))
 }
 
-/// G3: a recording ends where its own anchors say, whatever the clock of the machine that recovers
-/// it.
+/// G3: a recording ends where its own anchors say, whatever the clock of the recovering machine
+/// shows.
 #[test]
 fn a_reader_whose_clock_is_behind_cuts_nothing_off() {
     for hours in ["-2", "0", "48"] {

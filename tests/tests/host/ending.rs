@@ -1,5 +1,5 @@
-//! Programs that end without a guard and without a stop: what they recorded is on disk, and they
-//! end as they would have.
+//! Programs that end without a guard and without a stop: their recordings are on disk, and they end
+//! as they would without the profiler.
 
 #![allow(clippy::print_stdout)]
 
@@ -18,7 +18,7 @@ const RANGES: usize = 10_000;
 /// Number of ranges before a crash: few, because a crash delays the end only briefly.
 const RANGES_BEFORE_A_CRASH: usize = 500;
 
-/// A program that records and then ends in the way that `ENDING` names.
+/// Records, and ends in the way that `ENDING` names.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -27,8 +27,8 @@ fn program() {
     }
     let ending = std::env::var("ENDING").unwrap();
     for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
-        // A shell ignores it for what it runs in the background, and a child inherits that.
-        // SAFETY: the default action is no function.
+        // A shell starts its background jobs with these signals ignored, and children inherit that.
+        // SAFETY: the default action runs no handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     if ending == "own handler" {
@@ -88,12 +88,12 @@ fn limit(what: Resource, soft: u64, hard: u64) {
     assert_eq!(unsafe { libc::setrlimit(what, &raw const limit) }, 0);
 }
 
-/// Every further thread is refused, as where a container's limit is reached: by a filter, because
-/// root has no limit.
+/// Makes every further thread fail to start, as at a container's limit. A seccomp filter does it,
+/// because root has no limit.
 #[cfg(target_os = "linux")]
 fn no_more_threads() {
     let refuse = libc::SECCOMP_RET_ERRNO | libc::EAGAIN.cast_unsigned();
-    // CAST: numbers of system calls and constants of the filter are small.
+    // CAST: numbers of system calls and the filter's constants are small.
     let is_call = |call: libc::c_long, skip| libc::sock_filter {
         code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
         jt: skip,
@@ -121,7 +121,7 @@ fn no_more_threads() {
 #[cfg(not(target_os = "linux"))]
 fn no_more_threads() {}
 
-/// The kernel sends SIGXCPU after a second of CPU time, and again every second.
+/// Uses CPU time until the kernel sends SIGXCPU: after a second, and again every second.
 fn exceed_cpu_time() {
     limit(libc::RLIMIT_CPU, 1, 60);
     let begin = Instant::now();
@@ -135,10 +135,11 @@ fn wait_for_a_signal() {
     thread::sleep(Duration::from_secs(60));
 }
 
-/// While the interrupted thread holds a lock of the profiler's, most of the time.
+/// Calls `exit` in a signal handler, mostly while the interrupted thread holds a lock of the
+/// profiler.
 fn exit_in_a_handler() -> ! {
     extern "C" fn exit(_: libc::c_int) {
-        // SAFETY: it may not be called in a handler, and often is.
+        // SAFETY: none: handlers may not call `exit`, but programs do, and the test is about them.
         unsafe { libc::exit(4) }
     }
     let soon = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
@@ -157,7 +158,7 @@ fn exit_in_a_handler() -> ! {
 fn close_descriptors() {
     let log = std::env::var("HOST_LOG").unwrap();
     for number in 3..1024 {
-        // SAFETY: what closing the profiler's descriptors does is what the test is about.
+        // SAFETY: none: the test is about programs that close the profiler's descriptors.
         unsafe { libc::close(number) };
     }
     (0..64).for_each(|_| std::mem::forget(fs::File::options().append(true).create(true).open(&log).unwrap()));
@@ -169,7 +170,7 @@ extern "C" fn may_not_unwind() {
 
 #[profiled_stage]
 fn fault() {
-    // SAFETY: none; the test is about what happens then.
+    // SAFETY: none: the test is about the fault.
     unsafe { ptr::without_provenance_mut::<u8>(4096).write_volatile(1) };
 }
 
@@ -178,7 +179,7 @@ fn overflow(depth: u64) -> u64 {
     if std::hint::black_box(&frame)[0] == u64::MAX { 0 } else { overflow(depth + 1) + frame[1] }
 }
 
-/// A handler of the program's own, which ends it with a status of its own.
+/// Installs a handler of the program, which exits with status 7.
 fn install_own_handler() {
     extern "C" fn exit_with_7(_: libc::c_int) {
         // SAFETY: `_exit` may be called in a handler.
@@ -188,7 +189,7 @@ fn install_own_handler() {
     unsafe { libc::signal(libc::SIGTERM, exit_with_7 as extern "C" fn(libc::c_int) as libc::sighandler_t) };
 }
 
-/// A forked child must die of a signal like any process, and leave its parent alone.
+/// Asserts that a forked child dies of a signal like any process, and stops the parent's session.
 fn fork_and_wait() {
     // SAFETY: the child calls nothing but `pause`.
     unsafe {
@@ -206,7 +207,8 @@ fn fork_and_wait() {
     drop(stop_profile().unwrap().wait().unwrap());
 }
 
-/// Runs the program; `signals` are sent one after the other once it is ready.
+/// Runs the program, sends it the signals one after another once it is ready, and returns its
+/// status.
 fn end(bench: &Bench, ending: &str, signals: &[libc::c_int], more: &serde_json::Value) -> ExitStatus {
     let crashes = ["panic that may not unwind", "fault", "stack overflow"];
     let is_crash = crashes.contains(&ending) || signals.contains(&libc::SIGABRT);
@@ -228,7 +230,7 @@ fn end(bench: &Bench, ending: &str, signals: &[libc::c_int], more: &serde_json::
     child.wait().unwrap()
 }
 
-/// The host's file, beside the sessions.
+/// Returns the file of the host's own log, beside the sessions.
 fn host_log(bench: &Bench) -> PathBuf {
     bench.path().with_extension("log")
 }
@@ -237,7 +239,7 @@ fn sessions(base: &Path) -> Vec<PathBuf> {
     fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The only session: complete, and its manifest says how it ended.
+/// Asserts that the only session is complete, and that its manifest says how it ended.
 fn assert_written(bench: &Bench, ended_by: &str) {
     let all = sessions(bench.path());
     assert_eq!(all.len(), 1, "{all:?}");
@@ -269,7 +271,8 @@ fn process_exit_waits_for_artifacts_that_are_being_written() {
     assert_written(&bench, "stop");
 }
 
-/// G17: a service's supervisor, terminal and limits end it in more ways than SIGTERM.
+/// G17: a supervisor, a terminal or a limit ends a service by signals other than SIGTERM, too; each
+/// one writes the session first.
 #[test]
 fn a_fatal_signal_writes_first_and_stays_the_status() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU] {
@@ -279,8 +282,8 @@ fn a_fatal_signal_writes_first_and_stays_the_status() {
     }
 }
 
-/// G17: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP
-/// twice.
+/// G17: a supervisor sends SIGHUP right after SIGTERM, and a closing terminal sends SIGHUP twice;
+/// the session is written once.
 #[test]
 fn signals_that_come_together_are_one() {
     for signals in [[libc::SIGTERM, libc::SIGHUP], [libc::SIGHUP, libc::SIGTERM]] {
@@ -291,8 +294,8 @@ fn signals_that_come_together_are_one() {
     }
 }
 
-/// G17: a program that has closed every descriptor dies of its signal, and its own files get
-/// nothing of it.
+/// G17: a program that has closed every descriptor dies of its signal, and the profiler writes
+/// nothing into its files.
 #[test]
 fn a_signal_ends_a_program_that_closed_all_descriptors() {
     let bench = Bench::alone();
@@ -301,8 +304,8 @@ fn a_signal_ends_a_program_that_closed_all_descriptors() {
     fs::remove_file(host_log(&bench)).unwrap();
 }
 
-/// C2: a handler that calls `exit` while it has interrupted the profiler is waited for as a crash
-/// is.
+/// C2: a handler that calls `exit` while it interrupts the profiler delays the end no longer than a
+/// crash does.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_exit_in_a_handler_does_not_wait_for_its_own_thread() {
@@ -328,7 +331,8 @@ fn a_crash_writes_what_was_recorded_and_stays_a_crash() {
     assert_written(&bench, "crash");
 }
 
-/// C3: where no thread can be had, the one that ends writes, and a limit on files does not end it.
+/// C3: if no thread can start, the exiting thread writes, and a limit on file sizes does not kill
+/// it.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_end_without_threads_is_written_by_the_one_that_ends() {
@@ -340,7 +344,7 @@ fn an_end_without_threads_is_written_by_the_one_that_ends() {
     assert_eq!(end(&bench, "exit without threads or files", &[], &json!({})).code(), Some(3));
 }
 
-/// G17: the kernel repeats SIGXCPU while the artifacts are written.
+/// G17: the recording is written although the kernel repeats SIGXCPU meanwhile.
 #[test]
 fn a_limit_on_cpu_time_writes_what_was_recorded() {
     let bench = Bench::alone_in_memory();
@@ -348,7 +352,7 @@ fn a_limit_on_cpu_time_writes_what_was_recorded() {
     assert_written(&bench, "signal");
 }
 
-/// G17: a core dump is what SIGQUIT is sent for.
+/// G17: SIGQUIT, which is sent to get a core dump, still dumps one.
 #[test]
 fn sigquit_still_dumps_core() {
     let dumps = |command: &mut Command| {
@@ -379,7 +383,8 @@ fn sigquit_still_dumps_core() {
     assert_eq!(manifest(&sessions(&bench.path().join("sessions"))[0])["ended_by"], "signal");
 }
 
-/// A signal that is sent to the process may be handled by any thread that lets it through.
+/// The thread that acts on signals blocks them, because the kernel delivers a process's signal to
+/// any thread that does not.
 #[test]
 #[cfg(target_os = "linux")]
 fn no_signal_is_handled_by_the_thread_that_acts_on_it() {
@@ -391,7 +396,7 @@ fn no_signal_is_handled_by_the_thread_that_acts_on_it() {
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     assert!(lines.map(Result::unwrap).any(|line| line.ends_with("ready")));
     let begin = Instant::now();
-    // It names itself when it begins to run.
+    // The thread sets its name only once it runs.
     let status = loop {
         let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(|task| task.unwrap().path());
         let is_it = |task: &PathBuf| fs::read_to_string(task.join("comm")).unwrap().starts_with("profiler-signal");

@@ -1,19 +1,20 @@
-//! Whole programs: profiled through the environment, ended in every way that a guard can see.
+//! Whole programs that are profiled through the environment, and end in every way that a guard can
+//! see.
 
 #![allow(clippy::print_stderr)]
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use profiler_runtime::artifacts::ArtifactKind;
 use profiler_runtime::session::Status;
 use profiler_runtime::{
     Error, ProfilerConfig, profile_from_env, profile_with, stage, start_profile, status, stop_profile,
 };
-use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
+use profiler_tests::{Bench, Trace, child_of, in_child, manifest, succeeded};
 
-/// A program as a user writes one; logs go to standard error.
+/// Runs as a user's program would, with its log on standard error.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -59,13 +60,12 @@ fn torch(folder: &Path) -> String {
     serde_json::json!({"profiler": "torch", "torch_profiler_dir": folder}).to_string()
 }
 
-fn run(command: &mut Command) -> (Output, String) {
-    let output = command.output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output, stderr)
+/// Runs a program that succeeds, and returns its standard error.
+fn run(command: &mut Command) -> String {
+    String::from_utf8_lossy(&succeeded(command).stderr).into_owned()
 }
 
-/// The folder of the only session in `base`.
+/// Returns the folder of the only session in `base`.
 fn only_session(base: &Path) -> std::path::PathBuf {
     let sessions: Vec<_> = fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
@@ -75,8 +75,8 @@ fn only_session(base: &Path) -> std::path::PathBuf {
 #[test]
 fn a_program_is_profiled_by_its_environment_alone() {
     let bench = Bench::of_children();
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", torch(bench.path())));
-    assert!(output.status.success() && stderr.contains("profiled: true"), "{stderr}");
+    let stderr = run(child_of("program").env("PROFILER_CONFIG", torch(bench.path())));
+    assert!(stderr.contains("profiled: true"), "{stderr}");
     let folder = only_session(bench.path());
     assert_eq!(Trace::read(&folder).count("work"), 1);
     assert_eq!(manifest(&folder)["session"], folder.file_name().unwrap().to_str().unwrap());
@@ -84,22 +84,22 @@ fn a_program_is_profiled_by_its_environment_alone() {
 
 #[test]
 fn a_program_without_a_configuration_runs_unprofiled() {
-    let (output, stderr) = run(&mut child_of("program"));
-    assert!(output.status.success() && stderr.contains("profiled: false"), "{stderr}");
+    let stderr = run(&mut child_of("program"));
+    assert!(stderr.contains("profiled: false"), "{stderr}");
     assert!(!stderr.contains('['), "nothing to say: {stderr}");
 }
 
 #[test]
 fn a_bad_configuration_is_logged_and_the_program_runs_on() {
     let bench = Bench::of_children();
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", r#"{"profiler": "torch", "torch_profiler"#));
-    assert!(output.status.success() && stderr.contains("profiled: false"), "{stderr}");
+    let stderr = run(child_of("program").env("PROFILER_CONFIG", r#"{"profiler": "torch", "torch_profiler"#));
+    assert!(stderr.contains("profiled: false"), "{stderr}");
     assert!(
         stderr.contains("[ERROR] this program runs without the profiler: ") && stderr.contains("PROFILER_CONFIG"),
         "{stderr}"
     );
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", bench.path().join("missing.json")));
-    assert!(output.status.success() && stderr.contains("missing.json"), "{stderr}");
+    let stderr = run(child_of("program").env("PROFILER_CONFIG", bench.path().join("missing.json")));
+    assert!(stderr.contains("missing.json"), "{stderr}");
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn a_folder_that_cannot_be_made_costs_no_run() {
     let bench = Bench::of_children();
     let file = bench.path().join("file");
     fs::write(&file, "").unwrap();
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", torch(&file.join("perf"))));
-    assert!(output.status.success() && stderr.contains("profiled: false"), "{stderr}");
+    let stderr = run(child_of("program").env("PROFILER_CONFIG", torch(&file.join("perf"))));
+    assert!(stderr.contains("profiled: false"), "{stderr}");
     assert!(stderr.contains("cannot write to the folder"), "{stderr}");
 }
 
@@ -116,7 +116,8 @@ fn a_folder_that_cannot_be_made_costs_no_run() {
 fn a_panic_in_main_still_writes_what_was_recorded() {
     let bench = Bench::of_children();
     let config = torch(bench.path());
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "panic"));
+    let output = child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "panic").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && stderr.contains("as a user's program might"), "{stderr}");
     let trace = Trace::read(&only_session(bench.path()));
     assert_eq!((trace.count("work"), trace.count("panics")), (1, 1));
@@ -128,9 +129,7 @@ fn a_logger_that_panics_costs_no_artifact() {
     let bench = Bench::of_children();
     let config =
         serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "pipeline_profiler": true});
-    let (output, stderr) =
-        run(child_of("program").env("PROFILER_CONFIG", config.to_string()).env("ENDING", "logger panics"));
-    assert!(output.status.success(), "{stderr}");
+    let stderr = run(child_of("program").env("PROFILER_CONFIG", config.to_string()).env("ENDING", "logger panics"));
     assert!(stderr.contains("a logger may panic too"), "{stderr}");
     manifest(&only_session(bench.path()));
 }
@@ -139,8 +138,7 @@ fn a_logger_that_panics_costs_no_artifact() {
 fn a_guard_waits_for_a_session_that_the_program_stopped_itself() {
     let bench = Bench::of_children();
     let config = torch(bench.path());
-    let (output, stderr) = run(child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "explicit stop"));
-    assert!(output.status.success(), "{stderr}");
+    run(child_of("program").env("PROFILER_CONFIG", config).env("ENDING", "explicit stop"));
     manifest(&only_session(bench.path()));
 }
 

@@ -1,5 +1,5 @@
-//! Programs that fork while they are profiled (`src/bin/forks.rs`): what a child does costs its
-//! parent nothing, and is its own.
+//! Programs that fork while they are profiled (`src/bin/forks.rs`): a child leaves its parent's
+//! recording alone, and can have its own.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,7 +27,7 @@ fn run(bench: &Bench, story: &str, threads: usize, spool: bool) -> Outcome {
     processes::run(&mut program(bench, story, threads, spool))
 }
 
-/// The trace of the only session in this folder, which ended so.
+/// Returns the trace of the only session in this folder, and asserts how it ended.
 fn only_trace(bench: &Bench, whose: &str, ended_by: &str) -> Trace {
     let base = bench.path().join(whose);
     let folders: Vec<_> = fs::read_dir(&base).unwrap().map(|folder| folder.unwrap().path()).collect();
@@ -37,21 +37,23 @@ fn only_trace(bench: &Bench, whose: &str, ended_by: &str) -> Trace {
     Trace::read(&folders[0])
 }
 
-/// The parent's session has everything that the parent recorded, and nothing of the child.
+/// Asserts that the parent's session has everything that the parent recorded, and nothing of the
+/// child.
 fn assert_parents(bench: &Bench, ranges: usize, ended_by: &str) {
     let trace = only_trace(bench, "parent", ended_by);
     assert_eq!(["parent work", "child work"].map(|name| trace.count(name)), [ranges, 0]);
     assert_eq!(["missing", "unfinished"].map(|what| trace.losses(what)), [0, 0]);
 }
 
-/// The child's session has what the child recorded in it.
+/// Asserts that the child's session has everything that the child recorded in it, and nothing of
+/// the parent.
 fn assert_of_child(bench: &Bench, ranges: usize, ended_by: &str) {
     let trace = only_trace(bench, "child", ended_by);
     assert_eq!(["child work", "parent work"].map(|name| trace.count(name)), [ranges, 0]);
     assert_eq!(["missing", "unfinished"].map(|what| trace.losses(what)), [0, 0]);
 }
 
-/// Runs a story with one thread and with a hundred, in memory and with a spool.
+/// Runs a story alone and beside a hundred threads, in memory and with a spool.
 fn each(story: &str, ended: Ended, check: impl Fn(&Bench, &Outcome)) {
     for (threads, spool) in [(0, false), (100, false), (0, true), (100, true)] {
         let bench = Bench::of_children();
@@ -63,13 +65,14 @@ fn each(story: &str, ended: Ended, check: impl Fn(&Bench, &Outcome)) {
     }
 }
 
-/// The child has left nothing but one warning.
+/// Asserts that the child has left nothing but one warning.
 fn nothing_else(bench: &Bench, outcome: &Outcome) {
     assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 1);
     assert_eq!(outcome.stderr.matches("was forked off").count(), 1, "{}", outcome.stderr);
 }
 
-/// B1, B2: a child that returns or exits, at once and in the middle of its parent's session.
+/// B1, B2: a child that returns or exits, at once or in the middle of its parent's session, changes
+/// nothing in it.
 #[test]
 fn a_child_that_exits_leaves_its_parents_session_alone() {
     for story in ["return", "thread returns", "exit", "_exit"] {
@@ -77,7 +80,7 @@ fn a_child_that_exits_leaves_its_parents_session_alone() {
     }
 }
 
-/// B1: the same for a panic, another program and signals.
+/// B1: a child that panics, executes another program or dies of a signal changes nothing either.
 #[test]
 fn a_child_that_ends_otherwise_leaves_its_parent_alone() {
     each("panic", Ended::Exit(101), nothing_else);
@@ -93,7 +96,7 @@ fn a_child_has_no_session_to_stop() {
     each("spawn", Ended::Exit(0), nothing_else);
 }
 
-/// B1: a child whose fork ran no handler finds out by itself.
+/// B1: a child of `clone`, which runs no fork handlers, detects by itself that it is a child.
 #[test]
 fn a_child_of_clone_leaves_its_parent_alone() {
     for story in ["clone", "clone, own session"] {
@@ -117,14 +120,14 @@ fn a_child_can_have_a_session_of_its_own() {
     }
 }
 
-/// G17: the thread that waits for signals is made anew.
+/// G17: a child starts its own thread that waits for signals.
 #[test]
 fn a_child_writes_its_own_session_on_sigterm() {
     let ended = Ended::Signal(libc::SIGTERM);
     each("own session, term", ended, |bench, _| assert_of_child(bench, IN_CHILD, "signal"));
 }
 
-/// B1: a session that was begun before a program became a daemon is the first process's.
+/// B1: a session that was started before a program became a daemon belongs to the first process.
 #[test]
 fn a_session_before_daemonising_is_written_by_the_parent() {
     for spool in [false, true] {
@@ -136,7 +139,7 @@ fn a_session_before_daemonising_is_written_by_the_parent() {
     }
 }
 
-/// B1: what was configured before the fork counts in the child.
+/// B1: a configuration from before the fork applies in the child.
 #[test]
 fn a_worker_starts_with_the_configuration_of_its_parent() {
     let bench = Bench::of_children();
@@ -145,7 +148,7 @@ fn a_worker_starts_with_the_configuration_of_its_parent() {
     assert_of_child(&bench, IN_CHILD, "exit");
 }
 
-/// B3: a child does not hold what tells that its parent lives.
+/// B3: a child does not keep its dead parent's session marked as running.
 #[test]
 fn a_killed_parent_is_recovered_while_its_child_lives() {
     let bench = Bench::of_children();
@@ -161,14 +164,14 @@ fn a_killed_parent_is_recovered_while_its_child_lives() {
     assert_parents(&bench, BEFORE, "recovered");
 }
 
-/// B1: a child keeps no port of its parent's.
+/// B1: a child keeps none of its parent's ports open.
 #[test]
 fn a_port_is_free_although_a_child_lives() {
     let outcome = run(&Bench::of_children(), "listens", 0, false);
     assert_eq!(outcome.stdout, "http: Ok(true)\njob: Ok(true)\n", "{}", outcome.stderr);
 }
 
-/// B1: a worker notices that its coordinator was killed, although a child of it lives.
+/// B1: a worker notices that its coordinator was killed, although a child of the coordinator lives.
 #[test]
 fn a_killed_coordinator_is_gone_although_its_child_lives() {
     let bench = Bench::of_children();
@@ -191,8 +194,8 @@ fn a_killed_coordinator_is_gone_although_its_child_lives() {
     coordinator.wait().unwrap();
 }
 
-/// B9: the next start deletes the folder of a program that became another, or takes it over where
-/// ranks share its name.
+/// B9: the next start deletes the folder of a program that became another by `exec`, or takes it
+/// over if ranks share its name.
 #[test]
 fn a_program_that_becomes_another_leaves_no_empty_folder() {
     for job in [None, Some("job")] {
@@ -205,7 +208,8 @@ fn a_program_that_becomes_another_leaves_no_empty_folder() {
     }
 }
 
-/// B9: `recover` deletes such a folder, and leaves those alone whose process lives.
+/// B9: `recover` deletes the folder of a program that became another, and keeps those of live
+/// processes.
 #[test]
 fn recover_deletes_only_folders_whose_process_is_gone() {
     let bench = Bench::alone();
@@ -223,7 +227,7 @@ fn recover_deletes_only_folders_whose_process_is_gone() {
     assert_parents(&bench, 1, "stop");
 }
 
-/// B9: what a program has recorded into a spool before it became another is recovered.
+/// B9: the spool of a program that became another by `exec` is recovered.
 #[test]
 fn a_spool_of_a_program_that_became_another_is_recovered() {
     let bench = Bench::of_children();

@@ -1,5 +1,5 @@
-//! Disks, mounts and clocks that fail while artifacts are written: an artifact is lost at most, and
-//! told; the host lives, with `panic = "abort"` too.
+//! Disks, mounts and clocks that fail while artifacts are written: at worst an artifact is lost,
+//! which is reported, and the host lives, with `panic = "abort"` too.
 
 #![allow(clippy::print_stderr)]
 
@@ -21,7 +21,7 @@ fn folder() -> PathBuf {
     std::env::var_os("FOLDER").unwrap().into()
 }
 
-/// Everything that a session can write without a GPU.
+/// Returns the configuration of a session that writes everything possible without a GPU.
 fn everything() -> ProfilerConfig {
     everything_in(&folder())
 }
@@ -35,7 +35,8 @@ fn everything_in(folder: &Path) -> ProfilerConfig {
         .perf_dump_path(folder.join("dump.json"))
 }
 
-/// A name may hold anything.
+/// Hostile names: control characters, text direction, markup, separators, and characters that XML
+/// forbids.
 const HOSTILE: [&str; 7] = [
     "\u{fffe}\u{ffff}",
     "\u{0}\u{1}\u{1b}[31m\u{7f}\u{85}",
@@ -61,7 +62,8 @@ fn session(config: ProfilerConfig, before_stop: impl FnOnce()) -> Manifest {
     stop_profile().unwrap().wait().unwrap()
 }
 
-/// The workbook's library would panic here: it is not called, and the manifest says why.
+/// Asserts that only the workbook is missing, for this reason: its library would panic here, so it
+/// is not called.
 fn lacks_only_the_workbook(manifest: &Manifest, why: &str) {
     assert_eq!(manifest.errors.len(), 1, "{:?}", manifest.errors);
     assert!(manifest.errors[0].contains("ops_rank0.xlsx") && manifest.errors[0].contains(why), "{:?}", manifest.errors);
@@ -85,13 +87,13 @@ fn writes_before_1970() {
     lacks_only_the_workbook(&manifest, "the machine's clock is before 1970");
 }
 
-/// C4: a clock before 1970 costs nothing.
+/// C4: a clock before 1970 costs the workbook alone.
 #[test]
 fn a_clock_before_1970_costs_no_artifact() {
     run("writes_before_1970", &Bench::of_children());
 }
 
-/// Places in which the disk becomes full.
+/// Number of points at which the disk becomes full.
 const PARTS: u64 = 25;
 
 #[test]
@@ -101,13 +103,13 @@ fn writes_to_a_full_disk() {
         return;
     }
     abort_on_panic();
-    // Names of addresses take seconds, and their artifacts are written as the others are.
+    // Naming addresses takes seconds, and the artifacts with stacks are written like the others.
     let config = || everything().torch_profiler_with_stack(false);
     let whole = session(config(), || {});
     assert_eq!(whole.errors, [""; 0]);
     let most: u64 = whole.artifacts.iter().map(|artifact| artifact.bytes).sum();
     let mut lost = 0;
-    // Each time the disk is full in another place.
+    // In each session the disk becomes full at another point.
     for part in 0..PARTS {
         let manifest = session(config(), || set(What::Room, i64::try_from(most * part / PARTS).unwrap()));
         set(What::Room, -1);
@@ -124,7 +126,8 @@ fn writes_to_a_full_disk() {
     assert_eq!(hidden.count(), 0, "nothing half stays");
 }
 
-/// C4, G7: wherever the disk is full, what did not fit is an error, and no panic.
+/// C4, G7: wherever the disk becomes full, artifacts that do not fit are errors, and nothing
+/// panics.
 #[test]
 fn a_full_disk_costs_artifacts_and_never_the_host() {
     run("writes_to_a_full_disk", &Bench::alone_in_memory());
@@ -139,7 +142,7 @@ fn writes_without_threads() {
     abort_on_panic();
     let manifest = session(everything(), || set(What::Thread, libc::EAGAIN.into()));
     lacks_only_the_workbook(&manifest, "no threads for its sheets");
-    // `ulimit -f`, with the signal's default action, on the thread that calls.
+    // As after `ulimit -f`: the calling thread exceeds the limit, with the signal's default action.
     let limit = libc::rlimit { rlim_cur: 1 << 15, rlim_max: libc::RLIM_INFINITY };
     let manifest = session(everything(), || {
         (0..1_000).for_each(|_| drop(stage("short")));
@@ -151,8 +154,8 @@ fn writes_without_threads() {
     assert!(manifest.artifact(ArtifactKind::StacksCpu).is_some(), "what is small is there: {:?}", manifest.errors);
 }
 
-/// C3: where no thread can be had, the calling thread writes, and a limit on files is an error
-/// there too.
+/// C3: if no thread can start, the calling thread writes, and a limit on file sizes is an error
+/// there, too.
 #[test]
 fn a_limit_on_files_does_not_end_the_calling_thread() {
     run("writes_without_threads", &Bench::of_children());
@@ -165,8 +168,8 @@ fn writes_without_descriptors() {
         return;
     }
     abort_on_panic();
-    // Nobody reads the messages, and the signal of that ends programs.
-    // SAFETY: the default action needs nothing; the descriptor is this process's own.
+    // Standard error is a pipe that nobody reads, so a message raises SIGPIPE, which ends programs.
+    // SAFETY: the default action runs no handler, and the descriptors are this process's own.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         let mut ends = [0; 2];
@@ -183,7 +186,7 @@ fn writes_without_descriptors() {
     assert!(manifest.errors.iter().all(|error| error.contains("Too many open files")), "{:?}", manifest.errors);
 }
 
-/// C3: without descriptors, and with nobody who reads the messages of that, artifacts are lost and
+/// C3: without descriptors, and with nobody to read the messages about that, artifacts are lost and
 /// the host lives.
 #[test]
 fn a_process_without_descriptors_lives() {
@@ -222,7 +225,7 @@ fn writes_where_nothing_can_be_renamed() {
     }
 }
 
-/// B6: a mount without rename, unlink or fsync costs no artifact, and is told once at the start.
+/// B6: a mount without rename, unlink or fsync costs no artifact, and at most one warning.
 #[test]
 fn a_mount_without_rename_costs_no_artifact() {
     run("writes_where_nothing_can_be_renamed", &Bench::of_children());
@@ -245,12 +248,13 @@ fn odd_values_cost_no_artifact() {
     drop((_op, _stage));
     let manifest = stop_profile().unwrap().wait().unwrap();
     assert_eq!(manifest.errors, [""; 0]);
-    // Nothing at all.
+    // A session without ranges.
     start_profile_with(everything_in(bench.path())).unwrap();
     assert_eq!(stop_profile().unwrap().wait().unwrap().errors, [""; 0]);
 }
 
-/// C5: whatever a name holds, pictures and workbook are XML, and nothing of it is markup.
+/// C5: whatever a name holds, pictures and workbook are valid XML, and no part of a name becomes
+/// markup.
 #[test]
 fn hostile_names_leave_every_artifact_readable() {
     let bench = Bench::alone();
@@ -287,7 +291,8 @@ fn stops_while_its_journal_is_slow() {
     assert!(stops[2] < Duration::from_millis(60), "{stops:?}");
 }
 
-/// Returns how long a stop takes while other threads record names that the journal does not know.
+/// Returns the time that a stop takes while other threads record names that the journal does not
+/// know.
 fn stop_beside_a_slow_journal(round: usize) -> Duration {
     start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
     set(What::Journal, 200);

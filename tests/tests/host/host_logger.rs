@@ -1,4 +1,4 @@
-//! G6: the host's logger panics, never returns or calls the profiler: nothing leaves an annotated
+//! G6: the host's logger panics, never returns or calls the profiler. No panic leaves an annotated
 //! function, every session is written, and the program ends.
 
 #![allow(clippy::print_stdout)]
@@ -15,10 +15,11 @@ use profiler_runtime::{
 };
 use profiler_tests::{Bench, Trace, child_of, in_child};
 
-/// Longer than an end takes, and shorter than a program is kept from ending for artifacts.
+/// Deadline for the end of a program: shorter than the profiler may delay the end for its
+/// artifacts.
 const SOON: Duration = Duration::from_secs(40);
 
-/// Calls of the logger about the profiler.
+/// Number of the profiler's records that the logger received.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,7 +81,7 @@ fn iterate(number: u32) -> u32 {
     number + 1
 }
 
-/// A program with a logger as in `LOGGER`, whose session ends as in `ENDS`.
+/// Runs with the logger that `LOGGER` names, and ends the session in the way that `ENDS` names.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -104,7 +105,7 @@ fn program() {
     let config = if ends.starts_with("max") { config.max_iterations(3) } else { config };
     let session = start_profile_with(config).unwrap();
     println!("session {session}");
-    // From here on, so that a start in the logger does not replace this session.
+    // Installed only now, so that a start in the logger does not replace this session.
     log::set_boxed_logger(Box::new(Host(does))).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
     if ends == "max, unwinding" {
@@ -118,7 +119,7 @@ fn program() {
     (0..4).for_each(|number| assert_eq!(iterate(number), number + 1, "nothing leaves it"));
     if ends == "controller" {
         drop(stop_profile().unwrap().wait());
-        // It warns of names that nothing bears, and of its end.
+        // This session warns of targets that match nothing, and logs its end.
         let folder = std::env::var("FOLDER").unwrap();
         configure(ProfilerConfig::torch(folder).pipeline_profiler(true).pipeline_targets(["nothing"])).unwrap();
         let _ = CONTROLLER.start(&Selection::default());
@@ -142,14 +143,16 @@ fn start(bench: &Bench, logger: &str, ends: &str) -> (String, Instant, Child) {
     (folder.to_str().unwrap().to_owned(), Instant::now(), child)
 }
 
-/// G6: all the ways at once, because a logger that never returns is waited for.
+/// G6: every session is written. All programs run at once, because a logger that never returns
+/// delays the end.
 #[test]
 fn every_session_is_written_whatever_the_logger_does() {
     let bench = Bench::of_children();
     let mut programs = Vec::new();
     for logger in ["panics", "panics under a hook", "blocks", "reenters"] {
         for ends in ["stop", "exit", "max", "max, unwinding"] {
-            // Who asks for a stop hears of it on its own thread, through its own logger.
+            // A stop logs on the thread that asks for it, which a logger that never returns would
+            // block.
             if (logger, ends) != ("blocks", "stop") {
                 programs.push(start(&bench, logger, ends));
             }

@@ -1,5 +1,5 @@
-//! Plugins that have a copy of the runtime of their own (`src/bin/plugins.rs`, and Python): neither
-//! copy disturbs the other, and what is unloaded stays for as long as it is needed.
+//! Plugins with a copy of the runtime of their own (`src/bin/plugins.rs`, and Python): neither copy
+//! disturbs the other, and a plugin stays loaded for as long as its session needs it.
 
 #![allow(clippy::print_stderr)]
 
@@ -18,7 +18,8 @@ fn run(bench: &Bench, story: &str) -> Outcome {
     processes::run(clean(&mut command).arg(story).arg(bench.path()).arg(double("plugin")))
 }
 
-/// Returns how often a name is in the only session of this folder, which ended so.
+/// Returns the number of ranges of this name in the only session of this folder, and asserts how
+/// the session ended.
 fn count(base: &Path, name: &str, ended_by: &str) -> usize {
     let sessions: Vec<_> = fs::read_dir(base).unwrap().map(|session| session.unwrap().path()).collect();
     assert_eq!(sessions.len(), 1, "{sessions:?}");
@@ -32,7 +33,7 @@ fn assert_both(bench: &Bench, ended_by: &str, outcome: &Outcome) {
     assert_eq!(counts, [ITERATIONS; 2], "{outcome:?}");
 }
 
-/// B8: two copies of the runtime, whoever watches for the end first.
+/// B8: two copies of the runtime both write, whichever watches for the end first.
 #[test]
 fn both_copies_write_however_the_process_ends() {
     for order in ["host first", "plugin first"] {
@@ -50,7 +51,7 @@ fn both_copies_write_however_the_process_ends() {
     }
 }
 
-/// G8: a session of an unloaded plugin goes on, and is written.
+/// G8: the session of an unloaded plugin goes on, and is written.
 #[test]
 fn an_unloaded_plugin_stays_for_its_session() {
     let term = libc::SIGTERM;
@@ -64,7 +65,7 @@ fn an_unloaded_plugin_stays_for_its_session() {
     }
 }
 
-/// G8: sites of a library that comes again are there once.
+/// G8: a library that is loaded again has each of its sites once.
 #[test]
 fn a_plugin_can_be_loaded_again() {
     let bench = Bench::alone_in_memory();
@@ -73,7 +74,7 @@ fn a_plugin_can_be_loaded_again() {
     assert_eq!(count(&bench.path().join("plugin"), "plugin_op", "stop"), 2 * ITERATIONS);
 }
 
-/// B1: Python's `os.fork`, where most of such children come from.
+/// B1: a child of Python's `os.fork`, the usual origin of such children, leaves its parent alone.
 #[test]
 fn a_child_of_pythons_fork_leaves_its_parent_alone() {
     if Command::new("python3").arg("--version").output().is_err() {

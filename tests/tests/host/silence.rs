@@ -1,4 +1,4 @@
-//! D1, D2, B11: programs without a logger are told what went wrong, what is missing and where the
+//! D1, D2, B11: a program without a logger learns what went wrong, what is missing and where its
 //! artifacts are.
 
 #![allow(clippy::print_stderr)]
@@ -6,10 +6,10 @@
 use std::process::Command;
 
 use profiler_runtime::{profile_from_env, stage, start_profile};
-use profiler_tests::{Bench, child_of, in_child};
+use profiler_tests::{Bench, child_of, in_child, succeeded};
 use serde_json::json;
 
-/// A program without a logger; `RUNS` says what of it runs.
+/// Runs without a logger; `RUNS` selects the part that runs.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn program() {
@@ -41,14 +41,11 @@ fn program() {
 /// Returns the program's standard error under a configuration.
 fn stderr(runs: &str, config: &str, change: impl FnOnce(&mut Command) -> &mut Command) -> String {
     let mut command = child_of("program");
-    command.env("PROFILER_CONFIG", config).env("RUNS", runs);
-    change(&mut command);
-    let output = command.output().unwrap();
-    assert!(output.status.success());
+    let output = succeeded(change(command.env("PROFILER_CONFIG", config).env("RUNS", runs)));
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// The profiler's own lines of it.
+/// Returns the profiler's own lines of the program's standard error.
 fn told(runs: &str, config: &str, change: impl FnOnce(&mut Command) -> &mut Command) -> Vec<String> {
     stderr(runs, config, change).lines().filter(|line| line.starts_with("profiler: ")).map(str::to_owned).collect()
 }
@@ -69,7 +66,7 @@ fn a_program_without_a_logger_learns_where_its_artifacts_are() {
     assert!(line.ends_with('`') && line.contains(&format!("artifacts are in `{}", bench.path().display())), "{line}");
 }
 
-/// D1: a `tracing` subscriber is no logger; its own lines stay as they are.
+/// D1: a `tracing` subscriber does not count as a logger, and its own lines stay as they are.
 #[test]
 fn a_tracing_subscriber_alone_leaves_nobody_uninformed() {
     let bench = Bench::of_children();
@@ -80,7 +77,7 @@ fn a_tracing_subscriber_alone_leaves_nobody_uninformed() {
     assert_eq!(text.matches("profiler: error: this program runs without the profiler: ").count(), 1, "{text}");
 }
 
-/// D5: SGLang's folder alone profiles a program as vLLM's does.
+/// D5: SGLang's variable for the folder profiles a program without any other, as vLLM's does.
 #[test]
 fn sglangs_folder_alone_profiles_a_program() {
     for variable in ["SGLANG_TORCH_PROFILER_DIR", "VLLM_TORCH_PROFILER_DIR"] {
@@ -91,7 +88,7 @@ fn sglangs_folder_alone_profiles_a_program() {
     }
 }
 
-/// D2: a start that nobody has configured says what to write.
+/// D2: a start without a configuration prints what to write.
 #[test]
 fn a_start_without_a_configuration_is_told() {
     let lines = told("start", "", unchanged);
@@ -99,7 +96,7 @@ fn a_start_without_a_configuration_is_told() {
     assert!(line.starts_with("profiler: warning: profiling is not configured: set `PROFILER_CONFIG`"), "{line}");
 }
 
-/// D2: fields that record nothing without `profiler` are no reason to record nothing in silence.
+/// D2: a configuration that records nothing, because it has fields but no `profiler`, is reported.
 #[test]
 fn a_configuration_that_is_off_is_told_by_its_fields() {
     let lines = told("work", r#"{"torch_profiler_with_stack": true}"#, unchanged);
@@ -110,7 +107,8 @@ fn a_configuration_that_is_off_is_told_by_its_fields() {
     assert_eq!(told("work", "{}", unchanged), [""; 0]);
 }
 
-/// D2: names in `stages` that nothing bears come with the nearest, or with those that there are.
+/// D2: names in `stages` that match nothing are reported with the nearest name, or with the names
+/// that exist.
 #[test]
 fn stages_that_match_nothing_are_told_with_what_would() {
     for (stages, said) in [("silence.wrok", "did you mean `silence.work`?"), ("no_such.*", "the program has `")] {
@@ -127,7 +125,7 @@ fn stages_that_match_nothing_are_told_with_what_would() {
     }
 }
 
-/// D2: what never counts and what times nothing is said.
+/// D2: a schedule that never counts and targets that time nothing are reported.
 #[test]
 fn a_schedule_and_targets_without_effect_are_told() {
     let bench = Bench::of_children();
@@ -139,7 +137,7 @@ fn a_schedule_and_targets_without_effect_are_told() {
     }
 }
 
-/// The summary of the session.
+/// Returns the summary of the session.
 fn summary(bench: &Bench) -> String {
     let folder = std::fs::read_dir(bench.path()).unwrap().next().unwrap().unwrap().path();
     std::fs::read_to_string(folder.join("summary_rank0.md")).unwrap()
@@ -187,12 +185,12 @@ fn an_empty_session_explains_itself() {
             assert!(lines[0].contains("nothing was recorded"), "{runs}: {lines:?}");
             lines[0].contains(said)
         };
-        // A busy machine may hold up a session that is over at once.
+        // The hint depends on the session's length, which a busy machine may stretch.
         assert!((0..10).any(|_| explains()), "{runs}: `{said}` is not said");
     }
 }
 
-/// E12: the summary is printed where somebody looks, and where the configuration says so.
+/// E12: the summary is printed on a terminal, or if the configuration asks for it.
 #[test]
 fn the_summary_is_printed_when_the_configuration_says_so() {
     for (when, quiet, printed) in [("auto", false, 0), ("never", false, 0), ("always", false, 1), ("always", true, 0)] {
@@ -205,7 +203,7 @@ fn the_summary_is_printed_when_the_configuration_says_so() {
     }
 }
 
-/// E12: a warning that the printed summary has is not told beside it.
+/// E12: a warning in the printed summary is not printed again beside it.
 #[test]
 fn a_printed_warning_is_told_once() {
     let bench = Bench::of_children();
@@ -215,7 +213,7 @@ fn a_printed_warning_is_told_once() {
     assert_eq!(text.matches("`max_iterations` is 4, but").count(), 1, "{text}");
 }
 
-/// B11: of several ranks, each says who it is.
+/// B11: each of several ranks says which one it is.
 #[test]
 fn each_of_several_ranks_says_where_its_artifacts_are() {
     let bench = Bench::of_children();
@@ -224,7 +222,7 @@ fn each_of_several_ranks_says_where_its_artifacts_are() {
     assert!(lines.iter().any(|line| line.contains("session `try-1`, rank 1: 5 artifacts are in")), "{lines:?}");
 }
 
-/// E12: what the printed summary says is not said beside it.
+/// E12: nothing that the printed summary says is printed again beside it.
 #[test]
 fn what_is_printed_is_told_once() {
     let bench = Bench::of_children();

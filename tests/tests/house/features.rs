@@ -1,5 +1,5 @@
-//! A feature is listed once, in its crate's manifest: the tables of the documentation, docs.rs and
-//! `check.sh` follow.
+//! A feature is listed once, in its crate's manifest; the tables of the documentation, docs.rs and
+//! `check.sh` follow it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use profiler_tests::sources::workspace;
 use serde_json::Value;
 
-/// The crates that people depend on.
+/// Crates that people depend on.
 const CRATES: [&str; 6] = [
     "profiler-core",
     "profiler-runtime",
@@ -17,10 +17,10 @@ const CRATES: [&str; 6] = [
     "profiler-trace",
     "profiler-tracing",
 ];
-/// Needs a library to build that a machine may not have.
+/// Feature that needs a library which a machine may not have.
 const NOT_EVERYWHERE: &str = "nvtx-sdk";
 
-/// Returns what the manifests say.
+/// Returns the published packages as `cargo metadata` describes them.
 fn packages() -> Vec<Value> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--offline", "--no-deps", "--format-version", "1"]).current_dir(workspace());
@@ -36,13 +36,13 @@ fn words(list: &Value) -> BTreeSet<String> {
     list.as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
-/// Returns a package's features, and those of its default.
+/// Returns a package's features, and those that are on by default.
 fn features(package: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     let names = package["features"].as_object().unwrap().keys().filter(|name| *name != "default").cloned().collect();
     (names, words(&package["features"]["default"]))
 }
 
-/// Returns the rows of a text's table of features: a feature, and whether it is one of the default.
+/// Returns the rows of a text's table of features: the feature, and true if it is on by default.
 fn table(text: &str) -> Vec<(String, bool)> {
     let lines = text.lines().map(|line| line.trim_start_matches("//!").trim());
     let table =

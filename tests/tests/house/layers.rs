@@ -9,7 +9,7 @@ use crate::layers_support::{CRATES, Crate};
 use proc_macro2::TokenTree;
 use profiler_tests::sources::{Arrow, Source, arrows, circles, product, workspace};
 
-/// Returns the crates that exist, with their files.
+/// Returns the crates whose folders exist, with their files.
 fn crates() -> Vec<(&'static Crate, Vec<Source>)> {
     let all = CRATES.iter().map(|of| (of, product(&workspace().join(of.name).join("src"))));
     all.filter(|(_, sources)| !sources.is_empty()).collect()
@@ -29,7 +29,7 @@ fn words(tokens: &[TokenTree], found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns the words of a file's code.
+/// Returns the words in a file's code.
 fn words_of(source: &Source) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     words(&source.tokens, &mut found);
@@ -80,7 +80,8 @@ fn no_crate_uses_one_above_it() {
     }
 }
 
-/// A circle that is not listed is new; one that is listed and gone has to be taken off the list.
+/// The circles of files are those that are listed: a new one is an error, and so is one that is
+/// gone.
 #[test]
 fn files_use_each_other_in_no_new_circle() {
     for (of, sources) in crates() {
@@ -108,7 +109,8 @@ fn unsafe_stays_in_its_rooms() {
             assert!(!words_of(source).contains("unsafe"), "{}: {}", of.name, source.name);
         }
         let root = fs::read_to_string(workspace().join(of.name).join("src/lib.rs")).unwrap();
-        // Without code of their own: re-exports, and what runs in the user's crate.
+        // These rooms have no code of their own: re-exports, and code that runs in the user's
+        // crate.
         let own = of.rooms.iter().filter(|room| !["lib", "block_macros"].contains(room));
         for room in own.filter(|room| !of.may_be_unsafe.contains(room)) {
             let forbids = |public: &str| root.contains(&format!("#[forbid(unsafe_code)]\n{public}mod {room};"));
@@ -117,7 +119,8 @@ fn unsafe_stays_in_its_rooms() {
     }
 }
 
-/// A library that annotates itself makes its users compile no more than this, recording or not.
+/// A library that annotates itself makes its users compile at most six packages, or ten if it
+/// records.
 #[test]
 fn a_library_brings_ten_packages_at_most() {
     const NOT_HERE: [&str; 4] = ["serde", "log", "tokio", "flate2"];
@@ -133,7 +136,7 @@ fn a_library_brings_ten_packages_at_most() {
     }
 }
 
-/// D1: a message that goes past `logging` is told to nobody in a program without a logger.
+/// D1: messages go through `logging`, because a program without a logger loses all others.
 #[test]
 fn messages_go_through_logging() {
     for (of, sources) in crates() {

@@ -1,13 +1,13 @@
 //! The published crates state one minimum Rust version; no dependency may ask for a newer one.
 //!
-//! That our own code stays inside it is the business of clippy's `incompatible_msrv` lint.
+//! Clippy's lint `incompatible_msrv` checks our own code.
 
 use std::collections::HashMap;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// `1.88` and `1.88.0` are the same version.
+/// Returns the major and the minor number of a Rust version.
 fn version(text: &str) -> (u32, u32) {
     let mut numbers = text.split('.').map(|number| number.parse().expect("a Rust version"));
     (numbers.next().expect("a major version"), numbers.next().unwrap_or(0))

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use profiler_tests::sources::workspace;
 
-/// Pages for people who change the code: they name its files.
+/// Pages for people who change the code, which name its files.
 const MAPS: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md"];
 /// Short names of the crates' folders in these pages.
 const SHORT: [&str; 5] = ["core", "macros", "runtime", "shapes", "trace"];
-/// The guide, which is part of the runtime's package and of its documentation.
+/// Folder of the guide, which is part of the runtime's package and of its documentation.
 const GUIDE: &str = "profiler-runtime/docs";
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -47,7 +47,8 @@ fn spans(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// Returns where `core:range.rs` lies; nothing for text without a crate's short name.
+/// Returns the path that `core:range.rs` stands for, or `None` for text without a crate's short
+/// name.
 fn short_path(span: &str) -> Option<PathBuf> {
     let (crate_name, path) = span.split_once(':')?;
     let is_path = !path.is_empty() && path.chars().all(|c| c.is_alphanumeric() || "_./".contains(c));
@@ -62,7 +63,8 @@ fn holds(folder: &Path, name: &str) -> bool {
     })
 }
 
-/// Returns whether what a span names exists; `before` is the path that the page named last.
+/// Returns whether the path that a span names exists; true for a span that names none. `before` is
+/// the path that the page named last.
 fn exists(span: &str, before: &mut Option<PathBuf>) -> bool {
     let root = workspace();
     if let Some(path) = short_path(span) {
@@ -78,7 +80,7 @@ fn exists(span: &str, before: &mut Option<PathBuf>) -> bool {
     if !looks_like_path || !(is_file || is_folder || is_test) {
         return true;
     }
-    // A bare name is a file beside the one before it, or a test.
+    // A bare name is a file beside the path before it, or a test.
     let beside = before.as_ref().and_then(|before| before.parent()).map(|folder| root.join(folder).join(span));
     let test = if is_test { format!("{span}.rs") } else { span.to_owned() };
     root.join(span).exists() || beside.is_some_and(|path| path.exists()) || holds(&tests, &test)
@@ -94,7 +96,7 @@ fn every_path_of_the_maps_exists() {
             if text.starts_with('#') {
                 root = text.strip_prefix("### profiler-").and_then(|rest| rest.split_once(':'));
             }
-            // Rows and paragraphs stand alone; those about a crate name files from its root on.
+            // Each row and paragraph starts anew, at the crate's root in a section about a crate.
             if text.is_empty() || text.starts_with('|') {
                 before = root.map(|(name, _)| Path::new(&format!("profiler-{name}/src/lib.rs")).to_owned());
             }
@@ -178,7 +180,8 @@ fn every_link_of_the_pages_leads_somewhere() {
     assert_eq!(wrong, [""; 0], "links that lead nowhere");
 }
 
-/// A package is shown alone, without the files around its folder.
+/// The page of a package links to addresses only, because it is shown without the files around its
+/// folder.
 #[test]
 fn pages_of_packages_link_to_addresses_only() {
     for short in SHORT {

@@ -1,20 +1,20 @@
-//! The house style, read from the sources: columns, how documentation opens, names of tests.
+//! The house style, read from the sources: columns, openings of documentation, and names of tests.
 
 use profiler_tests::sources::{Page, committed, documented, product, workspace};
 
 const CRATES: [&str; 6] =
     ["profiler-macros", "profiler-core", "profiler-shapes", "profiler-trace", "profiler-runtime", "profiler-tracing"];
-/// Folders with files that programs have written and that are compared byte for byte.
+/// Folders of files that programs write and that are compared byte for byte.
 const WRITTEN: [&str; 3] = ["tests/contracts/", "tests/fuzz/corpus/", "tests/golden/"];
 
-/// Lines that are still wrong; these numbers only fall. Those of code are macro calls whose
-/// positions tests compare.
+/// Numbers of lines that are still wrong, which only fall. The long lines of code are macro calls
+/// whose positions tests compare.
 const LONG_PROSE: usize = 0;
 const LONG_CODE: usize = 3;
 const LONG_NAMES: usize = 0;
 const RELATIVE_CLAUSES: usize = 0;
 
-/// Fails with all that is wrong, a line each, where that is more than was left.
+/// Fails with a line for each mistake if more than `left` are found.
 fn assert_no_more(wrong: &[String], left: usize, what: &str) {
     assert!(wrong.len() <= left, "{} {what}, {left} were left:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -63,7 +63,7 @@ fn names_of_tests_have_60_characters_at_most() {
     assert_no_more(&wrong, LONG_NAMES, "names of tests are longer than 60 characters");
 }
 
-/// "Returns …", as in the standard library (RFC 1574).
+/// Functions open with a verb, as in "Returns …" and in the standard library (RFC 1574).
 #[test]
 fn functions_open_with_a_third_person_verb() {
     let (mut all, mut wrong) = (0, Vec::new());
@@ -89,7 +89,8 @@ fn opens_with_a_relative_clause(text: &str) -> bool {
     OPENINGS.iter().any(|word| text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(is_word)))
 }
 
-/// "Which." says nothing without the name above it; a noun phrase stands alone.
+/// Documentation opens with a noun phrase or a verb: "Which." says nothing without the name above
+/// it.
 #[test]
 fn documentation_opens_with_no_relative_clause() {
     let mut wrong = Vec::new();

@@ -1,6 +1,6 @@
-//! The attributes are transparent: a program of functions of every shape does with them what it
-//! does without, recording or not, and rustc and clippy say the same about it, but for the lints in
-//! [`LOST`].
+//! The attributes are transparent: a program of functions of every shape behaves the same with them
+//! and without, recording or not, and rustc and clippy say the same about it, except for the lints
+//! in [`LOST`].
 
 #![allow(clippy::print_stderr)]
 
@@ -16,12 +16,13 @@ static PROGRAMS: LazyLock<Programs> = LazyLock::new(Programs::build);
 /// Maximum number of bytes that the attribute may add to the future of an `async fn`.
 const ROOM: usize = 192;
 
-/// The body is in a closure or an async block, and the lint looks for it in the function.
+/// Reason of a lint that looks for the body in the function, where the attribute has put a closure
+/// or an async block around it.
 const ELSEWHERE: &str = "looks at the function's own statements";
-/// A parameter is bound again before the body, by a macro.
+/// Reason of a lint that leaves out code of macros, where the attribute binds a parameter again.
 const BOUND_AGAIN: &str = "leaves out what is used by a macro";
 
-/// Lints that an annotated function does not have: why, which, and in which functions of the
+/// Lints that an annotated function does not have: the reason, the lint, and the functions of the
 /// program.
 const LOST: &[(&str, &str, &[&str])] = &[
     (ELSEWHERE, "clippy::boxed_local", &["lints::boxed_local"]),
@@ -49,8 +50,8 @@ const LOST: &[(&str, &str, &[&str])] = &[
     (BOUND_AGAIN, "unused_variables", &["fragments::some"]),
 ];
 
-/// Lints about a `mut` parameter, which stands at its name instead of at `mut`, and is then said to
-/// be assigned instead of passed.
+/// Lints about a `mut` parameter that point at its name instead of at `mut`, and then call it
+/// assigned instead of passed.
 const MOVED: &[(&str, &str)] =
     &[("unused_assignments", "asyncs::mutable"), ("unused_assignments", "lints::unused_assignments")];
 
@@ -72,8 +73,8 @@ fn compare(plain: &[String], annotated: &[String]) -> String {
     differing.map(|(plain, annotated)| format!("\n{plain}\nbut annotated: {annotated}\n")).collect()
 }
 
-/// F1, F2, F4, F5, F7, F9: what the functions return, what they drop and when, where they panic,
-/// who called them.
+/// F1, F2, F4, F5, F7, F9: annotated functions return, drop, panic and name their callers as plain
+/// ones do.
 #[test]
 fn annotated_functions_behave_like_plain_ones() {
     let plain = PROGRAMS.stories(PLAIN, None);
@@ -82,7 +83,7 @@ fn annotated_functions_behave_like_plain_ones() {
     assert!(differing.is_empty(), "{differing}");
 }
 
-/// F1: also while a session records them.
+/// F1: annotated functions behave like plain ones also while a session records them.
 #[test]
 fn recorded_functions_behave_like_plain_ones() {
     let bench = Bench::alone();
@@ -109,7 +110,7 @@ fn without<'a>(lints: &'a [Lint], others: &[Lint]) -> Vec<&'a Lint> {
     missing
 }
 
-/// Returns what a lint is known by in [`LOST`].
+/// Returns the name and the function by which [`LOST`] knows a lint.
 fn key(lint: &Lint) -> (&str, &str) {
     (&lint.name, &lint.function)
 }
@@ -118,7 +119,7 @@ fn lines<T: Display>(items: &[T]) -> String {
     items.iter().map(|item| format!("\n  {item}")).collect()
 }
 
-/// F3, F6: none is added, and those that are lost are known, with the reason.
+/// F3, F6: no lint is added, and every lost lint is listed with its reason.
 #[test]
 fn annotated_functions_have_the_lints_of_plain_ones() {
     if !is_listed_compiler() {

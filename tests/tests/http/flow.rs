@@ -1,4 +1,4 @@
-//! Profiling by HTTP: the flow from start to the artifacts, and what each outcome answers.
+//! Profiling by HTTP: the flow from start to artifacts, and the answer to each outcome.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ fn start_request_stop_and_the_artifacts_can_be_downloaded() {
     assert_eq!(trace.header("content-type"), Some("application/json"));
 }
 
-/// A15: the session's iterations are one number, while it is active and when it is over.
+/// A15: the status, the stop and the session agree on the number of iterations.
 #[test]
 fn a_stop_tells_the_iterations_that_the_status_told() {
     let bench = Bench::alone();
@@ -73,8 +73,8 @@ fn a_stop_tells_the_iterations_that_the_status_told() {
     assert_eq!([post(at, "/stop_profile", ""), get(at, &place)].map(iterations), [60, 60]);
 }
 
-/// A15, D6: a session that ended by itself is told with its iterations, and then with its folder
-/// and artifacts.
+/// A15, D6: the status shows a session that ended by itself with its iterations, and then with its
+/// folder and artifacts.
 #[test]
 fn the_status_names_the_session_that_was_written_last() {
     let bench = Bench::alone();
@@ -248,7 +248,7 @@ fn a_job_that_cannot_be_asked_says_so() {
     }
 }
 
-/// A controller with a defect.
+/// Controller with a defect.
 struct Broken;
 
 impl Controller for Broken {

@@ -16,26 +16,26 @@ use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selecti
 use profiler_tests::http::{Scripted, get, listen, lists, post, read, report};
 use profiler_tests::{child_of, in_child, input_ends};
 
-/// Time that the servers here wait for a client.
+/// Time that these servers wait for a client.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// Longer than anything takes on a busy machine.
+/// Time limit that nothing exceeds on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A client's connection.
+/// Connects a client.
 fn connect(at: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     stream
 }
 
-/// Waits until the server ends the connection; how long that took.
+/// Waits until the server ends the connection, and returns the time since `begin`.
 fn until_cut(stream: &mut TcpStream, begin: Instant) -> Duration {
-    // A reset is an end, too.
+    // A reset counts as an end, too.
     let _ = stream.read_to_end(&mut Vec::new());
     begin.elapsed()
 }
 
-/// A controller whose stop takes longer than any client is waited for.
+/// Controller whose stop takes longer than the server waits for a client.
 struct Slow(Scripted);
 
 impl Controller for Slow {
@@ -61,8 +61,8 @@ impl Controller for Slow {
     }
 }
 
-/// G13: a request has to arrive in time, however busily it is sent; the answer takes as long as its
-/// work.
+/// G13: a request must arrive in time, however steadily it is sent; the answer may take as long as
+/// its work.
 #[test]
 fn a_request_is_timed_and_its_work_is_not() {
     let server = listen(Arc::new(Slow(Scripted::content())), HttpOptions::new().read_timeout(PATIENCE));
@@ -105,14 +105,14 @@ fn a_request_is_timed_and_its_work_is_not() {
     });
 }
 
-/// G13, G14: silent and half-sent requests give way to those that are sent.
+/// G13, G14: silent and half-sent requests give way to complete ones.
 #[test]
 fn strangers_in_hundreds_keep_no_client_out() {
     let server = listen(Arc::new(Scripted::content()), HttpOptions::new());
     let at = server.local_addr();
     let mut silent: Vec<_> = (0..64).map(|_| connect(at)).collect();
     for stream in silent.iter_mut().skip(1).step_by(2) {
-        // It may have been closed already.
+        // The server may have closed the connection already.
         let _ = stream.write_all(format!("POST /start_profile HTTP/1.1\r\nHost: {at}\r\nX-Slow: ").as_bytes());
     }
     let is_over = AtomicBool::new(false);
@@ -147,8 +147,8 @@ fn attempt(at: SocketAddr) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-/// G13: in a server of the user's, which may have no timeouts, so many artifacts are open at a time
-/// and no more.
+/// G13: a user's server, which may have no timeouts, has a limited number of artifacts open at a
+/// time.
 #[test]
 fn downloads_in_a_users_server_are_limited() {
     let folder = tempfile::tempdir().unwrap();
@@ -179,14 +179,15 @@ fn downloads_in_a_users_server_are_limited() {
     }
 }
 
-/// Returns how many descriptors this process has open, and how many of them are this file.
+/// Returns the number of descriptors that this process has open, and the number of those that are
+/// this file.
 fn descriptors(file: &std::path::Path) -> (usize, usize) {
     let open: Vec<_> =
         fs::read_dir("/proc/self/fd").unwrap().map(|entry| fs::read_link(entry.unwrap().path())).collect();
     (open.len(), open.iter().flatten().filter(|target| *target == file).count())
 }
 
-/// The server of a process of its own: its descriptors are counted.
+/// Serves a large artifact in a process of its own, and counts its descriptors.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn large_artifact() {
@@ -221,7 +222,7 @@ fn large_artifact() {
 }
 
 /// G13: 600 clients that ask for a large artifact and never read cost the host 32 connections, and
-/// nobody the port.
+/// the port still answers others.
 #[test]
 #[cfg(target_os = "linux")]
 fn clients_that_never_read_leave_the_port_alive() {

@@ -1,5 +1,5 @@
-//! The routes in a server of the user's: beside its own, under a prefix, and only where a profiler
-//! is configured.
+//! The routes in a user's server: beside its own, under a prefix, and only if a profiler is
+//! configured.
 
 #![allow(clippy::print_stdout)]
 
@@ -11,7 +11,7 @@ use profiler_runtime::job::WorkerState;
 use profiler_tests::http::{Scripted, get, post, report, request};
 use profiler_tests::{child_of, in_child};
 
-/// A server of the user's with the profiler's routes in it.
+/// Starts a user's server with the profiler's routes in it.
 fn users_server(routes: axum::Router, with_peers: bool) -> (tokio::runtime::Runtime, SocketAddr) {
     let app = axum::Router::new().route("/health", axum::routing::get(|| async { "ok" })).merge(routes);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build().unwrap();
@@ -38,7 +38,7 @@ fn the_routes_work_in_a_users_server_which_needs_no_timers() {
     assert_eq!(get(at, "/nowhere").body, b"", "and so is their 404");
 }
 
-/// D7, G12: a server that does not tell who asks lets nobody in without a token, whatever `Host`
+/// D7, G12: a server that does not know its peers admits nobody without a token, whatever `Host`
 /// says.
 #[test]
 fn a_peer_that_is_not_known_needs_the_token() {
@@ -73,7 +73,7 @@ fn nested_routes_answer_with_their_whole_address() {
     assert_eq!(get(at, reply.header("location").unwrap()).status, 202);
 }
 
-/// Prints what it is told.
+/// Logger that prints its records.
 struct Printing;
 
 impl log::Log for Printing {
@@ -88,7 +88,7 @@ impl log::Log for Printing {
     fn flush(&self) {}
 }
 
-/// D2: a bare 404 is explained in the log.
+/// D2: the log explains a bare 404.
 #[test]
 fn routes_that_are_left_out_are_told_in_the_log() {
     let output = child_of("configured_server").env("LOGS", "1").output().unwrap();
@@ -114,8 +114,8 @@ fn configured_server() {
     }
 }
 
-/// D5: SGLang's variables alone configure a server; beside a configuration without a folder, they
-/// give that.
+/// D5: SGLang's variables alone configure a server, and add the folder to a configuration without
+/// one.
 #[test]
 fn sglangs_folder_alone_configures_a_server() {
     for variable in ["SGLANG_TORCH_PROFILER_DIR", "SGLANG_DIFFUSION_TORCH_PROFILER_DIR"] {

@@ -1,5 +1,5 @@
-//! Requests that are turned away: strangers, foreign pages, too much, too slow, and paths that lead
-//! elsewhere.
+//! Requests that are refused: from strangers and foreign pages, too large, too slow, and for paths
+//! outside the session.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -68,7 +68,8 @@ fn a_users_server_refuses_other_machines_without_a_token() {
     assert_eq!(status(HttpOptions::new().token(TOKEN), &format!("Authorization: Bearer {TOKEN}")), 200);
 }
 
-/// G12: behind a proxy of this machine, clients of other machines look as if they were here.
+/// G12: a request that a proxy of this machine passes on needs the token, because its client may be
+/// elsewhere.
 #[test]
 fn a_request_that_a_proxy_has_passed_on_needs_the_token() {
     let controller = Arc::new(Scripted::content());
@@ -167,7 +168,7 @@ fn no_path_leads_out_of_a_session() {
     fs::write(session.join("trace.json"), "{}").unwrap();
     let absolute = outside.path().join("secret.json").to_str().unwrap().to_owned();
     let mut written = report(&[WorkerState::Written]);
-    // Even a manifest that was tampered with leads nowhere else.
+    // Even a manifest that was tampered with leads to no file outside the session.
     for name in ["trace.json", "../secret.json", &absolute, "missing.json"] {
         written = lists(written, name);
     }

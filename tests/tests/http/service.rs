@@ -9,7 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use profiler_runtime::http::{ControlService, HttpOptions, router, service};
 use profiler_tests::http::{Reply, Scripted, get, post, request};
 
-/// A server of one connection for each request.
+/// Server that serves one connection for each request.
 struct Hyper {
     at: SocketAddr,
     _runtime: tokio::runtime::Runtime,
@@ -32,7 +32,7 @@ impl Hyper {
     }
 }
 
-/// A server of axum's with the same routes.
+/// Starts a server of axum's with the same routes.
 fn axum_server(routes: axum::Router) -> (tokio::runtime::Runtime, SocketAddr) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -42,7 +42,8 @@ fn axum_server(routes: axum::Router) -> (tokio::runtime::Runtime, SocketAddr) {
     (runtime, at)
 }
 
-/// Returns what a client sees of a reply: status, body, and the headers that the endpoints set.
+/// Returns the parts of a reply that a client sees: status, body, and the headers that the
+/// endpoints set.
 fn seen(reply: &Reply) -> (u16, Vec<u8>, Vec<Option<String>>) {
     const HEADERS: [&str; 9] = [
         "allow",

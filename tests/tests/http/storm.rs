@@ -1,4 +1,4 @@
-//! Many clients in every wrong order, and bodies of every kind: no server error, no panic, one
+//! Many clients in every wrong order, and bodies of every kind: no server error, no panic, and one
 //! session at most.
 
 use std::sync::Arc;
@@ -19,8 +19,7 @@ fn clients_in_every_wrong_order_get_one_session_at_most() {
     configure(bench.config()).unwrap();
     let server = listen(Arc::new(LocalController::new()), HttpOptions::new());
     let at = server.local_addr();
-    // A start is counted after it, a stop before it: at no moment are there more than one more
-    // starts than stops.
+    // Starts and stops alternate, so in the end there is at most one more start than stops.
     let (starts, stops) = (AtomicI64::new(0), AtomicI64::new(0));
     std::thread::scope(|scope| {
         for client in 0..64_u32 {
@@ -58,7 +57,7 @@ fn clients_in_every_wrong_order_get_one_session_at_most() {
     assert_eq!(whole as i64, starts, "every session that was started has its artifacts");
 }
 
-/// Returns the workers that a body selects, by other means; `None` if the body is invalid.
+/// Returns the workers that a body selects, found independently, or `None` if the body is invalid.
 fn expected(body: &[u8]) -> Option<Selection> {
     let text = std::str::from_utf8(body).ok()?;
     if text.trim_ascii().is_empty() {

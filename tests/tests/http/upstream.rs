@@ -1,4 +1,4 @@
-//! Names of vLLM, vLLM-Omni and SGLang: a configuration or a request that has them profiles.
+//! Names of vLLM, vLLM-Omni and SGLang: a configuration or a request with these names profiles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ fn folder(reply: &Reply) -> PathBuf {
     PathBuf::from(reply.json()["folder"].as_str().expect("a folder"))
 }
 
-/// Starts with this body, runs six steps, stops; the answer to the start and the folder.
+/// Starts with this body, runs six steps and stops. Returns the answer to the start, and the
+/// folder.
 fn session(bench: &Bench, body: &Value) -> (Reply, PathBuf) {
     let server = local(bench);
     let started = post(server.local_addr(), "/start_profile", &body.to_string());
@@ -38,7 +39,7 @@ fn session(bench: &Bench, body: &Value) -> (Reply, PathBuf) {
     (started, folder(&stopped))
 }
 
-/// D5: each of proton's fields is known, and all together are one warning.
+/// D5: every field of proton is known, and all of them together give one warning.
 #[test]
 fn a_configuration_for_proton_profiles_as_torch() {
     let fields = ["context", "data", "backend", "mode", "hook", "output_format", "graph_attribution", "flush_interval"];
@@ -53,13 +54,13 @@ fn a_configuration_for_proton_profiles_as_torch() {
     assert!(parsed.warnings[0].message.contains("recorded as with `torch`"), "{:?}", parsed.warnings);
     let alone = ProfilerConfig::from_json(r#"{"profiler":"proton","torch_profiler_dir":"/x"}"#).unwrap();
     assert_eq!((alone.config.profiler, alone.warnings.len()), (Profiler::Torch, 1));
-    // Beside a folder of its own, proton's is of no interest.
+    // A folder of the configuration's own comes before proton's.
     let both = r#"{"profiler":"torch","torch_profiler_dir":"/x","proton_profiler_dir":"/y"}"#;
     let both = ProfilerConfig::from_json(both).unwrap();
     assert_eq!(both.config.torch_profiler_dir.as_deref(), Some(Path::new("/x")));
 }
 
-/// D5: the activities of vLLM's configurations, and of SGLang's requests.
+/// D5: the activities of vLLM's configurations and of SGLang's requests select what is recorded.
 #[test]
 fn activities_say_what_is_recorded() {
     let parsed = |words: &str| {
@@ -94,7 +95,7 @@ fn activities_without_the_cpu_leave_its_ranges_out() {
     assert_eq!(cpu.count("batch"), 3);
 }
 
-/// D5: the body that SGLang's client sends.
+/// D5: the body that SGLang's client sends is understood.
 #[test]
 fn a_body_of_sglangs_client_profiles_as_it_says() {
     let bench = Bench::alone();
@@ -116,7 +117,8 @@ fn a_body_of_sglangs_client_profiles_as_it_says() {
     assert_eq!(manifest["warnings"].as_array().unwrap().iter().filter(|warning| about(warning)).count(), 1);
 }
 
-/// B4: a name that a request gives is not reused, and what it changes is gone with its session.
+/// B4: a session whose name is taken gets a folder of its own, and a request's changes end with its
+/// session.
 #[test]
 fn a_session_named_twice_has_a_folder_for_each() {
     let bench = Bench::alone();
@@ -133,7 +135,7 @@ fn a_session_named_twice_has_a_folder_for_each() {
 #[test]
 fn merged_profiles_are_there_after_the_session() {
     let bench = Bench::alone();
-    // Ends by itself: nobody has to ask for the merge.
+    // The session ends by itself, and is merged although nobody asks for it.
     let (_, folder) = session(&bench, &json!({"merge_profiles": true, "num_steps": 1}));
     let (merged, begin) = (folder.join("trace_merged.json.gz"), Instant::now());
     while !merged.exists() {
@@ -142,7 +144,7 @@ fn merged_profiles_are_there_after_the_session() {
     }
 }
 
-/// D5: a request never names a path.
+/// D5: a request cannot name a path.
 #[test]
 fn a_body_that_asks_for_a_path_is_refused() {
     let bench = Bench::alone();
@@ -170,7 +172,8 @@ fn a_body_that_asks_for_a_path_is_refused() {
     assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 0);
 }
 
-/// D5: a value that only the configuration's rules refuse is the body's fault, in the body's words.
+/// D5: a value that only the rules of configurations refuse is an error of the body, in the body's
+/// words.
 #[test]
 fn what_the_rules_refuse_is_the_bodys_fault() {
     let bench = Bench::alone();
@@ -183,7 +186,7 @@ fn what_the_rules_refuse_is_the_bodys_fault() {
     assert!(message.starts_with("the profiler configuration from the request"), "{message}");
 }
 
-/// D5: everything that is wrong with a body is told at once, in its order.
+/// D5: all problems of a body are reported together, in the body's order.
 #[test]
 fn all_problems_of_a_body_come_together() {
     let bench = Bench::alone();
@@ -212,7 +215,7 @@ fn all_problems_of_a_body_come_together() {
     assert!(query.json()["error"]["message"].as_str().unwrap().starts_with("`num_steps` belongs into the body"));
 }
 
-/// D5: the numbers of SGLang's client are strings.
+/// D5: whole numbers may be strings, which SGLang's client sends.
 #[test]
 fn whole_numbers_of_a_body_may_be_strings() {
     let bench = Bench::alone();
@@ -223,8 +226,8 @@ fn whole_numbers_of_a_body_may_be_strings() {
     assert!(file.unwrap_err().to_string().contains("write 2, without quotes"), "files stay strict");
 }
 
-/// D2, D6: what a start warns of is in its answer, once, as the request calls it; the log has it
-/// once, too.
+/// D2, D6: the warnings of a start are in its answer and in the manifest, once each, under the
+/// names of the request.
 #[test]
 fn warnings_of_a_start_are_in_the_answer() {
     let bench = Bench::alone();
@@ -242,7 +245,7 @@ fn warnings_of_a_start_are_in_the_answer() {
     assert_eq!(manifest["warnings"].as_array().unwrap().iter().filter(about).count(), 1, "{manifest:#}");
 }
 
-/// D3: a slip in a name is told before the session, and can be insisted on.
+/// D3: a misspelt name is refused before the session starts, unless the request insists on it.
 #[test]
 fn a_name_near_one_that_exists_is_refused() {
     let bench = Bench::alone();
@@ -260,7 +263,7 @@ fn a_name_near_one_that_exists_is_refused() {
     }
 }
 
-/// D2: a session that no guard has begun is not told of a guard.
+/// D2: an empty session that a request has started gets no advice about guards.
 #[test]
 fn an_empty_session_of_a_request_has_no_guard_to_bind() {
     let bench = Bench::alone();
@@ -271,7 +274,7 @@ fn an_empty_session_of_a_request_has_no_guard_to_bind() {
     assert!(warnings.contains("nothing was recorded") && !warnings.contains("let _"), "{warnings}");
 }
 
-/// D3: a stage ends no iteration.
+/// D3: `step_of` cannot be a stage, because a stage ends no iteration.
 #[test]
 fn a_step_of_that_is_a_stage_is_an_error() {
     let bench = Bench::alone();
@@ -284,7 +287,7 @@ fn a_step_of_that_is_a_stage_is_an_error() {
     drop(bench.record(bench.config().step_of("made_in_time"), || {}));
 }
 
-/// D6: what a session was asked for and did not write is in the answer.
+/// D6: the answer names the artifacts that the session was asked for and did not write.
 #[test]
 fn an_answer_says_what_is_missing() {
     let bench = Bench::alone();
@@ -298,7 +301,8 @@ fn an_answer_says_what_is_missing() {
     assert!(missing[0]["reason"].as_str().unwrap().contains("global_allocator"), "{answer}");
 }
 
-/// D4: what a schedule leaves out is said once, in the summary too, and is no warning.
+/// D4: the part that a schedule leaves out is reported once, in the summary too, and not as a
+/// warning.
 #[test]
 fn what_a_schedule_leaves_out_is_said() {
     let bench = Bench::alone();

@@ -1,5 +1,5 @@
-//! `profiler: cuda` in a job: each worker opens and closes the capture range itself, once; the
-//! process that was asked does not.
+//! `profiler: cuda` in a job: each worker opens and closes the capture range itself, once, and the
+//! process that starts the session does not.
 
 use crate::job_support::{LONG, Process, patient, until_recorded};
 use profiler_runtime::ProfilerConfig;
@@ -16,7 +16,7 @@ fn worker() {
     }
 }
 
-/// A program with a context of its own and two workers.
+/// Runs as a program with a context of its own and two workers.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn parent() {

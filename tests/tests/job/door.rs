@@ -13,7 +13,7 @@ use profiler_runtime::job::{
     Address, Controller, Coordinator, CoordinatorOptions, LinkError, Selection, set_controller,
 };
 use profiler_runtime::{ProfilerConfig, profile_with};
-use profiler_tests::{child_of, in_child};
+use profiler_tests::{child_of, in_child, succeeded};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "an uncommon word";
@@ -44,7 +44,7 @@ fn hello() -> Value {
 /// Returns the coordinator's answer to this line, up to the end of the connection.
 fn answer(coordinator: &Coordinator, line: &[u8]) -> String {
     let mut stream = connect(coordinator);
-    // It may have heard enough before the end.
+    // The coordinator may close the connection before it has read everything.
     let _ = stream.write_all(line).and_then(|()| stream.write_all(b"\n"));
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -181,7 +181,8 @@ fn strangers_in_hundreds_keep_no_worker_out() {
     drop(silent);
 }
 
-/// G14: members are no strangers: a job of more workers than strangers may be here works.
+/// G14: members do not count as strangers: a job may have more workers than the limit for
+/// strangers.
 #[test]
 fn members_take_no_place_of_strangers() {
     let place = Place::new();
@@ -200,7 +201,7 @@ fn members_take_no_place_of_strangers() {
     assert_eq!(coordinator.wait_for_workers(80, LONG), 80);
 }
 
-/// G14: a byte a second is not heard out.
+/// G14: a hello that arrives byte by byte is cut off.
 #[test]
 fn a_hello_has_to_come_in_time() {
     let place = Place::new();
@@ -214,7 +215,7 @@ fn a_hello_has_to_come_in_time() {
         }
     });
     let mut said = String::new();
-    // A reset is an end, too.
+    // A reset counts as an end, too.
     let _ = stream.read_to_string(&mut said);
     let took = begin.elapsed();
     assert!((Duration::from_secs(9)..LONG / 2).contains(&took), "{took:?}");
@@ -254,7 +255,7 @@ fn logged() {
     let place = Place::new();
     let coordinator = Arc::new(over_tcp(&place));
 
-    // G14: one line for each kind of refusal, however often it comes.
+    // G14: each kind of refusal is logged once, however often it happens.
     for _ in 0..50 {
         refused(&coordinator, |hello| hello["token"] = json!("guessed"));
     }
@@ -262,7 +263,7 @@ fn logged() {
     until("both kinds are told", || lines_with("the token is not") == 1 && lines_with("too many unauthenticated") == 1);
     drop(silent);
 
-    // G15: nothing that a worker says begins a line or commands a terminal.
+    // G15: no text of a worker begins a line or controls a terminal.
     let forged = "no room\nERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}txt.exe";
     for name in ["a\u{202e}b", "a\u{1b}[2J", "a\nb"] {
         assert!(refused(&coordinator, |hello| hello["name"] = json!(name)).contains("no plain text"), "{name:?}");
@@ -293,10 +294,8 @@ fn logged() {
     }
 }
 
-/// G14, G15: strangers fill no log, and what they say is written out.
+/// G14, G15: strangers do not fill the log, and control characters in their text are escaped.
 #[test]
 fn what_strangers_and_workers_say_is_logged_safely() {
-    let output = child_of("logged").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    succeeded(&mut child_of("logged"));
 }

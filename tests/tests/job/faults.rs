@@ -1,5 +1,5 @@
-//! Workers that die, hang, come late or have no room, and a coordinator that dies: whoever is left
-//! works on, and the report names the rank that failed.
+//! Workers that die, hang, come late or have no room, and a coordinator that dies: the others work
+//! on, and the report names the failed rank.
 
 #![allow(clippy::print_stdout)]
 
@@ -119,7 +119,7 @@ fn a_full_disk_in_one_rank_costs_that_rank_only() {
     let place = Place::new();
     let coordinator = place.coordinator();
     let _first = Process::worker(&coordinator, 0, 2);
-    // No file of this process may hold a byte, and it is told so by an error instead of a signal.
+    // Files of this process may hold no byte, and a write fails with an error instead of a signal.
     let whole = Process::command(&coordinator, 1, 2);
     let mut limited = Command::new("sh");
     limited

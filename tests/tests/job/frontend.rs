@@ -12,13 +12,13 @@ fn worker() {
     crate::job_support::work();
 }
 
-/// D6: the front-end's ranges lie beside those of the ranks, and count as no rank.
+/// D6: the front-end's ranges lie beside those of the ranks, and the front-end counts as no rank.
 #[test]
 fn the_front_end_is_in_the_session_without_a_rank() {
     let place = Place::new();
     let coordinator = place.coordinator_with(patient().frontend(true));
     let workers = job(&coordinator, &[0, 1]);
-    // The schedule is the workers'; the folder, everybody's.
+    // The workers have the schedule; the folder is common.
     configure(ProfilerConfig::torch(place.perf())).unwrap();
     for _ in 0..2 {
         let started = coordinator.start(&Selection::default()).unwrap();

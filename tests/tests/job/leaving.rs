@@ -1,5 +1,5 @@
-//! A worker that leaves, or loses its place, in the middle of something: each side against a double
-//! of the other that keeps its own time, so that the moment is the worst one.
+//! A worker that leaves, or loses its place, in the middle of something. Each side runs against a
+//! double of the other, which acts at the worst moment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,10 +21,10 @@ fn worker() {
     crate::job_support::work();
 }
 
-/// The other end of a connection: says lines, and hears them.
-struct Other(BufReader<TcpStream>);
+/// Peer of a connection, which says and hears lines.
+struct Peer(BufReader<TcpStream>);
 
-impl Other {
+impl Peer {
     fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(LONG)).unwrap();
         Self(BufReader::new(stream))
@@ -34,14 +34,14 @@ impl Other {
         self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// The next line; `None` at the end.
+    /// Returns the next line, or `None` at the end.
     fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
     }
 
-    /// The next line in which `key` is this.
+    /// Reads lines until `key` has this value, and returns that line.
     fn wait_for(&mut self, key: &str, value: impl Into<Value>) -> Value {
         let value = value.into();
         loop {
@@ -53,13 +53,13 @@ impl Other {
     }
 }
 
-/// A coordinator, and a worker of it that does what the test says.
-fn with_a_double() -> (Place, Coordinator, Other) {
+/// Creates a coordinator, and a double that has joined it as a worker.
+fn with_a_double() -> (Place, Coordinator, Peer) {
     let place = Place::new();
     let options = patient().token(TOKEN).config(ProfilerConfig::torch(place.perf()));
     let coordinator = Coordinator::bind("tcp://127.0.0.1:0", options).unwrap();
     let Address::Tcp(address) = coordinator.address() else { panic!("bound to TCP") };
-    let mut worker = Other::new(TcpStream::connect(address).unwrap());
+    let mut worker = Peer::new(TcpStream::connect(address).unwrap());
     worker.say(&json!({"protocol": 1, "name": "double", "rank": 0, "local_rank": 0, "stage": 0, "pid": 7,
                        "host": "elsewhere", "token": TOKEN}));
     assert!(worker.next().unwrap()["welcome"].is_object());
@@ -69,7 +69,7 @@ fn with_a_double() -> (Place, Coordinator, Other) {
 
 /// Checks the coordinator's report of a session whose worker answers the stop by `say` and leaves
 /// with its artifacts written.
-fn leaves_at_the_stop(say: impl Fn(&mut Other, &Value) + Send) {
+fn leaves_at_the_stop(say: impl Fn(&mut Peer, &Value) + Send) {
     let (_place, coordinator, mut worker) = with_a_double();
     std::thread::scope(|scope| {
         let stops = scope.spawn(|| {
@@ -120,8 +120,8 @@ fn a_stop_after_a_workers_last_words_does_not_make_it_lost() {
     });
 }
 
-/// A coordinator that does what the test says, and a worker of it that has said hello.
-fn of_a_double(place: &Place) -> (Process, Other) {
+/// Creates a double of a coordinator, and a worker that has joined it.
+fn of_a_double(place: &Place) -> (Process, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = child_of("worker");
     command
@@ -129,7 +129,7 @@ fn of_a_double(place: &Place) -> (Process, Other) {
         .env("PROFILER_COORDINATOR_TOKEN", TOKEN)
         .envs([place.notes()]);
     let process = Process::start(&mut command);
-    let mut worker = Other::new(listener.accept().unwrap().0);
+    let mut worker = Peer::new(listener.accept().unwrap().0);
     assert_eq!(worker.next().unwrap()["token"], TOKEN);
     worker.say(&json!({"welcome": {"protocol": 1}}));
     (process, worker)
@@ -139,7 +139,8 @@ fn start(place: &Place, id: u64, session: &str) -> Value {
     start_with(place, id, session, false)
 }
 
-/// Starts a session. With stacks its artifacts take longer, because functions must be named.
+/// Returns the request that starts a session. With stacks its artifacts take longer, because
+/// functions must be named.
 fn start_with(place: &Place, id: u64, session: &str, stacks: bool) -> Value {
     let config = json!({"profiler": "torch", "torch_profiler_dir": place.perf(), "torch_profiler_with_stack": stacks});
     json!({"id": id, "request": "start", "session": session, "config": config})
@@ -180,11 +181,12 @@ fn a_worker_that_leaves_tells_of_each_unknown_session() {
         assert_eq!((&line["id"], &line["state"]), (&0.into(), &"written".into()), "{line}");
         last_words.push(line["session"].clone());
     }
-    // The stop of the first is answered with its end if that was fast.
+    // The end of the first session is not among the last words if it was fast enough to answer the
+    // stop.
     assert!(last_words == ["one", "two"] || last_words == ["two"], "{last_words:?}");
 }
 
-/// A program that installs a controller while a trigger's session runs.
+/// Installs a controller while a trigger's session runs.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn installs() {

@@ -1,5 +1,5 @@
-//! Two processes of one job, and their traces as one: processes in order, arrows whole, and what
-//! happened after each other in different processes after each other on the screen.
+//! Two processes of one job, and their traces as one: processes in order, arrows whole, and events
+//! in the order in which they happened across processes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -55,8 +55,8 @@ fn is_turn(event: &Value) -> bool {
     event["cat"] == "user_annotation" && event["name"].as_str().is_some_and(|name| name.starts_with("turn "))
 }
 
-/// Each arrow begins and ends in processes of the same rank, and joins the same call and kernel as
-/// before.
+/// Asserts that each arrow begins and ends in processes of the same rank, and joins the same call
+/// and kernel as before.
 fn arrows_stay_within_their_rank(trace: &Value, sources: &[Value]) {
     let ranks: HashMap<String, char> = events(trace)
         .iter()

@@ -1,11 +1,11 @@
-//! Ranks of a job: whose files are whose, and one folder for all.
+//! Ranks of a job: each has its own files, and all share one folder.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use profiler_runtime::{profile_from_env, stage};
-use profiler_tests::{Bench, child_of, in_child, manifest};
+use profiler_tests::{Bench, child_of, in_child, manifest, succeeded};
 use serde_json::Value;
 
 #[test]
@@ -57,7 +57,7 @@ fn other_launchers_are_understood() {
     {
         let bench = Bench::of_children();
         let place = [(family, "3"), (size, "4"), ("PROFILER_SESSION_ID", "job")];
-        assert!(rank(bench.path(), &place).output().unwrap().status.success());
+        succeeded(&mut rank(bench.path(), &place));
         assert!(bench.path().join("job/trace_rank3.json").is_file(), "{family}");
     }
 }
@@ -71,15 +71,14 @@ fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
         ("job-wan", [("HOSTNAME", "wan-1"), ("JOB_COMPLETION_INDEX", "1"), ("WORLD_SIZE", "2")]),
     ] {
         let bench = Bench::of_children();
-        assert!(rank(bench.path(), &variables).output().unwrap().status.success());
+        succeeded(&mut rank(bench.path(), &variables));
         let manifest = manifest(&bench.path().join(name));
         assert_eq!(manifest["session"], name);
         assert_eq!(manifest["warnings"], serde_json::json!([]), "{name}");
     }
 }
 
-/// Containers on two hosts that nobody has told their ranks: a shared folder, the same rank,
-/// perhaps the same process id.
+/// Containers on two hosts whose ranks are not set share a folder, a rank and perhaps a process id.
 #[test]
 fn processes_that_claim_the_same_rank_lose_nothing() {
     let bench = Bench::of_children();
@@ -114,7 +113,7 @@ fn processes_that_claim_the_same_rank_lose_nothing() {
 #[test]
 fn trace_and_manifest_carry_the_clocks_of_their_host() {
     let bench = Bench::of_children();
-    assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
+    succeeded(&mut rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]));
     let folder = bench.path().join("job");
     let clock = &read(&folder.join("trace_rank0.json"))["profiler"]["clock"];
     assert_eq!(manifest(&folder)["clock"], *clock);
@@ -128,7 +127,7 @@ fn trace_and_manifest_carry_the_clocks_of_their_host() {
 fn a_malformed_rank_is_a_warning_and_rank_0() {
     let bench = Bench::of_children();
     let place = [("RANK", "four"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4"), ("PROFILER_SESSION_ID", "job")];
-    assert!(rank(bench.path(), &place).output().unwrap().status.success());
+    succeeded(&mut rank(bench.path(), &place));
     let manifest = manifest(&bench.path().join("job"));
     assert_eq!(manifest["rank"], 0);
     let warnings = manifest["warnings"].to_string();
@@ -138,7 +137,7 @@ fn a_malformed_rank_is_a_warning_and_rank_0() {
 #[test]
 fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
     let bench = Bench::of_children();
-    assert!(rank(bench.path(), &[("RANK", "1"), ("WORLD_SIZE", "2")]).output().unwrap().status.success());
+    succeeded(&mut rank(bench.path(), &[("RANK", "1"), ("WORLD_SIZE", "2")]));
     let folder = fs::read_dir(bench.path()).unwrap().next().unwrap().unwrap().path();
     let warnings = manifest(&folder)["warnings"].to_string();
     assert!(warnings.contains("this is rank 1 of 2, but `PROFILER_SESSION_ID` is not set"), "{warnings}");
@@ -148,7 +147,7 @@ fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
 fn a_job_that_runs_again_under_its_id_keeps_old_artifacts() {
     let bench = Bench::of_children();
     for _ in 0..2 {
-        assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
+        succeeded(&mut rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]));
     }
     assert_eq!(manifest(&bench.path().join("job"))["session"], "job");
     assert_eq!(manifest(&bench.path().join("job-2"))["session"], "job-2");

@@ -1,5 +1,5 @@
-//! A coordinator and its worker processes, when all goes well: one session, one folder, a line for
-//! everybody.
+//! A coordinator and its worker processes when all goes well: one session, one folder, and a line
+//! for each worker.
 
 use std::path::Path;
 use std::time::Duration;
@@ -56,7 +56,8 @@ fn two_workers_write_one_session_into_one_folder() {
     assert!(workers.into_iter().all(Process::finish));
 }
 
-/// A4, A15: the job's requests are those of its ranks, and the iterations those of their reports.
+/// Asserts that the job's requests are those of its ranks, and its iterations those of their
+/// reports (A4, A15).
 fn assert_totals(summary: &Value, folder: &Path) {
     let timings = [0, 1].map(|rank| read(&folder.join(format!("timing_rank{rank}.json"))));
     let of = |timing: &Value, key: &str| timing["requests"][key].as_u64().unwrap();
@@ -74,8 +75,8 @@ fn assert_totals(summary: &Value, folder: &Path) {
     }
 }
 
-/// D6: what a start warns of comes from the workers too, once for all; the status names the session
-/// that was written last.
+/// D6: the warnings of a start come from the workers, too, and each comes once; the status names
+/// the session that was written last.
 #[test]
 fn workers_warnings_reach_the_report_of_the_start() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! SIGUSR2 and the trigger file: in one process and in a coordinator's, off unless the
+//! SIGUSR2 and the trigger file, in one process and in a coordinator's: off unless the
 //! configuration names them.
 
 use std::fs;
@@ -19,7 +19,7 @@ fn worker() {
     crate::job_support::work();
 }
 
-/// A program that has a coordinator, and lets triggers act on that.
+/// Runs as a program with a coordinator, on which the triggers act.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn parent() {
@@ -52,7 +52,7 @@ fn is_written(folder: &Path) -> bool {
     folder.join("manifest_rank0.json").exists()
 }
 
-/// Returns whether the process waits for SIGUSR2, which would kill it before.
+/// Returns whether the process catches SIGUSR2, which kills it otherwise.
 #[cfg(target_os = "linux")]
 fn waits_for_signal(process: &Process) -> bool {
     const SIGUSR2: u32 = 12;
@@ -82,7 +82,7 @@ fn the_signal_starts_a_session_and_the_next_one_stops_it() {
     }
 }
 
-/// A server with the routes alone, and one with a guard beside them.
+/// Runs a server with the routes alone, or with a guard beside them.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn server() {
@@ -92,11 +92,11 @@ fn server() {
     let guard = std::env::var_os("GUARD").map(|_| profiler_runtime::profile_from_env());
     let _routes = profiler_runtime::http::router_from_env();
     let _server = profiler_runtime::http::serve("127.0.0.1:0").unwrap();
-    // The guard of this finds the triggers armed, if there is one.
+    // If there is a guard, the guard in `work` finds the triggers armed.
     if guard.is_some() { crate::job_support::work() } else { crate::job_support::work_without_guard() }
 }
 
-/// D5: the routes of a server arm the triggers as a guard does, and both together only once.
+/// D5: the routes of a server arm the triggers as a guard does, and both together arm them once.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_server_with_routes_alone_hears_the_signal() {
@@ -124,7 +124,7 @@ fn a_session_runs_while_the_trigger_file_is_there() {
         let place = Place::new();
         let file = place.path().join("profile-now");
         let process = Process::start(&mut program(&place, program_name, json!({"trigger_file": file})));
-        // Longer than between two looks for the file.
+        // Longer than the time between two looks for the file.
         std::thread::sleep(Duration::from_millis(500));
         assert!(sessions(&place).is_empty(), "it waits instead of starting at once");
         fs::write(&file, "").unwrap();

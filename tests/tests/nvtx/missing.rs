@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use profiler_runtime::{profile_from_env, stage};
-use profiler_tests::{child_of, double, in_child};
+use profiler_tests::{child_of, double, in_child, succeeded};
 
-/// A host whose logger is profiled itself.
+/// Logger of the host, which is profiled itself.
 struct Profiled;
 
 impl log::Log for Profiled {
@@ -36,9 +36,9 @@ fn program() {
 
 /// Returns the standard error of a program whose environment names this library as its tool.
 fn attached_to(library: &Path, tool: &str) -> String {
-    let output = child_of("program").env("NVTX_INJECTION64_PATH", library).env("NVTX_TOOL", tool).output().unwrap();
+    let output = succeeded(child_of("program").env("NVTX_INJECTION64_PATH", library).env("NVTX_TOOL", tool));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && stderr.contains("done"), "{stderr}");
+    assert!(stderr.contains("done"), "{stderr}");
     stderr
 }
 

@@ -1,4 +1,4 @@
-//! Ranges that an attached NVTX tool is shown: each scenario is a process of its own, with the
+//! Ranges as an attached NVTX tool receives them: each scenario is a process of its own, with the
 //! double `nvtx_tool` attached.
 
 #![allow(clippy::print_stderr)]
@@ -270,8 +270,8 @@ async fn held_over_a_poll() {
     std::future::pending::<()>().await;
 }
 
-/// A1: a guard that ends before one that began after it ends in the tool too, and the other goes on
-/// to its own end.
+/// A1: a guard that ends before a later one ends in the tool, too, and the later one goes on to its
+/// own end.
 #[test]
 fn a_tool_is_shown_the_end_of_each_guard_in_any_order() {
     let log = attached("guards_in_any_order", &[]);
@@ -293,7 +293,7 @@ fn a_tool_is_shown_the_end_of_each_guard_in_any_order() {
     // `outer` and `b` leave the stack with `a`; each ends with its guard.
     let sync = ["b", "outer", "a", "conv3d", "b", "outer", "c"];
     assert_eq!(ended[..sync.len()], sync);
-    // `held` leaves it with the poll, and the leaked one is all that is left.
+    // `held` leaves the stack with the poll, and only the leaked range is left.
     assert_eq!(ended[sync.len()..], ["held", "task", "conv3d", "held", "task"]);
     assert_eq!((stack, open.len()), (vec!["leaked"], 0));
 }

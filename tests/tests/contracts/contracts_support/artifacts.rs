@@ -36,7 +36,7 @@ pub(crate) fn reports(session: &Path) -> Vec<String> {
     let perf_dump = session.with_file_name("perf.json");
     for path in [session.join("manifest_rank0.json"), session.join("timing_rank0.json"), perf_dump] {
         let name = path.file_stem().unwrap().to_string_lossy().replace("_rank0", "");
-        // Depends on how fast the machine is; `schemas` has it.
+        // This field depends on the machine's speed; `schemas` covers it.
         let always = fields(&json(&path)).into_iter().filter(|field| !field.ends_with(".cpu_slows"));
         lines.extend(always.map(|field| format!("{name}: {field}")));
     }
@@ -55,7 +55,7 @@ pub(crate) fn workbook(session: &Path) -> Vec<String> {
     lines
 }
 
-/// Returns headings, and headers of tables, of the pages for people.
+/// Returns the headings and the table headers of the reports for people.
 pub(crate) fn pages(session: &Path) -> Vec<String> {
     let text = fs::read_to_string(session.join("summary_rank0.md")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -64,8 +64,8 @@ pub(crate) fn pages(session: &Path) -> Vec<String> {
     let name = session.file_name().unwrap().to_string_lossy();
     let mut found: Vec<String> = shown
         .map(|at| {
-            // As wide as its cells; `busy` and `cpu` are shown where they differ from what is
-            // beside them.
+            // Columns are as wide as their cells; `busy` and `cpu` are shown only if they differ
+            // from the column beside them.
             let cells = lines[at].split('|').map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" "));
             let line = cells.filter(|cell| !["busy", "cpu"].contains(&cell.as_str())).collect::<Vec<_>>().join("|");
             let line = line.replace(&*name, "SESSION");
@@ -79,10 +79,10 @@ pub(crate) fn pages(session: &Path) -> Vec<String> {
     found
 }
 
-/// Members, by what an event is: phase and category, or the name of what has none.
+/// Fields by kind of event: phase and category, or the name of an event without a category.
 type Events = BTreeMap<String, BTreeSet<String>>;
 
-/// Returns everything of a JSON trace: the fields of its head, and of each kind of event.
+/// Returns the fields of a JSON trace: of its head, and of each kind of event.
 pub(crate) fn chrome(session: &Path) -> Vec<String> {
     let mut trace = json(&session.join("trace_rank0.json"));
     let listed = trace["traceEvents"].take();
@@ -98,7 +98,7 @@ pub(crate) fn chrome(session: &Path) -> Vec<String> {
     head.chain(listing(&events)).collect()
 }
 
-/// Returns the same of a trace in Perfetto's own format.
+/// Returns the fields of each kind of event of a trace in Perfetto's own format.
 pub(crate) fn perfetto(session: &Path) -> Vec<String> {
     let seen = reading::read(&fs::read(session.join("trace_rank0.pftrace")).unwrap());
     let mut events = Events::new();

@@ -16,7 +16,7 @@ use profiler_runtime::{
 use profiler_tests::gpu::{Device, make_context, perf};
 use profiler_tests::tasks::{poll, second_poll};
 
-/// Returns the file of what was logged, beside the session.
+/// Returns the path of the log, beside the session.
 pub(crate) fn log_file() -> PathBuf {
     perf().with_file_name("log")
 }
@@ -68,7 +68,7 @@ async fn encode() {
     second_poll().await;
 }
 
-/// A guard that is held while its future waits.
+/// Holds a guard while its future waits.
 #[profiled_stage("prefetch")]
 async fn prefetch() {
     let _held = stage!("held over an await");
@@ -109,7 +109,7 @@ fn work(device: &Device) {
     std::mem::forget(stage!("stays open"));
 }
 
-/// Records the session; a child process calls it.
+/// Records the session, in a child process.
 pub(crate) fn record() {
     log::set_logger(&LISTENER).unwrap();
     log::set_max_level(log::LevelFilter::Info);
@@ -129,7 +129,7 @@ pub(crate) fn record() {
         .step_of("denoise_step");
     start_profile_with(config).unwrap();
     let device = Device::open();
-    // Beside the test's own thread, which has a name of its own in every run.
+    // Not on the test's own thread, whose name differs from run to run.
     std::thread::scope(|scope| drop(scope.spawn(|| work(&device)).join()));
     stop_profile().unwrap().wait().unwrap();
     fs::write(log_file(), &*LISTENER.0.lock().unwrap()).unwrap();

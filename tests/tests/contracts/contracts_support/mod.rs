@@ -1,4 +1,4 @@
-//! Tables of what others parse, and the files that they are held against.
+//! Tables of the output that others parse, and the files that they are compared with.
 
 pub(crate) mod artifacts;
 pub(crate) mod everything;
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Set to `write`, it makes the tables anew: what has changed is then the difference of a commit.
+/// Variable that writes the tables anew if it is `write`; the changes are then a difference of the
+/// commit.
 const MODE: &str = "PROFILER_CONTRACTS";
 
 fn path(name: &str) -> PathBuf {
@@ -21,13 +22,13 @@ fn is_written() -> bool {
     std::env::var_os(MODE).is_some_and(|mode| mode == "write")
 }
 
-/// Returns the lines of `tests/contracts/NAME.txt`; none while it is written anew.
+/// Returns the lines of `tests/contracts/NAME.txt`, or `None` while it is written anew.
 pub(crate) fn kept(name: &str) -> Option<BTreeSet<String>> {
     let text = fs::read_to_string(path(name)).ok().filter(|_| !is_written())?;
     Some(text.lines().map(str::to_owned).collect())
 }
 
-/// Holds lines against `tests/contracts/NAME.txt`.
+/// Asserts that the lines are those of `tests/contracts/NAME.txt`.
 pub(crate) fn hold(name: &str, lines: impl IntoIterator<Item = String>) {
     let found: Vec<String> = lines.into_iter().collect();
     assert!(!found.is_empty(), "`{name}` pins nothing: the test reads the wrong place");
@@ -70,8 +71,7 @@ fn visit(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns a text without what differs from run to run: numbers, and the folder that was written
-/// to.
+/// Returns a text without the parts that differ from run to run: numbers, and the output folder.
 pub(crate) fn steady(text: &str, folder: &Path) -> String {
     let text = text.replace(&*folder.to_string_lossy(), "FOLDER");
     let mut steady = String::new();

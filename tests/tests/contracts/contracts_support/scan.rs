@@ -1,4 +1,4 @@
-//! Strings that the product's sources hold, wherever they lie.
+//! Strings in the product's sources, in whichever file they are.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use proc_macro2::{Delimiter, TokenTree};
 use profiler_tests::sources::{product, workspace};
 
-/// Returns every crate's sources, one file after another: words, signs, and literals as they are
-/// written.
+/// Returns the words of every crate's sources, file by file: identifiers, signs, and literals as
+/// they are written.
 pub(crate) fn words() -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for folder in crates() {
@@ -21,7 +21,7 @@ pub(crate) fn words() -> Vec<Vec<String>> {
     found
 }
 
-/// Returns the crates that are published.
+/// Returns the folders of the published crates.
 pub(crate) fn crates() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = fs::read_dir(workspace()).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.retain(|folder| {
@@ -50,7 +50,7 @@ fn flatten(tokens: &[TokenTree], words: &mut Vec<String>) {
     }
 }
 
-/// Returns the text of a string literal, with a line's continuation taken out; `None` for any other
+/// Returns the text of a string literal, with its continued lines joined, or `None` for any other
 /// word.
 pub(crate) fn text(word: &str) -> Option<String> {
     let inside = word.strip_prefix('"')?.strip_suffix('"')?;
@@ -59,8 +59,7 @@ pub(crate) fn text(word: &str) -> Option<String> {
     Some(lines.fold(first, |text, line| text + line.trim_start()))
 }
 
-/// Returns, for every place where these words follow each other, those that stand where the pattern
-/// has `_`.
+/// Returns the words at the pattern's `_`, for every place that matches the pattern.
 pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<String>> {
     let fits = |window: &[String]| {
         let same = window.iter().zip(pattern).all(|(word, wanted)| *wanted == "_" || word == wanted);
@@ -70,7 +69,7 @@ pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<S
     words.iter().flat_map(|words| words.windows(pattern.len()).filter_map(fits)).collect()
 }
 
-/// Returns the variants of an enum, without what they hold.
+/// Returns the names of an enum's variants.
 pub(crate) fn variants(words: &[Vec<String>], name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for file in words {

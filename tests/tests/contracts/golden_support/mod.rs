@@ -1,4 +1,4 @@
-//! Runs scenarios of the program `golden`, and compares what they wrote with what is kept in
+//! Runs scenarios of the program `golden`, and compares their output with the files in
 //! `tests/golden`.
 
 mod perfetto;
@@ -16,25 +16,25 @@ use tempfile::TempDir;
 
 /// Folder into which the program writes, with the same name on every machine.
 const OUT: &str = "/proc/self/cwd/out";
-/// Lines that are shown of a difference.
+/// Number of lines that are shown of a difference.
 const SHOWN: usize = 12;
-/// Letters of a line that are shown before the first that differs, and a third of those that are
-/// shown at all.
+/// Number of letters that are shown before the first that differs, a third of those that are shown
+/// of a line.
 const AROUND: usize = 50;
 
-/// A working directory of the program's, in which nothing differs from one machine to another.
+/// Working directory of the program, in which nothing differs from one machine to another.
 pub(crate) struct Machine(TempDir);
 
 impl Machine {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("libraries")).unwrap();
-        // A driver that finds no device, whatever there is.
+        // This driver finds no device, whatever the real machine has.
         fs::copy(double("cuda_double"), folder.path().join("libraries/libcuda.so.1")).unwrap();
         Self(folder)
     }
 
-    /// The folder that the program writes into.
+    /// Returns the folder into which the program writes.
     pub(crate) fn out(&self) -> PathBuf {
         self.0.path().join("out")
     }
@@ -47,7 +47,7 @@ impl Machine {
         run(command.env("CUDA_DOUBLE_DEVICES", "0").envs(variables.iter().copied()))
     }
 
-    /// The same; its output is an artifact too.
+    /// Runs a scenario that succeeds, and keeps its output as artifacts, too.
     pub(crate) fn succeeds(&self, scenario: &str, variables: &[(&str, &str)]) {
         let Outcome { ended, stdout, stderr } = self.run(scenario, variables);
         assert_eq!(ended, Ended::Exit(0), "{scenario}: {stderr}");
@@ -59,7 +59,7 @@ impl Machine {
         }
     }
 
-    /// Runs a scenario that ends by being killed.
+    /// Runs a scenario that ends by SIGKILL.
     pub(crate) fn is_killed(&self, scenario: &str) {
         let Outcome { ended, stderr, .. } = self.run(scenario, &[]);
         assert_eq!(ended, Ended::Signal(libc::SIGKILL), "{scenario}: {stderr}");
@@ -93,7 +93,7 @@ fn write(folder: &Path, found: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// An artifact's name and the first lines that differ, if any do.
+/// Returns an artifact's name and its first lines that differ, or `None` if it is as kept.
 fn difference(name: &str, kept: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Option<String> {
     let (kept, found) = match (kept, found) {
         (Some(kept), Some(found)) if kept == found => return None,
@@ -123,7 +123,7 @@ fn difference(name: &str, kept: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Op
     Some(shown.join("\n"))
 }
 
-/// The part of a line from a letter on.
+/// Returns the part of a line from a letter on.
 fn part(line: &str, from: usize) -> String {
     let part: String = line.chars().skip(from).take(3 * AROUND).collect();
     format!("{}{part}{}", if from > 0 { "…" } else { "" }, if line.len() > from + part.len() { "…" } else { "" })

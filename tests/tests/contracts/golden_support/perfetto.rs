@@ -1,11 +1,11 @@
 //! Perfetto traces as text, without a schema: a packet is a line of fields, by their numbers.
 //!
-//! Bytes are text unless there is a control character in them and they can be read as a message: it
-//! does not matter if that is wrong now and then, as long as no byte is left out.
+//! Bytes are shown as text unless they contain a control character and parse as a message. A wrong
+//! guess does no harm, because no byte is left out.
 
 use std::fmt::Write;
 
-/// The packets of a trace.
+/// Returns the packets of a trace, one for each line.
 pub(crate) fn text(trace: &[u8]) -> String {
     let fields = fields(trace).expect("a trace is a message");
     fields.iter().map(|(number, value)| format!("{number} {}\n", shown(value))).collect()
@@ -36,7 +36,7 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// The fields of a message, in the order of the file; `None` if it is none.
+/// Returns the fields of a message in the order of the file, or `None` if the bytes are no message.
 fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {

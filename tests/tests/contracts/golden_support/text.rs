@@ -1,10 +1,10 @@
-//! Artifacts as text that can be read, reviewed and compared. A file that is text is kept as it is.
+//! Artifacts as text that can be read, reviewed and compared. A text file is kept as it is.
 //!
-//! The one thing that is not compared is what a compressor made: `bytes` and `crc32` of a workbook
-//! and of a `.gz` in a manifest are compared with the file and then left out, because zlib-rs
-//! compresses better on one processor than on another. Traces are inflated, of a workbook the
-//! checksums of its parts and its cells are kept. A file under a second name is one line in
-//! `files.txt`. Of what is longer than [`LONGEST`] the checksum and both ends are kept.
+//! Only compressed bytes are not compared: `bytes` and `crc32` of a workbook and of a `.gz` in a
+//! manifest are checked against the file and then left out, because zlib-rs compresses better on
+//! one processor than on another. Traces are inflated; of a workbook, the cells and the checksums
+//! of its parts are kept. A file under a second name is one line in `files.txt`. Of a file longer
+//! than [`LONGEST`], the checksum and both ends are kept.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,12 +18,12 @@ use profiler_tests::unpickle;
 
 use super::perfetto;
 
-/// Bytes of the longest file that is kept whole.
+/// Size of the longest file that is kept whole, in bytes.
 const LONGEST: usize = 100 << 10;
-/// Lines that are kept at both ends of a longer one.
+/// Number of lines that are kept at each end of a longer file.
 const ENDS: usize = 60;
 
-/// Every file in a folder and those inside it, by its path, in order.
+/// Returns every file in a folder and its subfolders, by path, in order.
 pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     fn gather(base: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -61,7 +61,7 @@ pub(crate) fn artifacts(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     kept
 }
 
-/// The name and the text under which an artifact is kept.
+/// Returns the name and the text under which an artifact is kept.
 fn as_text(name: &str, content: &[u8], path: &Path) -> (String, Vec<u8>) {
     if let Some(inner) = name.strip_suffix(".gz") {
         let mut inflated = Vec::new();
@@ -84,8 +84,8 @@ fn checksum(content: &[u8]) -> String {
     format!("{:08x}", crc.sum())
 }
 
-/// A manifest whose sizes and checksums are those of the files. Leaves them out where a compressor
-/// decides.
+/// Returns a manifest after checking its sizes and checksums against the files. Leaves those of
+/// compressed files out.
 fn manifest(content: &[u8], path: &Path) -> String {
     let text = std::str::from_utf8(content).unwrap();
     let lines = text.lines().map(|line| {
@@ -104,7 +104,7 @@ fn manifest(content: &[u8], path: &Path) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// The parts of a workbook, and the cells of its sheets.
+/// Returns the parts of a workbook, and the cells of its sheets, as text.
 fn workbook(content: &[u8]) -> String {
     let mut text = String::new();
     let mut parts = zip::ZipArchive::new(Cursor::new(content)).unwrap();
@@ -123,7 +123,7 @@ fn workbook(content: &[u8]) -> String {
     text
 }
 
-/// Both ends of what is too long to be kept.
+/// Returns the content, or only its ends if it is too long to be kept.
 fn shortened(content: Vec<u8>) -> Vec<u8> {
     if content.len() <= LONGEST {
         return content;

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// Returns what the schema of this name says against a document: nothing, if it is as it should be.
+/// Returns the errors of a document against the schema of this name.
 pub(crate) fn problems(name: &str, document: &Value) -> Vec<String> {
     errors(&schema(name), document)
 }
 
-/// Returns the fields of a document that the schema of this name does not describe. It lets them
-/// pass, for minor versions.
+/// Returns the fields of a document that the schema of this name does not describe. The schema
+/// allows them, for minor versions.
 pub(crate) fn undescribed(name: &str, document: &Value) -> Vec<String> {
     let mut schema = schema(name);
     close(&mut schema);
@@ -28,7 +28,7 @@ fn errors(schema: &Value, document: &Value) -> Vec<String> {
     validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
-/// Lets objects have no other fields than those that are described.
+/// Makes a schema refuse fields that it does not describe.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

@@ -9,12 +9,12 @@ use profiler_runtime::{op_on, request, stage, stage_on, step_on};
 use profiler_tests::gpu::streams::{Cuda, Stream};
 use profiler_tests::gpu::{perf, session};
 
-/// More ranges than there are pairs of events.
+/// Number of ranges that exceeds the number of pairs of events.
 pub(crate) const MANY: u64 = 5000;
-/// Pairs of events.
+/// Number of pairs of events.
 pub(crate) const PAIRS: u64 = 4096;
 
-/// A story by its name; a range that it leaves open.
+/// Runs the story of this name, and returns the range that it leaves open.
 pub(crate) fn story(scenario: &str, cuda: &Cuda, one: Stream, two: Stream) -> Option<StreamRange<'static>> {
     match scenario {
         "two streams" => two_streams(cuda, one, two),
@@ -43,7 +43,8 @@ pub(crate) fn story(scenario: &str, cuda: &Cuda, one: Stream, two: Stream) -> Op
             assert_eq!(cuda.other_context(&mut context, 0, 0), 0);
             let stream = cuda.stream();
             (0..2).for_each(|_| drop(stage_on!(stream, "elsewhere")));
-            // The program's, so that what is left can be counted.
+            // The program destroys its own stream, because the test counts the streams that are
+            // left.
             cuda.destroy(stream.0);
         }
         "two devices" => {
@@ -51,7 +52,7 @@ pub(crate) fn story(scenario: &str, cuda: &Cuda, one: Stream, two: Stream) -> Op
             let _stage = stage_on!(Stream(ptr::null_mut()), "on_one");
             cuda.work(Stream(ptr::null_mut()), 40);
             std::thread::scope(|scope| {
-                // A thread without a context of its own: the stream knows where it belongs.
+                // This thread has no context of its own, but the stream knows its device.
                 let on_zero = || {
                     let _stage = stage_on!(one, "on_zero");
                     cuda.work(one, 30);
@@ -89,13 +90,13 @@ fn two_streams(cuda: &Cuda, one: Stream, two: Stream) {
     drop(step_on(two, "named_at_run_time"));
 }
 
-/// Ends the process, once the journal knows the device that was timed, if there was one.
+/// Kills the process once the journal knows the timed device, if there is one.
 pub(crate) fn die() {
     let by_events = std::env::var_os("CONFIG").is_none();
     let journal = session(perf().parent().unwrap()).join(".spool_rank0.journal");
     while by_events && !std::fs::read_to_string(&journal).unwrap().contains(" {\"events\":") {
         std::thread::sleep(Duration::from_millis(20));
     }
-    // SAFETY: ends this process, as it is to be shown.
+    // SAFETY: the call has no preconditions; the signal ends this process.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }

@@ -1,15 +1,16 @@
-//! The house's plan: crates and their rooms from the top down, and what does not follow it yet.
+//! The plan of the sources: crates and their rooms from the top down, and the exceptions to it.
 
-/// A crate of the product. One whose folder does not exist is not built yet, and is not checked.
+/// Crate of the product. A crate whose folder does not exist is not checked.
 pub(crate) struct Crate {
     pub(crate) name: &'static str,
-    /// Modules of the root, from the top down: a room may use those behind it.
+    /// Modules of the root, from the top down: a room may use those after it.
     pub(crate) rooms: &'static [&'static str],
     /// Rooms that may hold `unsafe`; the root forbids it in all others.
     pub(crate) may_be_unsafe: &'static [&'static str],
     /// Arrows that run up, from room to room, with the reason.
     pub(crate) rising: &'static [(&'static str, &'static str, &'static str)],
-    /// Files that use each other in a circle, with the reason; `open` where it should go.
+    /// Files that use each other in a circle, with the reason; `open` marks a circle that should
+    /// go.
     pub(crate) circles: &'static [(&'static [&'static str], &'static str)],
 }
 
@@ -78,7 +79,7 @@ pub(crate) const CRATES: [Crate; 3] = [
     },
 ];
 
-/// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
+/// Circles of the runtime, as `files_use_each_other_in_no_new_circle` prints them.
 const RUNTIME: &[(&[&str], &str)] = &[(
     &["session/ending.rs", "session/global.rs", "session/timer.rs"],
     "by nature: the timer ends the session that started it",

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::Programs;
 
-/// One lint: two are the same if they say the same about the same place.
+/// Lint of rustc or clippy; two are equal if they say the same about the same place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lint {
-    /// Its name, as in `unused_variables` and `clippy::needless_return`.
+    /// Name, as in `unused_variables` and `clippy::needless_return`.
     pub(crate) name: String,
     /// File and function, as in `lints::needless_return`.
     pub(crate) function: String,
@@ -19,7 +19,8 @@ pub(crate) struct Lint {
 }
 
 impl Lint {
-    /// Reads one message; `None` if it is no lint, or one about the options of an attribute.
+    /// Reads a lint from a message. Returns `None` for other messages, and for lints about the
+    /// options of an attribute.
     pub(super) fn read(message: &Value, programs: &Programs) -> Option<Self> {
         let name = message["code"]["code"].as_str()?.to_owned();
         let spans = message["spans"].as_array()?.iter().filter(|span| span["is_primary"] == true);
@@ -49,8 +50,8 @@ struct Place {
 }
 
 impl Place {
-    /// Reads the place in the program's own files; a span in a macro of another crate is where that
-    /// macro is used.
+    /// Reads the place in the program's own files. A span in a macro of another crate counts where
+    /// that macro is used.
     fn of(span: &Value) -> Self {
         let path = span["file_name"].as_str().unwrap_or_default();
         if !path.starts_with(super::ANNOTATED) && !path.starts_with(super::PLAIN) && span["expansion"].is_object() {

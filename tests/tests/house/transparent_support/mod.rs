@@ -1,5 +1,5 @@
-//! The program of `tests/transparent`, built with its attributes and without: what each prints, and
-//! the lints of each.
+//! The program of `tests/transparent`, built with its attributes and without: the output and the
+//! lints of each.
 
 mod lints;
 mod strip;
@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use profiler_tests::succeeded;
 use serde_json::Value;
 
 pub(crate) use lints::Lint;
@@ -20,10 +21,10 @@ use strip::Source;
 pub(crate) const ANNOTATED: &str = "annotated";
 pub(crate) const PLAIN: &str = "plain";
 
-/// The release whose lints the test lists.
+/// Release of the compiler whose lints the test lists.
 const COMPILER: &str = "rustc 1.95.";
 
-/// The two programs, built.
+/// Both programs, built.
 pub(crate) struct Programs {
     pub(crate) sources: BTreeMap<String, Source>,
     /// True if clippy has checked them.
@@ -32,8 +33,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds both in one run of cargo. Clippy's driver is a rustc that knows more lints, so where
-    /// there is one it compiles them: this takes half the time of both.
+    /// Builds both programs in one run of cargo. Clippy's driver is a rustc that knows more lints,
+    /// so it compiles them where it is installed, which takes half the time of both.
     pub(crate) fn build() -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("transparent");
         let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("transparent");
@@ -42,7 +43,7 @@ impl Programs {
         let driver = clippy_driver();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--message-format=json"]).current_dir(&build);
-        // Where this test was built: most of the dependencies are there already.
+        // The target folder of this test has most of the dependencies already.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
         cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0");
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CLIPPY_ARGS"] {
@@ -65,13 +66,11 @@ impl Programs {
         self.of(program, "compiler-message").filter_map(|message| Lint::read(&message["message"], self)).collect()
     }
 
-    /// Runs one program, recording into `folder` if there is one, and returns what it prints, by
-    /// story: a line that is not indented begins one.
+    /// Runs one program, recording into `folder` if there is one, and returns its output by story:
+    /// a line that is not indented begins a story.
     pub(crate) fn stories(&self, program: &str, folder: Option<&Path>) -> Vec<String> {
         let artifact = self.of(program, "compiler-artifact").find_map(|artifact| artifact["executable"].as_str());
-        let output =
-            Command::new(artifact.expect("is built")).args(folder.map(OsStr::new)).output().expect("the program runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = succeeded(Command::new(artifact.expect("is built")).args(folder.map(OsStr::new)));
         let mut stories: Vec<String> = Vec::new();
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             match stories.last_mut() {
@@ -99,7 +98,7 @@ impl Programs {
     }
 }
 
-/// Writes the two programs; returns the sources by the names of their files.
+/// Writes the two programs, and returns their sources by file name.
 fn write_both(from: &Path, to: &Path) -> BTreeMap<String, Source> {
     for program in [ANNOTATED, PLAIN] {
         fs::create_dir_all(to.join(program)).expect("a folder for the program");
@@ -129,7 +128,7 @@ fn write_manifest(package: &Path, build: &Path) {
     fs::write(build.join("Cargo.lock"), lock).expect("the build folder can be written");
 }
 
-/// Writes a file, unless it says this already: cargo then finds nothing to do.
+/// Writes a file unless it has this text already, so that cargo finds nothing to do.
 fn write_changed(file: &Path, text: &str) {
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return;

@@ -1,9 +1,9 @@
-//! A source without our attributes: where they were there are comments of the same length, so that
-//! everything else stays at its line and column.
+//! Source without our attributes: comments of the same length replace them, so that everything else
+//! stays at its line and column.
 
 use std::ops::Range;
 
-/// A file of Rust, and where our attributes are in it.
+/// Rust file, with the places of our attributes.
 pub(crate) struct Source {
     text: String,
     attributes: Vec<Range<usize>>,
@@ -15,7 +15,7 @@ impl Source {
         Self { text, attributes }
     }
 
-    /// Returns the number of annotated functions, a macro's counted once.
+    /// Returns the number of annotated functions; a function of a macro counts once.
     pub(crate) fn annotated(&self) -> usize {
         self.attributes.len()
     }

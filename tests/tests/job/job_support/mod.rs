@@ -17,10 +17,10 @@ use profiler_tests::{child_of, in_child, input_ends};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longer than anything takes on a busy machine.
+/// Time limit that nothing exceeds on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// The variable with the folder in which a worker notes what it has recorded.
+/// Variable with the folder in which a worker notes its recorded sessions.
 const NOTES: &str = "NOTES";
 
 /// Runs a worker process.
@@ -32,7 +32,7 @@ pub(crate) fn work() {
     work_without_guard();
 }
 
-/// Works until the standard input ends; somebody else starts sessions.
+/// Works until the standard input ends, and starts no sessions.
 pub(crate) fn work_without_guard() {
     let is_over = input_ends();
     while !is_over.load(Ordering::SeqCst) {
@@ -46,7 +46,7 @@ pub(crate) fn work_without_guard() {
     }
 }
 
-/// Notes a session of which an iteration is recorded.
+/// Notes the active session once an iteration of it is recorded.
 fn note_recorded() {
     let Some(notes) = std::env::var_os(NOTES) else { return };
     if let Status::Active(progress) = status()
@@ -56,7 +56,7 @@ fn note_recorded() {
     }
 }
 
-/// A folder for a job, gone afterwards.
+/// Temporary folder of a job.
 #[derive(Debug)]
 pub(crate) struct Place(TempDir);
 
@@ -74,12 +74,12 @@ impl Place {
         self.path().join("perf")
     }
 
-    /// The address of the coordinator.
+    /// Returns the address of the coordinator.
     pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.path().join("socket/profiler.sock").display())
     }
 
-    /// A coordinator that records traces, and waits for its workers on the busiest machine.
+    /// Creates a coordinator that records traces, and waits for its workers on the busiest machine.
     pub(crate) fn coordinator(&self) -> Coordinator {
         self.coordinator_with(patient())
     }
@@ -101,12 +101,12 @@ impl Place {
     }
 }
 
-/// A worker process; killed when it is dropped.
+/// Worker process, killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// A worker of this coordinator.
+    /// Starts a worker of this coordinator.
     pub(crate) fn worker(coordinator: &Coordinator, rank: u32, size: u32) -> Self {
         Self::start(&mut Self::command(coordinator, rank, size))
     }
@@ -136,7 +136,7 @@ impl Process {
         self.0.try_wait().unwrap().is_none()
     }
 
-    /// Lets it come to its end; whether that was a good one.
+    /// Closes the standard input, waits for the end, and returns whether the process succeeded.
     pub(crate) fn finish(mut self) -> bool {
         drop(self.0.stdin.take());
         self.0.wait().unwrap().success()
@@ -150,7 +150,7 @@ impl Drop for Process {
     }
 }
 
-/// A coordinator with workers of these ranks, which have joined.
+/// Starts workers of these ranks, and waits until they have joined.
 pub(crate) fn job(coordinator: &Coordinator, ranks: &[u32]) -> Vec<Process> {
     let size = u32::try_from(ranks.len()).unwrap();
     let workers: Vec<_> = ranks.iter().map(|&rank| Process::worker(coordinator, rank, size)).collect();
@@ -158,12 +158,12 @@ pub(crate) fn job(coordinator: &Coordinator, ranks: &[u32]) -> Vec<Process> {
     workers
 }
 
-/// Rank and state of each line.
+/// Returns the rank and the state of each worker.
 pub(crate) fn states(report: &Report) -> Vec<(u32, WorkerState)> {
     report.workers.iter().map(|line| (line.worker.rank, line.state)).collect()
 }
 
-/// The error in a rank's line.
+/// Returns the error of a rank.
 pub(crate) fn error(report: &Report, rank: u32) -> &str {
     let line = report.workers.iter().find(|line| line.worker.rank == rank).unwrap();
     line.error.as_deref().unwrap_or_else(|| panic!("rank {rank} has no error: {report:?}"))
@@ -173,7 +173,7 @@ pub(crate) fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
 }
 
-/// Returns whether the trace of a rank is complete and contains steps.
+/// Returns whether the trace of a rank is complete and has its ranges.
 pub(crate) fn is_whole(folder: &Path, rank: u32) -> bool {
     let manifest = read(&folder.join(format!("manifest_rank{rank}.json")));
     let trace = read(&folder.join(format!("trace_rank{rank}.json")));
@@ -181,7 +181,7 @@ pub(crate) fn is_whole(folder: &Path, rank: u32) -> bool {
     has_work && manifest["errors"].as_array().unwrap().is_empty() && trace["distributedInfo"]["rank"] == rank
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let begin = Instant::now();
     while !holds() {
@@ -196,7 +196,7 @@ pub(crate) fn until_recorded(coordinator: &Coordinator) {
     until("every worker has recorded an iteration", || coordinator.status().workers.iter().all(has_recorded));
 }
 
-/// Time limits that no machine exceeds.
+/// Returns options whose time limits no machine exceeds.
 pub(crate) fn patient() -> CoordinatorOptions {
     CoordinatorOptions::default().start_timeout(LONG).stop_timeout(LONG).status_timeout(LONG)
 }

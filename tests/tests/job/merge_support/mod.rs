@@ -1,5 +1,5 @@
-//! A job of two ranks that take turns, on a machine made of the doubles: what merged traces are
-//! checked with.
+//! A job of two ranks that take turns, on a machine made of doubles, for the checks of merged
+//! traces.
 
 #![allow(dead_code, reason = "each program uses its part")]
 
@@ -11,7 +11,7 @@ use profiler_runtime::{ProfilerConfig, op, stage as named_stage, start_profile_w
 
 use profiler_tests::gpu::{Device, machine, make_context, perf};
 
-/// The common session's name.
+/// Name of the common session.
 pub(crate) const SESSION: &str = "job-7";
 /// Number of times that a rank hands over to the other.
 pub(crate) const TURNS: usize = 5;
@@ -39,7 +39,7 @@ pub(crate) fn work() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// Says that a turn is over; turn [`TURNS`] is the one to begin with.
+/// Marks a turn of a rank as over; turn [`TURNS`] marks the rank as ready.
 fn hand_over(rank: usize, turn: usize) {
     fs::write(mark(rank, turn), "").unwrap();
 }
@@ -54,8 +54,8 @@ fn mark(rank: usize, turn: usize) -> PathBuf {
     perf().with_file_name(format!("turn-{rank}-{turn}"))
 }
 
-/// Runs both ranks in `folder`, each as the ignored test `worker` of this program; the session's
-/// folder.
+/// Runs both ranks in `folder`, each as the ignored test `worker` of this program, and returns the
+/// session's folder.
 pub(crate) fn run_two_ranks(folder: &Path) -> PathBuf {
     let ranks: Vec<_> = ["0", "1"]
         .map(|rank| {

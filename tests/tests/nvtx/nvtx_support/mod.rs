@@ -1,13 +1,13 @@
-//! Runs a scenario with the double attached, and reads what it was shown.
+//! Runs a scenario with the double attached, and reads the calls that the double received.
 
 use std::collections::HashMap;
 use std::fs;
 use std::ops::Deref;
 
-use profiler_tests::{child_of, double};
+use profiler_tests::{child_of, double, succeeded};
 use serde_json::Value;
 
-/// One call that the tool has noted.
+/// Call that the tool has noted.
 #[derive(Debug)]
 pub(crate) struct Line(Value);
 
@@ -20,17 +20,17 @@ impl Deref for Line {
 }
 
 impl Line {
-    /// Name of the range, category, thread, domain or registered text.
+    /// Returns the name of the range, category, thread, domain or registered text.
     pub(crate) fn name(&self) -> &str {
         self["name"].as_str().unwrap()
     }
 
-    /// Returns the number of ranges of the same thread and domain around it.
+    /// Returns the number of ranges of the same thread and domain around this one.
     pub(crate) fn level(&self) -> i64 {
         self["level"].as_i64().unwrap()
     }
 
-    /// The calling thread.
+    /// Returns the calling thread.
     pub(crate) fn thread(&self) -> &str {
         self["thread"].as_str().unwrap()
     }
@@ -39,7 +39,7 @@ impl Line {
 /// Calls that a tool received, in order.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Its lines.
+    /// Calls, one for each line of the log.
     pub(crate) lines: Vec<Line>,
 }
 
@@ -49,17 +49,16 @@ pub(crate) fn attached(scenario: &str, environment: &[(&str, &str)]) -> Log {
     let log = folder.path().join("log.jsonl");
     let mut child = child_of(scenario);
     child.env("NVTX_INJECTION64_PATH", double("nvtx_tool")).env("NVTX_TOOL_LOG", &log);
-    child.envs(environment.iter().copied());
-    let output = child.output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{scenario}: {out}{err}");
-    // A tool that was shown nothing may have written nothing.
+    let output = succeeded(child.envs(environment.iter().copied()));
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("1 passed"), "{scenario}: {out}");
+    // A tool that received no call has written no log.
     let text = fs::read_to_string(log).unwrap_or_default();
     Log { lines: text.lines().map(|line| Line(serde_json::from_str(line).unwrap())).collect() }
 }
 
 impl Log {
-    /// The calls of one kind.
+    /// Returns the calls of one function.
     pub(crate) fn of<'a>(&'a self, op: &'a str) -> impl Iterator<Item = &'a Line> {
         self.lines.iter().filter(move |line| line["op"] == op)
     }
@@ -69,17 +68,18 @@ impl Log {
         self.of(op).count()
     }
 
-    /// The begins of ranges on a thread.
+    /// Returns the begins of ranges on a thread.
     pub(crate) fn pushes(&self) -> impl Iterator<Item = &Line> {
         self.of("push")
     }
 
-    /// The first of this name.
+    /// Returns the first begin of a range of this name.
     pub(crate) fn pushed(&self, name: &str) -> &Line {
         self.pushes().find(|line| line.name() == name).unwrap()
     }
 
-    /// Every range that began has ended, on its thread, in its domain, and in the right order.
+    /// Asserts that every range that began has ended, on its thread, in its domain and in the right
+    /// order.
     pub(crate) fn is_balanced(&self) {
         let mut open: HashMap<(&str, Option<&str>), i64> = HashMap::new();
         for line in self.of("push").chain(self.of("pop")) {
