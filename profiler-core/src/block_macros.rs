@@ -22,7 +22,7 @@ macro_rules! stage {
 
 /// Begins a step that lasts until the guard drops: `let _step = step!("denoise");`. An expression
 /// after the name is the step's index: `step!("decode", i, args(tokens = n))`, or `index = i`. See
-/// [`stage!`].
+/// [`stage!`](crate::stage!).
 #[macro_export]
 macro_rules! step {
     ($($option:tt)*) => { $crate::__private::block!($crate, Step, [$($option)*]) };
@@ -31,7 +31,7 @@ macro_rules! step {
 /// Begins an op that lasts until the guard drops: `let _op = op!("matmul");`. Takes the shapes of
 /// its inputs, `op!("matmul", shapes(a, b))`, and its FLOPs, which are computed as
 /// [`profiled_op`](crate::profiled_op) computes them: `op!("matmul", flops = 2 * m * n * k)`. See
-/// [`stage!`].
+/// [`stage!`](crate::stage!).
 #[macro_export]
 macro_rules! op {
     ($($option:tt)*) => { $crate::__private::block!($crate, Op, [$($option)*]) };

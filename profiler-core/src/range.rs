@@ -193,7 +193,7 @@ impl Range {
         if this.is_plain() {
             buffer::append(true, || Entry::end_of_guard(this.word, ticks));
         } else if this.word != 0 {
-            end_full(this.word >> 1, ticks);
+            end_full_at(this.word >> 1, ticks);
         }
         ticks
     }
@@ -369,14 +369,18 @@ impl Drop for Range {
             let entry = Entry::end_of_guard(self.word, clock::fast_ticks());
             buffer::append(true, || entry);
         } else {
-            end_full(self.word >> 1, clock::ticks());
+            end_full(self.word >> 1);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn end_full(key: u64, ticks: u64) {
+fn end_full(key: u64) {
+    end_full_at(key, clock::ticks());
+}
+
+fn end_full_at(key: u64, ticks: u64) {
     let held = HELD.try_with(|held| held.try_borrow_mut().ok().and_then(|mut held| held.end(key)));
     if let Ok(Some((held, _))) = held {
         held.end(ticks, key);
