@@ -56,14 +56,32 @@ pub fn succeeded(command: &mut Command) -> Output {
     output
 }
 
-/// Removes the variables that the profiler obeys from the command's environment.
+/// Makes a command start as from a user's terminal: without the variables that the profiler obeys,
+/// and with the default effect of signals that `nohup` and a shell's background jobs ignore.
 pub fn clean(command: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         if FOREIGN.iter().any(|foreign| variable.to_string_lossy().starts_with(foreign)) {
             command.env_remove(variable);
         }
     }
+    #[cfg(unix)]
+    default_signals(command);
     command
+}
+
+#[cfg(unix)]
+fn default_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    let reset = || {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: sets no handler.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: system calls between fork and exec.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// Returns whether this process was started by [`child_of`].
