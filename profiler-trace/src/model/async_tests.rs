@@ -157,3 +157,24 @@ fn a_life_without_its_first_poll_is_clipped() {
     let node = node(&trace.stages, "fetch");
     assert_eq!((node.lives, node.clipped, trace.losses.clipped), (2, 1, 1));
 }
+
+/// A span's first enter is an ordinary range until the second shows that the span is a future.
+#[test]
+fn an_earlier_poll_belongs_to_its_life_as_far_as_it_is_kept() {
+    let life = |start: u64| {
+        let mut script = Script::new();
+        let site = script.site(Kind::Stage, "span");
+        script.begin(site, 100).end(site, 130);
+        script.entry(Tag::Task, FIRST_POLL, site, 1).pair(Tag::EarlierPoll, 100, 30);
+        poll(&mut script, site, 1, false, (200, 220));
+        end_task(&mut script, site, 1, COMPLETED, 230);
+        script.thread("main");
+        let mut recording = script.finish();
+        recording.window.start.ticks += start;
+        let trace = Trace::build(recording);
+        trace.tasks.iter().map(|task| (task.polls, task.busy_ns, task.end - task.begin, task.clipped)).next()
+    };
+    assert_eq!(life(0), Some((2, 50, 130, false)));
+    assert_eq!(life(110), Some((2, 40, 120, true)));
+    assert_eq!(life(150), Some((1, 20, 30, true)));
+}

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use super::requests::Request;
 use super::slice::Slice;
 use super::stages::StageTree;
-use super::tasks::{Record, Short, Tasks};
-use super::values::NodeId;
+use super::tasks::{Record, Tasks};
+use super::values::{NodeId, Short};
 
 /// Collects the stages that cross others while threads are read.
 #[derive(Default)]

@@ -4,7 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::tasks::{OUTERMOST, Record, Short, Tasks};
+use super::tasks::{OUTERMOST, Record, Tasks};
+use super::values::Short;
 
 /// Greedy assignment in order of start: each slice gets the first free lane.
 #[derive(Debug, Default)]

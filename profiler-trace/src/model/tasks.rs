@@ -14,7 +14,7 @@ use profiler_core::stream::key::Key;
 
 use super::slice::{Poll, Slice, named, value};
 use super::task_numbers::TaskRanks;
-use super::values::{NodeId, key, task_of};
+use super::values::{NodeId, Short, key, short};
 
 /// An async range from its first poll to its completion or drop, in nanoseconds since the Unix
 /// epoch.
@@ -105,34 +105,9 @@ const UNMEASURED: u64 = u64::MAX;
 /// Site of a task without a poll in the recording.
 static UNPOLLED: Site = Site::new(Kind::Op, "", "", 0, "");
 
-/// A 40-bit number: enough for more ranges than fit on any disk.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Short([u8; 5]);
-
-/// Bit that marks the short form of a task's key.
-const TASK: u64 = 1 << 39;
-
-impl Short {
-    pub(super) fn new(number: u64) -> Self {
-        let [a, b, c, d, e, ..] = number.to_le_bytes();
-        Self([a, b, c, d, e])
-    }
-
-    pub(super) fn get(self) -> u64 {
-        let [a, b, c, d, e] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
-    }
-
-    /// Returns the rank of the task that it refers to.
-    pub(super) fn task(self) -> Option<u32> {
-        // CAST: the rank that was stored there.
-        (self.get() & TASK != 0).then(|| (self.get() & !TASK) as u32)
-    }
-}
-
 impl Record {
     const fn new() -> Self {
-        let (around, request) = (Short([0; 5]), Short([0; 5]));
+        let (around, request) = (Short::NONE, Short::NONE);
         Self { begin: u64::MAX, end: 0, busy_ns: 0, site: 0, node: UNPLACED, polls: 0, around, request, flags: 0 }
     }
 
@@ -160,7 +135,7 @@ impl Tasks {
     #[cfg(test)]
     pub(super) fn from_lives(lives: &[(u64, u64, Option<u32>)]) -> Self {
         let record = |&(begin, end, outer): &(u64, u64, Option<u32>)| {
-            let around = Short::new(outer.map_or(0, |outer| TASK | u64::from(outer)));
+            let around = outer.map_or(Short::NONE, Short::of_task);
             Record { begin, end, around, polls: 1, flags: FINISHED, ..Record::new() }
         };
         let mut tasks = Self { records: lives.iter().map(record).collect(), ..Self::default() };
@@ -217,7 +192,7 @@ impl Tasks {
 
     /// Returns the short form of a key ([`key`]).
     pub(super) fn short(&self, key: u64) -> u64 {
-        short(key, |task| self.rank_of(task))
+        short(key, |task| self.rank_of(task)).get()
     }
 
     /// Returns the key with this short form.
@@ -230,7 +205,7 @@ impl Tasks {
         let (at, number) = (rank as usize, slice.site.number());
         if self.records[at].poll(poll, slice) {
             let (around, request) =
-                [slice.stage_around, slice.request].map(|key| Short::new(short(key, |task| self.rank(task)))).into();
+                [slice.stage_around, slice.request].map(|key| short(key, |task| self.rank(task))).into();
             let record = &mut self.records[at];
             (record.site, record.around, record.request) = (number, around, request);
             record.begin = record.begin.min(slice.begin);
@@ -413,14 +388,6 @@ pub(crate) enum LifeEdge<'a> {
         /// Row of the life.
         lane: u32,
     },
-}
-
-/// Returns the short form of a key; `rank` maps a task number to its rank.
-fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
-    match task_of(key) {
-        Some(task) => rank(task).map_or(0, |rank| TASK | u64::from(rank)),
-        None => key,
-    }
 }
 
 /// Returns an element of a column, allocating the column on first use.

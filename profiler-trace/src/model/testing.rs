@@ -81,6 +81,12 @@ impl Script {
         self
     }
 
+    /// Adds an entry of two numbers.
+    pub(crate) fn pair(&mut self, tag: Tag, first: u64, second: u64) -> &mut Self {
+        self.entries.push(Entry::pair(tag, first, second));
+        self
+    }
+
     /// Gives the next range of the site this number.
     pub(crate) fn number(&mut self, key: Key, site: u32, value: u64) -> &mut Self {
         self.entries.push(Entry::argument_of(key, 0, site, value));

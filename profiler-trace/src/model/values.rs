@@ -73,6 +73,47 @@ pub(super) const fn task_of(key: u64) -> Option<u64> {
     if key & TASK == 0 { None } else { Some(key & !TASK) }
 }
 
+/// A key in 40 bits, which is enough for more ranges than fit on any disk: the `External id` of a
+/// range, or a task's rank with a marker bit.
+#[derive(Clone, Copy)]
+pub(super) struct Short([u8; 5]);
+
+/// Bit that marks the short form of a task's key.
+const SHORT_TASK: u64 = 1 << 39;
+
+impl Short {
+    /// Short form of no key.
+    pub(super) const NONE: Self = Self([0; 5]);
+
+    pub(super) fn new(number: u64) -> Self {
+        let [a, b, c, d, e, ..] = number.to_le_bytes();
+        Self([a, b, c, d, e])
+    }
+
+    pub(super) fn of_task(rank: u32) -> Self {
+        Self::new(SHORT_TASK | u64::from(rank))
+    }
+
+    pub(super) fn get(self) -> u64 {
+        let [a, b, c, d, e] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])
+    }
+
+    /// Returns the rank of the task that it refers to.
+    pub(super) fn task(self) -> Option<u32> {
+        // CAST: the rank that was stored there.
+        (self.get() & SHORT_TASK != 0).then(|| (self.get() & !SHORT_TASK) as u32)
+    }
+}
+
+/// Returns the short form of a key; `rank` maps a task number to its rank.
+pub(super) fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> Short {
+    match task_of(key) {
+        Some(task) => rank(task).map_or(Short::NONE, Short::of_task),
+        None => Short::new(key),
+    }
+}
+
 /// Returns the element at index `number`, after growing the column to hold it.
 #[inline]
 pub(super) fn slot<T: Clone + Default>(column: &mut Vec<T>, number: usize) -> &mut T {

@@ -195,12 +195,17 @@ impl<'a> Decoder<'a> {
                     self.unreadable += 1;
                 }
                 Some(Tag::EarlierPoll) => {
-                    if let Some((_, poll)) = self.next_call.task.take() {
-                        let (begin, end) = (entry.value(), entry.value().saturating_add(entry.second()));
-                        let times = (self.timeline.ns(begin), self.timeline.ns(end));
+                    let Some((_, mut poll)) = self.next_call.task.take() else {
+                        self.unreadable += 1;
+                        continue;
+                    };
+                    let end = entry.value().saturating_add(entry.second());
+                    let times = (self.timeline.ns(entry.value()), self.timeline.ns(end));
+                    // A poll that began before the kept part is clipped, and may lie before it.
+                    poll.first &= times.0 > self.timeline.begin();
+                    if times.1 > self.timeline.begin() {
                         return Some(Event::EarlierPoll { poll, times, at: self.now });
                     }
-                    self.unreadable += 1;
                 }
                 Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value()))),
                 Some(Tag::Task) => {
