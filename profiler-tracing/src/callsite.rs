@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use profiler_core::{ledger, span};
-use profiler_runtime::config::{SpanKind, SpanLevel};
+use profiler_runtime::config::SpanKind;
 use profiler_runtime::site::{Kind, Site};
 use profiler_runtime::spans;
-use tracing_core::{Level, Metadata};
+use tracing_core::Metadata;
 
 /// Maximum number of arguments of a range.
 pub(crate) const MAX_ARGUMENTS: usize = 16;
@@ -68,14 +68,17 @@ fn register(metadata: &'static Metadata<'static>) -> &'static Callsite {
     let callsites = callsites.get_or_insert_default();
     let number = callsites.len() + 1;
     callsites.entry(address).or_insert_with(|| {
+        let number = if number < MAX_NUMBERED { number } else { 0 };
         let callsite: &Callsite = Box::leak(Box::new(Callsite {
             metadata,
             // CAST: below the table's length.
-            number: if number < MAX_NUMBERED { number as u32 } else { 0 },
+            number: number as u32,
             decision: AtomicU64::new(u64::MAX),
             sites: [const { OnceLock::new() }; SpanKind::ALL.len()],
         }));
-        let _ = NUMBERED[callsite.number as usize].set(callsite);
+        if number != 0 {
+            let _ = NUMBERED[number].set(callsite);
+        }
         callsite
     })
 }
@@ -83,7 +86,7 @@ fn register(metadata: &'static Metadata<'static>) -> &'static Callsite {
 /// Returns the callsite with this number.
 #[inline]
 pub(crate) fn numbered(number: u32) -> Option<&'static Callsite> {
-    NUMBERED.get(number as usize)?.get().copied().filter(|_| number != 0)
+    NUMBERED.get(number as usize)?.get().copied()
 }
 
 /// Returns all callsites that are registered, in no particular order.
@@ -96,33 +99,36 @@ impl Callsite {
     /// Returns the kind that the current rules give its spans.
     #[inline]
     pub(crate) fn kind(&self) -> SpanKind {
+        SpanKind::ALL[self.kind_index()]
+    }
+
+    /// Returns the place of the kind in [`SpanKind::ALL`].
+    #[inline]
+    fn kind_index(&self) -> usize {
         // ORDERING: the kind is in the same word as the version.
         let decision = self.decision.load(Ordering::Relaxed);
         let version = spans::version();
         // CAST: the halves of the word.
-        if decision >> 32 == u64::from(version) {
-            SpanKind::ALL[decision as u32 as usize]
-        } else {
-            self.decide(version)
-        }
+        if decision >> 32 == u64::from(version) { decision as u32 as usize } else { self.decide(version) }
     }
 
     #[cold]
-    fn decide(&self, version: u32) -> SpanKind {
+    fn decide(&self, version: u32) -> usize {
         let _own = ledger::own();
         let metadata = self.metadata;
-        let kind = spans::rules().kind_of(metadata.target(), metadata.name(), level(*metadata.level()));
-        let decision = u64::from(version) << 32 | index(kind) as u64;
-        // ORDERING: see `kind`.
-        self.decision.store(decision, Ordering::Relaxed);
-        kind
+        let kind = spans::rules().kind_of(metadata.target(), metadata.name(), metadata.level().as_str());
+        let index = SpanKind::ALL.iter().position(|each| *each == kind).unwrap_or_default();
+        // ORDERING: see `kind_index`.
+        self.decision.store(u64::from(version) << 32 | index as u64, Ordering::Relaxed);
+        index
     }
 
     /// Returns the site of its ranges; `None` if they are not recorded.
     #[inline]
     pub(crate) fn site(&self) -> Option<&'static Site> {
-        let kind = self.kind();
-        if kind == SpanKind::Off { None } else { Some(self.sites[index(kind)].get_or_init(|| self.new_site(kind))) }
+        let index = self.kind_index();
+        let kind = SpanKind::ALL[index];
+        if kind == SpanKind::Off { None } else { Some(self.sites[index].get_or_init(|| self.new_site(kind))) }
     }
 
     #[cold]
@@ -162,18 +168,4 @@ impl Callsite {
 /// Returns the name under which a field is an argument.
 fn shown(field: &'static str) -> &'static str {
     if span::is_reserved(field) { Box::leak(format!("span.{field}").into_boxed_str()) } else { field }
-}
-
-fn index(kind: SpanKind) -> usize {
-    SpanKind::ALL.iter().position(|each| *each == kind).unwrap_or_default()
-}
-
-fn level(level: Level) -> SpanLevel {
-    match level {
-        Level::ERROR => SpanLevel::Error,
-        Level::WARN => SpanLevel::Warn,
-        Level::INFO => SpanLevel::Info,
-        Level::DEBUG => SpanLevel::Debug,
-        _ => SpanLevel::Trace,
-    }
 }

@@ -46,8 +46,9 @@
 //! # Cost
 //!
 //! Nothing is locked or allocated when a span is entered and left, except the first enter of a
-//! request and of a span with numbers. While nothing records, an enter costs a load, in addition to
-//! what `tracing_subscriber`'s registry needs.
+//! request and of a span with fields. A span costs 131 ns under [`init`], a fifth of
+//! tracing-chrome's time, and 346 ns under [`layer`], most of them in `tracing_subscriber`'s
+//! registry; half of that while nothing records. The project's `docs/costs.md` has the table.
 
 #![forbid(unsafe_code)]
 
@@ -81,8 +82,8 @@ where
 
 /// Installs a subscriber that records spans as ranges, for a program that has none.
 ///
-/// It does what [`layer`] does, in a quarter of the time, because no other layer has to be able to
-/// look at its spans.
+/// It does what [`layer`] does, in less than half of the time, because no other layer has to be
+/// able to look at its spans.
 ///
 /// # Errors
 ///

@@ -36,7 +36,8 @@ pub fn rules() -> SpanRules {
 pub(crate) fn prepare(rules: &SpanRules) -> Vec<String> {
     let Some(check) = CHECK.get() else { return Vec::new() };
     let mut current = RULES.lock().unwrap_or_else(PoisonError::into_inner);
-    if current.as_ref().unwrap_or(&SpanRules::default()) != rules {
+    // A forked child has no rules yet, but the layer still decides by its parent's.
+    if current.as_ref() != Some(rules) {
         *current = Some(rules.clone());
         // ORDERING: see `version`.
         VERSION.fetch_add(1, Ordering::Relaxed);

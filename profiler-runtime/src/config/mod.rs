@@ -60,7 +60,7 @@ pub(crate) use pattern::nearest;
 #[doc(inline)]
 pub use profiler_trace::model::{CudaApiNames, TraceFormat};
 pub use settings::ProfilerConfig;
-pub use spans::{SpanKind, SpanLevel, SpanRules};
+pub use spans::{SpanKind, SpanRules};
 #[cfg(any(feature = "http", feature = "clap"))]
 pub(crate) use upstream::UpstreamName;
 #[cfg(feature = "http")]

@@ -30,38 +30,20 @@ words! {
     }
 }
 
-words! {
-    /// Level of a span, from the most important to the most detailed.
-    pub enum SpanLevel {
-        /// Errors.
-        Error = "error",
-        /// Warnings.
-        Warn = "warn",
-        /// Information.
-        Info = "info",
-        /// Debugging.
-        Debug = "debug",
-        /// Everything else.
-        #[default]
-        Trace = "trace",
-    }
-}
+/// Levels of spans, from the most important to the most detailed.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+/// Place of `trace`: every level.
+const EVERYTHING: usize = LEVELS.len() - 1;
 
-impl SpanLevel {
-    /// Returns the place of the level in the order of detail.
-    fn detail(self) -> usize {
-        Self::ALL.iter().take_while(|level| **level != self).count()
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|level| level.as_str().eq_ignore_ascii_case(name))
-    }
+/// Returns the place of a level, whatever its case.
+fn detail(level: &str) -> Option<usize> {
+    LEVELS.iter().position(|known| known.eq_ignore_ascii_case(level))
 }
 
 /// Rules of libraries that emit many spans.
 ///
-/// candle's and burn's spans are operators. tower-http's wrap one request each. hyper, h2, tonic and
-/// tokio trace their own internals, which would hide the program's spans.
+/// candle's and burn's spans are operators. tower-http's wrap one request each. hyper, h2, tonic
+/// and tokio trace their own internals, which would hide the program's spans.
 const USUAL: &[(&str, SpanKind)] = &[
     ("", SpanKind::Stage),
     ("burn", SpanKind::Op),
@@ -97,7 +79,7 @@ const USUAL: &[(&str, SpanKind)] = &[
 /// The usual rules make operators of candle's, burn's and cubecl's spans, requests of tower-http's,
 /// and nothing of hyper's and tokio's; every other span is a stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SpanRules(BTreeMap<String, (SpanLevel, SpanKind)>);
+pub struct SpanRules(BTreeMap<String, (usize, SpanKind)>);
 
 impl SpanRules {
     /// Adds a rule. `pattern` is a target, or a target and a name, such as `tei::queue`; the most
@@ -109,23 +91,24 @@ impl SpanRules {
     }
 
     fn add(&mut self, pattern: &str, kind: SpanKind) {
-        let level = pattern.rsplit_once('=').and_then(|(path, level)| Some((path, SpanLevel::named(level)?)));
-        let (path, level) = level.unwrap_or((pattern, SpanLevel::Trace));
+        let level = pattern.rsplit_once('=').and_then(|(path, level)| Some((path, detail(level)?)));
+        let (path, level) = level.unwrap_or((pattern, EVERYTHING));
         self.0.insert(path.to_owned(), (level, kind));
     }
 
     /// Returns what the spans with this target, name and level become.
     ///
-    /// Compares with every rule: call it once per callsite.
+    /// Compares with every rule, so call this once per callsite.
+    #[doc(hidden)]
     #[must_use]
-    pub fn kind_of(&self, target: &str, name: &str, level: SpanLevel) -> SpanKind {
+    pub fn kind_of(&self, target: &str, name: &str, level: &str) -> SpanKind {
         let path = format!("{target}::{name}");
-        let usual = USUAL.iter().map(|(pattern, kind)| (*pattern, SpanLevel::Trace, *kind));
+        let usual = USUAL.iter().map(|(pattern, kind)| (*pattern, EVERYTHING, *kind));
         let own = self.0.iter().map(|(pattern, (level, kind))| (pattern.as_str(), *level, *kind));
         let matching = usual.chain(own).filter(|(pattern, ..)| begins_with(&path, pattern));
         // Of equally long patterns the last counts, which is the user's own.
         match matching.max_by_key(|(pattern, ..)| pattern.len()) {
-            Some((_, most_detailed, kind)) if level.detail() <= most_detailed.detail() => kind,
+            Some((_, most_detailed, kind)) if detail(level).unwrap_or(EVERYTHING) <= most_detailed => kind,
             _ => SpanKind::Off,
         }
     }
@@ -141,7 +124,7 @@ impl Setting for SpanRules {
 
     fn to_value(&self) -> Value {
         let rules = self.0.iter().map(|(path, (level, kind))| {
-            let suffix = if *level == SpanLevel::Trace { String::new() } else { format!("={}", level.as_str()) };
+            let suffix = if *level == EVERYTHING { String::new() } else { format!("={}", LEVELS[*level]) };
             (format!("{path}{suffix}"), Value::from(kind.as_str()))
         });
         Value::Object(rules.collect())
@@ -167,16 +150,16 @@ mod tests {
             .with("tei=info", SpanKind::Op)
             .with("hyper", SpanKind::Op);
         for (target, name, level, kind) in [
-            ("tei::queue", "push", SpanLevel::Trace, SpanKind::Stage),
-            ("tei", "queue", SpanLevel::Trace, SpanKind::Stage),
-            ("tei::infer", "embed", SpanLevel::Info, SpanKind::Op),
-            ("tei::infer", "embed", SpanLevel::Debug, SpanKind::Off),
-            ("teis", "embed", SpanLevel::Debug, SpanKind::Stage),
-            ("hyper::proto", "poll", SpanLevel::Trace, SpanKind::Op),
-            ("h2::codec", "poll", SpanLevel::Trace, SpanKind::Off),
-            ("candle_transformers::models::qwen2", "attn", SpanLevel::Trace, SpanKind::Op),
-            ("tower_http::trace::make_span", "request", SpanLevel::Debug, SpanKind::Request),
-            ("server", "handle", SpanLevel::Error, SpanKind::Stage),
+            ("tei::queue", "push", "TRACE", SpanKind::Stage),
+            ("tei", "queue", "TRACE", SpanKind::Stage),
+            ("tei::infer", "embed", "INFO", SpanKind::Op),
+            ("tei::infer", "embed", "DEBUG", SpanKind::Off),
+            ("teis", "embed", "DEBUG", SpanKind::Stage),
+            ("hyper::proto", "poll", "TRACE", SpanKind::Op),
+            ("h2::codec", "poll", "TRACE", SpanKind::Off),
+            ("candle_transformers::models::qwen2", "attn", "TRACE", SpanKind::Op),
+            ("tower_http::trace::make_span", "request", "DEBUG", SpanKind::Request),
+            ("server", "handle", "ERROR", SpanKind::Stage),
         ] {
             assert_eq!(rules.kind_of(target, name, level), kind, "{target} {name}");
         }
