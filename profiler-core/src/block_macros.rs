@@ -1,7 +1,8 @@
 //! Block forms of the attributes: macros that return a guard for a part of a function.
 //!
 //! They pass their tokens to the macro crate, which reads the options as it reads an attribute's.
-//! What depends on the features of this crate, the site and the guard, is written here.
+//! Its expansion calls the macros below, because site and guard depend on the features of this
+//! crate.
 
 /// Begins a stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
 ///

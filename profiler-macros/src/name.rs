@@ -59,7 +59,7 @@ impl Name {
     }
 }
 
-/// What an expression is as a name.
+/// Suitability of an expression as a name.
 enum Grade {
     Constant,
     /// `Self::NAME`, which a `static` cannot mention.

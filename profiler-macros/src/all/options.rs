@@ -10,7 +10,7 @@ use crate::mistakes::Mistakes;
 use crate::name::string;
 use crate::nearest::nearest;
 
-/// What to put on which functions.
+/// Choice of functions, and of the attribute that each gets.
 pub(super) struct Options {
     pub(super) kind: Kind,
     pub(super) prefix: Option<LitStr>,
